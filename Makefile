@@ -1,0 +1,29 @@
+# Two commands do the work: `make demo` shows a press being proven, `make test` passes the tests.
+# Both set up everything they need and reuse it the next time. ARGS goes to the tool behind:
+# make demo ARGS="--pbx 16", make test ARGS="tests/unit -k names".
+
+ARGS ?=
+
+.PHONY: demo test check bench format
+
+demo:
+	@scripts/setup
+	@.venv/bin/offrecord demo $(ARGS)
+
+test: check
+	@.venv/bin/python -m pytest $(ARGS)
+
+check:
+	@scripts/setup
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+bench:
+	@scripts/setup
+	@for file in bench/*.py; do echo "== $$file"; .venv/bin/python $$file || exit 1; done
+
+format:
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Listen to a recording: how strong one tone is in each slice of a WAV file."""
+
+import math
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+RATE = 8000
+"""Samples a second of Asterisk's `wav` format, 16 bit, one channel."""
+
+_HEADER = 44
+
+
+def samples(path: Path) -> tuple[int, ...]:
+    """Return the samples of a WAV file that may still be growing.
+
+    The header's length field is only right once Asterisk has closed the file, so it is not read.
+    """
+    data = path.read_bytes()[_HEADER:]
+    count = len(data) // 2
+    return struct.unpack(f"<{count}h", data[: count * 2])
+
+
+def goertzel(window: Sequence[int], hertz: float, rate: int = RATE) -> float:
+    """Return the amplitude of one frequency in a window, 0 to 32767 (Goertzel's algorithm)."""
+    if not window:
+        return 0.0
+    turn = 2 * math.cos(2 * math.pi * hertz / rate)
+    before = last = 0.0
+    for sample in window:
+        before, last = last, sample + turn * last - before
+    power = before * before + last * last - turn * before * last
+    return 2 * math.sqrt(max(power, 0.0)) / len(window)
+
+
+def heard(path: Path, hertz: float, *, window: float = 0.1, threshold: float = 300) -> list[bool]:
+    """Return for each window of `window` seconds whether the tone of `hertz` is in it."""
+    taken = samples(path)
+    size = int(RATE * window)
+    return [
+        goertzel(taken[start : start + size], hertz) > threshold
+        for start in range(0, len(taken) - size + 1, size)
+    ]

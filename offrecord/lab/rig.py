@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A PBX and a farm of SIP phones: two real Asterisks that call each other on loopback.
+
+The PBX runs the dialplan snippets the product ships, as they are. The farm registers phones 410
+to 413 and sends calls in from a trunk; each phone plays a tone of its own and presses keys with
+RFC 4733 digits.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from offrecord.lab.asterisk import Asterisk
+from offrecord.lab.chroot import ensure
+from offrecord.lab.tap import Packet, Tap
+
+PHONES = ("410", "411", "412", "413")
+TRUNK = "my-trunk"
+TONES = {"410": 440, "411": 1000, "412": 1700, "413": 2300, TRUNK: 700}
+AMI_SECRET = "lab-offrecord"  # noqa: S105 - the laboratory's own account on loopback
+_FOLDER = Path(__file__).parent
+
+
+def examples() -> Path:
+    """Return the folder of the shipped dialplan snippets, in a checkout or in a wheel."""
+    beside = _FOLDER.parent.parent / "dialplan-examples"
+    return beside if beside.is_dir() else _FOLDER / "dialplan-examples"
+
+
+def example(name: str) -> str:
+    """Return the text of one shipped snippet."""
+    return (examples() / name).read_text()
+
+
+@dataclass(slots=True)
+class Rig:
+    """The two Asterisks of one laboratory.
+
+    `release` is "22" (PJSIP) or "16" (chan_sip); the farm is always 22. `features` names the
+    shipped features file the PBX runs with. `fastagi` is where its dialplan sends presses.
+    """
+
+    release: str
+    pbx: Asterisk
+    farm: Asterisk
+    fastagi: str
+    calls: list[str] = field(default_factory=list)
+
+    @property
+    def technology(self) -> str:
+        """The channel technology of the PBX's phones."""
+        return "SIP" if self.pbx.chan_sip else "PJSIP"
+
+    def start(self) -> None:
+        """Start both and wait until every phone is registered."""
+        self.pbx.start()
+        self.farm.start()
+        self.await_registered()
+
+    def await_registered(self, seconds: float = 20.0) -> None:
+        """Wait until the PBX knows where every phone is; raises `TimeoutError`."""
+        deadline = time.monotonic() + seconds
+        command = "sip show peers" if self.pbx.chan_sip else "pjsip show contacts"
+        while time.monotonic() < deadline:
+            shown = self.pbx.console(command)
+            if all(_registered(shown, phone, sip=self.pbx.chan_sip) for phone in PHONES):
+                return
+            time.sleep(0.1)
+        raise TimeoutError(f"phones did not register: {shown}")
+
+    def stop(self) -> None:
+        """Stop both and remove their files."""
+        self.farm.stop()
+        self.pbx.stop()
+
+
+def _registered(shown: str, phone: str, *, sip: bool) -> bool:
+    start = f"{phone}/{phone}" if sip else f"{phone}/sip:"
+    return any(
+        start in line and "127.0.0.1" in line and "Unspecified" not in line
+        for line in shown.splitlines()
+    )
+
+
+@contextmanager
+def rig(
+    release: str = "22", *, fastagi: str, features: str = "features.conf", label: str = "pbx"
+) -> Iterator[Rig]:
+    """Start a rig and stop it at the end.
+
+    Raises `LabUnavailable` where no real Asterisk can be had.
+    """
+    made = build(release, fastagi=fastagi, features=features, label=label)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+def build(release: str, *, fastagi: str, features: str, label: str) -> Rig:
+    """Make a rig without starting it."""
+    quiet = lambda _text: None  # noqa: E731
+    pbx = Asterisk(ensure(release, quiet), f"{label}-{release}", chan_sip=release == "16")
+    farm = Asterisk(ensure("22", quiet), f"{label}-{release}-farm")
+    pbx.files.update(pbx_files(pbx, farm, fastagi, features))
+    farm.files.update(farm_files(pbx, farm))
+    return Rig(release, pbx, farm, fastagi)
+
+
+def pbx_files(pbx: Asterisk, farm: Asterisk, fastagi: str, features: str) -> dict[str, str]:
+    """Return the PBX's configuration: the shipped snippets, and phones to use them."""
+    snippet = "extensions-sip.conf" if pbx.chan_sip else "extensions-pjsip.conf"
+    technology = "SIP" if pbx.chan_sip else "PJSIP"
+    shipped = (
+        "extensions-pjsip.conf", "extensions-sip.conf", "extensions-queue.conf",
+        "queues-offrecord.conf", "manager-offrecord.conf",
+    )  # fmt: skip
+    files = {name: example(name) for name in shipped}
+    files["features.conf"] = example(features)
+    files["offrecord-secret.conf"] = f"secret = {AMI_SECRET}\n"
+    files["manager.conf"] = pbx.manager_conf("#include manager-offrecord.conf\n")
+    files["queues.conf"] = "[general]\n#include queues-offrecord.conf\n"
+    files["extensions.conf"] = (
+        f"[general]\n#include {snippet}\n#include extensions-queue.conf\n"
+        f"[globals]\nOFFRECORD_AGI={fastagi}\nOFFRECORD_TECH={technology}\n"
+        + (_FOLDER / "lab-extensions.conf").read_text().replace("@TECH@", technology)
+    )
+    files |= _sip_conf(pbx, farm) if pbx.chan_sip else _pjsip_conf(pbx, farm)
+    return files
+
+
+def _pjsip_conf(pbx: Asterisk, farm: Asterisk) -> dict[str, str]:
+    text = (
+        "[global]\ntype=global\nendpoint_identifier_order=username,auth_username,ip\n"
+        f"[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:{pbx.sip_port}\n"
+    )
+    for phone in PHONES:
+        text += (
+            f"[{phone}]\ntype=endpoint\ncontext=lab-phones\ndisallow=all\nallow=ulaw\n"
+            f"dtmf_mode=rfc4733\ndirect_media=no\nauth={phone}\naors={phone}\n"
+            f"callerid=Phone {phone} <{phone}>\n"
+            f"[{phone}]\ntype=auth\nauth_type=userpass\nusername={phone}\npassword=lab-{phone}\n"
+            f"[{phone}]\ntype=aor\nmax_contacts=1\nremove_existing=yes\n"
+        )
+    text += (
+        f"[{TRUNK}]\ntype=endpoint\ncontext=lab-trunk\ndisallow=all\nallow=ulaw\n"
+        f"dtmf_mode=rfc4733\ndirect_media=no\naors={TRUNK}\n"
+        f"[{TRUNK}]\ntype=aor\ncontact=sip:{TRUNK}@127.0.0.1:{farm.sip_port}\n"
+    )
+    return {"pjsip.conf": text}
+
+
+def _sip_conf(pbx: Asterisk, farm: Asterisk) -> dict[str, str]:
+    text = (
+        f"[general]\nudpbindaddr=127.0.0.1:{pbx.sip_port}\nallowguest=no\ncontext=none\n"
+        "directmedia=no\ndtmfmode=rfc2833\nmaxexpiry=3600\n"
+    )
+    for phone in PHONES:
+        text += (
+            f"[{phone}]\ntype=friend\nhost=dynamic\nsecret=lab-{phone}\ncontext=lab-phones\n"
+            f"disallow=all\nallow=ulaw\ncallerid=Phone {phone} <{phone}>\n"
+        )
+    text += (
+        f"[{TRUNK}]\ntype=friend\nhost=127.0.0.1\nport={farm.sip_port}\ninsecure=invite,port\n"
+        "context=lab-trunk\ndisallow=all\nallow=ulaw\n"
+    )
+    return {"sip.conf": text}
+
+
+def farm_files(pbx: Asterisk, farm: Asterisk) -> dict[str, str]:
+    """Return the farm's configuration: a registration and an outgoing line for each phone."""
+    there = f"sip:127.0.0.1:{pbx.sip_port}"
+    text = (
+        "[global]\ntype=global\nendpoint_identifier_order=ip\n"
+        f"[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:{farm.sip_port}\n"
+        "[pbx]\ntype=endpoint\ncontext=phones\ndisallow=all\nallow=ulaw\ndtmf_mode=rfc4733\n"
+        "direct_media=no\naors=pbx\n"
+        f"[pbx]\ntype=aor\ncontact={there}\n[pbx]\ntype=identify\nendpoint=pbx\nmatch=127.0.0.1\n"
+    )
+    for phone in (*PHONES, TRUNK):
+        auth = "" if phone == TRUNK else f"outbound_auth={phone}\n"
+        text += (
+            f"[as{phone}]\ntype=endpoint\ncontext=phones\ndisallow=all\nallow=ulaw\n"
+            f"dtmf_mode=rfc4733\ndirect_media=no\naors=pbx\nfrom_user={phone}\n{auth}"
+        )
+    for phone in PHONES:
+        text += (
+            f"[{phone}]\ntype=auth\nauth_type=userpass\nusername={phone}\npassword=lab-{phone}\n"
+            f"[register-{phone}]\ntype=registration\nserver_uri={there}\n"
+            f"client_uri=sip:{phone}@127.0.0.1:{pbx.sip_port}\ncontact_user={phone}\n"
+            f"outbound_auth={phone}\nexpiration=3600\nretry_interval=1\n"
+        )
+    people = "".join(
+        f"exten => {phone},1,Answer()\n same => n,Playtones({hertz})\n same => n,Wait(120)\n"
+        for phone, hertz in TONES.items()
+    )
+    return {
+        "pjsip.conf": text,
+        "extensions.conf": f"[general]\n[phones]\n{people}[callers]\n{people}",
+    }
+
+
+class People:
+    """What the persons at the phones do, through the farm's AMI."""
+
+    def __init__(self, farm: Tap) -> None:
+        self._farm = farm
+
+    async def call(self, caller: str, dialled: str, *, timeout: float = 10) -> str:
+        """Let `caller` dial; return the farm's channel of the caller once it was answered."""
+        since = len(self._farm.events)
+        await self._farm.action(
+            "Originate", Channel=f"PJSIP/{dialled}@as{caller}", Context="callers", Exten=caller,
+            Priority="1", Async="true", Timeout="20000", CallerID=f"<{caller}>",
+        )  # fmt: skip
+        _, packet = await self._farm.wait_for(
+            lambda p: p.get("Event") == "Newstate"
+            and p.get("Channel", "").startswith(f"PJSIP/as{caller}-")
+            and p.get("ChannelStateDesc") == "Up",
+            since=since, timeout=timeout,
+        )  # fmt: skip
+        return packet["Channel"]
+
+    async def answered(self, since: int, *, timeout: float = 10) -> str:
+        """Return the farm's channel of a phone the PBX has rung since event `since`."""
+        _, packet = await self._farm.wait_for(
+            lambda p: p.get("Event") == "Newstate"
+            and p.get("Channel", "").startswith("PJSIP/pbx-")
+            and p.get("ChannelStateDesc") == "Up",
+            since=since, timeout=timeout,
+        )  # fmt: skip
+        return packet["Channel"]
+
+    @property
+    def now(self) -> int:
+        """A mark in the farm's stream of events, for `since`."""
+        return len(self._farm.events)
+
+    async def press(
+        self, channel: str, digits: str, *, length: float = 0.12, gap: float = 0.1
+    ) -> None:
+        """Press keys on a phone: RFC 4733 digits of `length` seconds, `gap` seconds apart."""
+        for digit in digits:
+            await self._farm.action(
+                "PlayDTMF", Channel=channel, Digit=digit, Duration=str(int(length * 1000))
+            )
+            await asyncio.sleep(length + gap)
+
+    async def hang_up(self, channel: str) -> None:
+        """Hang up one phone."""
+        await self._farm.action("Hangup", Channel=channel)
+
+    async def hang_up_all(self) -> None:
+        """Hang up every phone and wait until the farm has no channel left."""
+        await self._farm.action("Hangup", Channel="/.*/")
+        async with asyncio.timeout(10):
+            while await self._farm.channels():
+                await asyncio.sleep(0.02)
+
+
+def is_event(name: str, **fields: str) -> "EventIs":
+    """Return a test for `Tap.wait_for`: an event of this name with these values."""
+    return EventIs(name, fields)
+
+
+@dataclass(frozen=True, slots=True)
+class EventIs:
+    """Says yes to packets of one event name whose fields have the given values."""
+
+    name: str
+    fields: dict[str, str]
+
+    def __call__(self, packet: Packet) -> bool:
+        return packet.get("Event") == self.name and all(
+            packet.get(key) == value for key, value in self.fields.items()
+        )
