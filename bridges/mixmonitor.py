@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asterisk's own recordings: every MixMonitor on every channel of a call.
+
+A MixMonitor hangs on one channel, and which one depends on the dialplan, so a stop sweeps the
+whole call: each channel is drained by uniqueid until the PBX answers that none is left there.
+That answer is the proof (L2); that it was given for every channel of the call is L4.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from ami import monitors
+from ami.calls import Call, Channel
+from ami.errors import AmiDown, AmiError, AmiUnsafe
+from ami.monitors import Pbx
+from bridges.model import (
+    Capabilities,
+    Evidence,
+    Order,
+    Outcome,
+    Plan,
+    RecorderResult,
+    RecorderUnavailable,
+    Step,
+    Verb,
+)
+
+_ROUNDS = 4
+"""How often a call is swept again because a recording started on it meanwhile."""
+
+_MUTE_TICK, _MUTE_TICKS = 0.02, 25
+"""Seconds between two looks for the event that proves a mute, and how many looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class MixMonitorSettings:
+    """Settings of a `mixmonitor` recorder.
+
+    `file` names the recording that `start` makes, relative to Asterisk's monitor folder;
+    `{uniqueid}`, `{linkedid}` and `{extension}` are filled in, and `options` are MixMonitor's
+    own. Starting needs the AMI privilege `system`; stopping and pausing do not.
+    """
+
+    file: str = "{uniqueid}-restarted.wav"
+    options: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a file name that cannot be filled in, or that could run a command."""
+        try:
+            made = self.file.format(uniqueid="1.0", linkedid="1.0", extension="410")
+        except (KeyError, IndexError, ValueError):
+            raise ValueError(
+                "file: only {uniqueid}, {linkedid} and {extension} can be filled in"
+            ) from None
+        if not made or any(sign in made for sign in ",`$|;&\r\n"):
+            raise ValueError("file: a plain file name is needed, without , ` $ | ; or &")
+
+
+class MixMonitorRecorder:
+    """The recorder of kind `mixmonitor`. `clock` returns seconds since the epoch."""
+
+    kind = "mixmonitor"
+    Settings = MixMonitorSettings
+    capabilities = Capabilities(frozenset(Verb), Evidence.NOTHING_ELSE)
+
+    def __init__(
+        self,
+        name: str,
+        settings: MixMonitorSettings,
+        pbx: Pbx,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.name = name
+        self._settings = settings
+        self._pbx = pbx
+        self._clock = clock
+
+    @classmethod
+    def build(cls, name: str, settings: MixMonitorSettings, pbx: Pbx) -> Self:
+        """Return the recorder called `name` on one PBX."""
+        return cls(name, settings, pbx)
+
+    async def open(self) -> None:
+        """Nothing to open: the PBX's link is the daemon's."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def probe(self) -> str:
+        """Say that the PBX's calls are known; raise `RecorderUnavailable` when they are not."""
+        if not self._pbx.graph.known:
+            raise RecorderUnavailable(
+                self.name, "unreachable", "the PBX's calls are not known", "see the AMI link"
+            )
+        return f"{len(self._pbx.graph.calls())} calls in view"
+
+    def plan(self, order: Order) -> Plan:
+        """Say what `act` would send, sending nothing."""
+        action, aims = _PLANS[order.verb](order)
+        return Plan(
+            self.name,
+            self.kind,
+            ", ".join(channel.name for channel in aims) or "-",
+            tuple(f"{action} Channel={channel.uniqueid} ({channel.name})" for channel in aims),
+            None if aims else "no channel of this call is known to carry a MixMonitor",
+        )
+
+    async def act(self, order: Order) -> RecorderResult:
+        """Carry out one order and say what is proven."""
+        run = _Run(self.name, self._settings, self._pbx, self._clock, order)
+        try:
+            async with asyncio.timeout(order.budget):
+                return await _VERBS[order.verb](run)
+        except TimeoutError:
+            return run.result(
+                Outcome.FAILED, Evidence.SENT, f"the PBX took over {order.budget:g} s"
+            )
+        except AmiError as problem:
+            sent = not isinstance(problem, AmiDown) or problem.sent
+            evidence = Evidence.SENT if sent else Evidence.NONE
+            return run.result(Outcome.FAILED, evidence, str(problem))
+
+
+def _recorded_leg(order: Order) -> Channel:
+    """Return the channel a new recording is to hang on: the presser's, else a phone's."""
+    phones = [channel for channel in order.call.channels if channel.extension]
+    return order.presser or (phones or list(order.call.channels))[0]
+
+
+@dataclass(slots=True)
+class _Run:
+    """One order being carried out: what was sent, and what it brought."""
+
+    name: str
+    settings: MixMonitorSettings
+    pbx: Pbx
+    clock: Callable[[], float]
+    order: Order
+    steps: list[Step] = field(default_factory=list)
+
+    def result(self, outcome: Outcome, evidence: Evidence, detail: str) -> RecorderResult:
+        return RecorderResult(
+            self.name, MixMonitorRecorder.kind, outcome, evidence, detail, tuple(self.steps),
+            retryable=outcome is Outcome.FAILED,
+        )  # fmt: skip
+
+    def note(self, since: float, sent: str, answer: str, evidence: Evidence) -> None:
+        self.steps.append(Step(since, self.clock() - since, sent, answer, evidence))
+
+    def call_now(self) -> Call | None:
+        """Return the call as it is now, or None when none of its channels is left."""
+        for channel in self.order.call.channels:
+            found = self.pbx.graph.call_of(channel.uniqueid)
+            if found is not None:
+                return found
+        return None
+
+    async def stop(self) -> RecorderResult:
+        """Drain every channel of the call, again for as long as recordings start on it."""
+        stopped = 0
+        for _ in range(_ROUNDS):
+            call = self.call_now() or self.order.call
+            since = self.clock()
+            swept = await monitors.stop_call(self.pbx, call.channels[0].uniqueid)
+            self._note_sweep(since, call, swept)
+            stopped += swept.stopped
+            await asyncio.sleep(0)  # let events that came with the answers reach the graph
+            now = self.call_now()
+            if swept.proven and (now is None or not now.monitored):
+                return self._swept(stopped, swept, ended=now is None and swept.gone)
+        return self.result(
+            Outcome.FAILED,
+            Evidence.ACCEPTED,
+            f"recordings keep starting on this call ({stopped} were stopped)",
+        )
+
+    def _note_sweep(self, since: float, call: Call, swept: monitors.CallDrained) -> None:
+        for uniqueid, drained in swept.channels.items():
+            channel = call.channel(uniqueid)
+            name = f" ({channel.name})" if channel else ""
+            sent = f"StopMixMonitor {uniqueid}{name}, {drained.stopped} stopped"
+            self.note(since, sent, drained.answer, Evidence.READ_BACK)
+
+    def _swept(self, stopped: int, swept: monitors.CallDrained, *, ended: bool) -> RecorderResult:
+        looked_at = f"{len(swept.channels)} channel{'s' if len(swept.channels) > 1 else ''}"
+        if stopped:
+            detail = f"{stopped} stopped, none left on {looked_at}"
+            return self.result(Outcome.CONFIRMED, Evidence.NOTHING_ELSE, detail)
+        if ended:
+            return self.result(Outcome.CALL_ENDED, Evidence.READ_BACK, "its channels have gone")
+        detail = f"none was running on {looked_at}"
+        return self.result(Outcome.NOTHING_TO_STOP, Evidence.NOTHING_ELSE, detail)
+
+    async def pause(self) -> RecorderResult:
+        """Mute what is known to record; where that is not known or not safe, stop instead."""
+        call = self.call_now() or self.order.call
+        if call.unknown_monitors:
+            names = ", ".join(channel.name for channel in call.unknown_monitors)
+            return await self._stop_instead(f"it is not known whether {names} is recorded")
+        if not call.monitored:
+            detail = "no channel of this call is recorded"
+            return self.result(Outcome.NOTHING_TO_STOP, Evidence.NOTHING_ELSE, detail)
+        try:
+            await self._switch(call.monitored, monitors.mute, 1)
+        except AmiUnsafe as problem:
+            return await self._stop_instead(problem.message)
+        return await self._read_back(muted=True)
+
+    async def _stop_instead(self, why: str) -> RecorderResult:
+        done = await self.stop()
+        detail = f"stopped instead of paused, as {why}: {done.detail}"
+        return self.result(done.outcome, done.evidence, detail)
+
+    async def resume(self) -> RecorderResult:
+        """Let muted recordings hear again. One that was stopped stays so: that is `start`."""
+        call = self.call_now() or self.order.call
+        muted = [channel for channel in call.monitored if channel.muted]
+        if not muted:
+            detail = "no recording of this call is paused"
+            return self.result(Outcome.NOTHING_TO_STOP, Evidence.READ_BACK, detail)
+        await self._switch(muted, monitors.unmute, 0)
+        return await self._read_back(muted=False)
+
+    async def _switch(
+        self,
+        channels: Sequence[Channel],
+        act: Callable[[Pbx, str], Awaitable[monitors.Done]],
+        state: int,
+    ) -> None:
+        for channel in channels:
+            since = self.clock()
+            done = await act(self.pbx, channel.uniqueid)
+            sent = f"MixMonitorMute {channel.uniqueid} ({channel.name}) State={state}"
+            self.note(since, sent, done.answer, Evidence.ACCEPTED)
+
+    async def _read_back(self, *, muted: bool) -> RecorderResult:
+        """Wait for the events that prove a mute; Asterisk 16 raises none, and proves nothing."""
+        word = "muted" if muted else "resumed"
+        for _ in range(_MUTE_TICKS):
+            call = self.call_now()
+            if call is None:
+                return self.result(Outcome.CALL_ENDED, Evidence.ACCEPTED, "its channels have gone")
+            waiting = [channel for channel in call.monitored if channel.muted is not muted]
+            if not waiting:
+                detail = f"{len(call.monitored)} recordings {word}"
+                return self.result(Outcome.CONFIRMED, Evidence.NOTHING_ELSE, detail)
+            await asyncio.sleep(_MUTE_TICK)
+        detail = f"the PBX accepted, and raised no event to prove that they are {word}"
+        return self.result(Outcome.ACCEPTED, Evidence.ACCEPTED, detail)
+
+    async def start(self) -> RecorderResult:
+        """Begin a new recording on the presser's channel."""
+        channel = _recorded_leg(self.order)
+        file = self.settings.file.format(
+            uniqueid=channel.uniqueid,
+            linkedid=self.order.call.linkedid,
+            extension=channel.extension or "",
+        )
+        since = self.clock()
+        done = await monitors.start(self.pbx, channel.uniqueid, file, self.settings.options)
+        self.note(since, f"MixMonitor {channel.uniqueid} ({channel.name}) {file}", done.answer,
+                  Evidence.ACCEPTED)  # fmt: skip
+        if done.gone:
+            return self.result(Outcome.CALL_ENDED, Evidence.READ_BACK, "its channel has gone")
+        detail = f"recording {channel.name} to {file}; whether the file is written is not known"
+        return self.result(Outcome.ACCEPTED, Evidence.ACCEPTED, detail)
+
+
+_VERBS: dict[Verb, Callable[[_Run], Awaitable[RecorderResult]]] = {
+    Verb.STOP: _Run.stop,
+    Verb.PAUSE: _Run.pause,
+    Verb.RESUME: _Run.resume,
+    Verb.START: _Run.start,
+}
+
+_PLANS: dict[Verb, Callable[[Order], tuple[str, Sequence[Channel]]]] = {
+    Verb.STOP: lambda order: ("StopMixMonitor", order.call.channels),
+    Verb.PAUSE: lambda order: ("MixMonitorMute State=1", order.call.monitored),
+    Verb.RESUME: lambda order: ("MixMonitorMute State=0", order.call.monitored),
+    Verb.START: lambda order: ("MixMonitor", (_recorded_leg(order),)),
+}

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is asked of a recorder and what it may answer: the words every bridge shares.
+
+Pure data. `Order` goes in, `RecorderResult` comes out; `Recorder` is what a bridge must be.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Protocol
+
+from ami.calls import Call, Channel
+
+
+class Verb(StrEnum):
+    """What a press asks for. Absolute: none of them toggles."""
+
+    STOP = "stop"
+    PAUSE = "pause"
+    RESUME = "resume"
+    START = "start"
+
+    @property
+    def silences(self) -> bool:
+        """True for the verbs after which nothing of the call may be recorded."""
+        return self in {Verb.STOP, Verb.PAUSE}
+
+
+class Evidence(IntEnum):
+    """How much is known, each level including the ones below it."""
+
+    NONE = -1
+    SENT = 0
+    """L0: the request left us."""
+    ACCEPTED = 1
+    """L1: the recorder said yes."""
+    READ_BACK = 2
+    """L2: the recorder's own state was read back."""
+    MEDIA = 3
+    """L3: seen in the media itself."""
+    NOTHING_ELSE = 4
+    """L4: nothing else on the call still records."""
+
+    @property
+    def label(self) -> str:
+        """The level as the documentation writes it: `L0` to `L4`, or `-`."""
+        return "-" if self is Evidence.NONE else f"L{self.value}"
+
+
+class Outcome(StrEnum):
+    """What became of a press, for one recorder or for all of them."""
+
+    CONFIRMED = "confirmed"
+    ACCEPTED = "accepted"
+    CONTAINED = "contained"
+    NOTHING_TO_STOP = "nothing_to_stop"
+    DENIED = "denied"
+    CALL_ENDED = "call_ended"
+    FAILED = "failed"
+
+
+_WORST_FIRST = (
+    Outcome.FAILED,
+    Outcome.DENIED,
+    Outcome.CONTAINED,
+    Outcome.ACCEPTED,
+    Outcome.CALL_ENDED,
+    Outcome.CONFIRMED,
+    Outcome.NOTHING_TO_STOP,
+)
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """Return the outcome of a press from those of its recorders.
+
+    A recorder with nothing to stop does not take away from one that was proven stopped, so
+    `nothing_to_stop` is the answer only when every recorder says so. No recorder at all is
+    `failed`: nobody was asked.
+    """
+    seen = set(outcomes)
+    return next((outcome for outcome in _WORST_FIRST if outcome in seen), Outcome.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One verb for one recorder on one call.
+
+    `call` is the view taken for this press; `presser` the channel that pressed, when a channel
+    did. `agent` is the recorder's own name for the person (Noojee: `agentLoginName`). `budget`
+    is how many seconds the recorder may take, retries included. `tag` goes to recorders that
+    label a recording when it starts.
+    """
+
+    press_id: str
+    verb: Verb
+    call: Call
+    presser: Channel | None = None
+    agent: str | None = None
+    tag: str | None = None
+    budget: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing a recorder did for an order, as the journal keeps it.
+
+    `at` is seconds since the epoch, `took` seconds. `sent` and `answer` are already free of
+    secrets: the journal writes them as they are.
+    """
+
+    at: float
+    took: float
+    sent: str
+    answer: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderResult:
+    """What one recorder made of an order.
+
+    `detail` is one sentence for people, without secrets. `retryable` says that the same order
+    may be given again without harm once the cause is gone.
+    """
+
+    recorder: str
+    kind: str
+    outcome: Outcome
+    evidence: Evidence
+    detail: str
+    steps: tuple[Step, ...] = ()
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a kind of recorder can do at best."""
+
+    verbs: frozenset[Verb]
+    best_evidence: Evidence
+    """The highest level this kind can ever give; below `READ_BACK` it is never `confirmed`."""
+    stand_ins: Mapping[Verb, str] = field(default_factory=dict)
+    """For verbs the vendor lacks: what is done instead, said in the outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a recorder would do for an order, for `offrecord explain`. Secrets are masked."""
+
+    recorder: str
+    kind: str
+    target: str
+    requests: tuple[str, ...]
+    refusal: str | None = None
+    """Why nothing would be sent, when nothing would."""
+
+
+class Recorder(Protocol):
+    """One configured system that records.
+
+    Opened once with the daemon and closed with it. `act` never raises for what a recorder or a
+    network may do: every ending is a `RecorderResult`, and an answer that is not understood is
+    `failed`. It may be cancelled; it then leaves nothing running.
+    """
+
+    @property
+    def name(self) -> str:
+        """The configured name."""
+
+    @property
+    def kind(self) -> str:
+        """The kind, as in the configuration."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this kind can do."""
+
+    async def open(self) -> None:
+        """Make ready: connections, caches. Does not fail when the recorder is away."""
+
+    async def close(self) -> None:
+        """Let go of everything `open` and `act` took."""
+
+    async def probe(self) -> str:
+        """Say in one line that the recorder answers; raise `RecorderUnavailable` if not."""
+
+    async def act(self, order: Order) -> RecorderResult:
+        """Carry out one order within its budget and say what is proven."""
+
+    def plan(self, order: Order) -> Plan:
+        """Say what `act` would send, sending nothing."""
+
+
+class RecorderUnavailable(Exception):
+    """A recorder did not answer `probe`, or not as itself.
+
+    `cause` is `unreachable`, `untrusted` (its certificate is not trusted) or `refused` (it
+    answered and said no); `fix` is what the administrator can do about it.
+    """
+
+    def __init__(self, recorder: str, cause: str, message: str, fix: str) -> None:
+        super().__init__(f"recorder {recorder!r}: {message}; {fix}")
+        self.recorder = recorder
+        self.cause = cause
+        self.fix = fix

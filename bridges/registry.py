@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kinds of recorders by name, ours and third parties', found by entry point.
+
+A package adds a kind by an entry point of the group `offrecord.recorders` that names a class
+with `Settings` (a dataclass or pydantic model of its options) and `build`.
+"""
+
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+from ami.pbx import Pbx
+from bridges.model import Recorder
+
+GROUP = "offrecord.recorders"
+
+
+class RecorderKind(Protocol):
+    """What an entry point of the group must name."""
+
+    kind: str
+    Settings: type[Any]
+
+    @classmethod
+    def build(cls, name: str, settings: Any, pbx: Pbx) -> Recorder:
+        """Return the recorder called `name`, not opened yet."""
+
+
+class UnknownKind(Exception):
+    """A kind that no installed package provides; `known` are those there are."""
+
+    def __init__(self, kind: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"no recorder of kind {kind!r} is installed; known: {', '.join(known)}")
+        self.kind = kind
+        self.known = known
+
+
+def known_kinds() -> tuple[str, ...]:
+    """Return the names of all installed kinds, sorted."""
+    return tuple(sorted({entry.name for entry in entry_points(group=GROUP)}))
+
+
+def find(kind: str) -> RecorderKind:
+    """Return the class of a kind; raises `UnknownKind`."""
+    for entry in entry_points(group=GROUP, name=kind):
+        found: RecorderKind = entry.load()
+        return found
+    raise UnknownKind(kind, known_kinds())
