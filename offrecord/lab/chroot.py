@@ -9,6 +9,7 @@ chan_sip. Packages come from the mirror this machine's own apt uses, with signat
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -148,6 +149,9 @@ def _build(release: Release, folder: Path, say: Callable[[str], None]) -> None:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode == 0:
+            # Asterisk asks for its own host name, and for the Internet when that is not found.
+            hosts = f"127.0.0.1 localhost {socket.gethostname()}\n"
+            (folder / "etc" / "hosts").write_text(hosts)
             (folder / _DONE).write_text(f"{suite}\n")
             return
         problem = _last_line(done.stdout) or _last_line(done.stderr)

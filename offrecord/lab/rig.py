@@ -31,8 +31,9 @@ def examples() -> Path:
 
 
 def example(name: str) -> str:
-    """Return the text of one shipped snippet."""
-    return (examples() / name).read_text()
+    """Return the text of one shipped snippet, or of a file of the laboratory's own."""
+    own = _FOLDER / name
+    return (own if own.is_file() else examples() / name).read_text()
 
 
 @dataclass(slots=True)

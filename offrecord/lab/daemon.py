@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon of a laboratory: a real `offrecord run` process, with a site laid out for it."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from offrecord.journal import PressSummary, presses
+
+_READY_SECONDS = 20.0
+
+
+@dataclass(slots=True)
+class DaemonProcess:
+    """One `offrecord run`, started with a configuration in a folder of its own.
+
+    `tables` is the configuration as nested tables, written as TOML. Secrets are files in the
+    folder: see `secret`.
+    """
+
+    folder: Path
+    tables: dict[str, object]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    _process: "asyncio.subprocess.Process | None" = None
+
+    @property
+    def config(self) -> Path:
+        """The configuration file."""
+        return self.folder / "offrecord.toml"
+
+    @property
+    def socket(self) -> Path:
+        """The control socket."""
+        return self.folder / "offrecord.sock"
+
+    @property
+    def journal(self) -> Path:
+        """The journal's file."""
+        return self.folder / "journal.sqlite3"
+
+    @property
+    def log(self) -> Path:
+        """What it says, one JSON object a line."""
+        return self.folder / "offrecord.log"
+
+    def secret(self, name: str, value: str) -> dict[str, str]:
+        """Write a secret to a file of the folder; return how the configuration names it."""
+        path = self.folder / name
+        path.write_text(value + "\n")
+        path.chmod(0o600)
+        return {"file": str(path)}
+
+    def write_config(self) -> None:
+        """Write the configuration file."""
+        own = {
+            "socket": {"path": str(self.socket)},
+            "journal": {"path": str(self.journal)},
+            "log": {"format": "json", "level": "debug"},
+        }
+        self.config.write_text(toml({**own, **self.tables}))
+
+    async def start(self) -> None:
+        """Start it and wait until it says that it takes presses, as systemd would.
+
+        Raises `RuntimeError` with its log when it does not come up.
+        """
+        self.write_config()
+        notify = self.folder / "notify.sock"
+        notify.unlink(missing_ok=True)
+        loop = asyncio.get_running_loop()
+        ready = loop.create_future()
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: _Ready(ready), local_addr=str(notify), family=1
+        )
+        try:
+            await self._spawn(notify)
+            assert self._process is not None
+            gone = asyncio.create_task(self._process.wait())
+            await asyncio.wait(
+                {ready, gone}, timeout=_READY_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            gone.cancel()
+            if not ready.done():
+                raise RuntimeError(f"the daemon did not come up: {self.log.read_text()[-2000:]}")
+        finally:
+            transport.close()
+
+    async def _spawn(self, notify: Path) -> None:
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "offrecord", "run", "--config", str(self.config),
+                env={**os.environ, "NOTIFY_SOCKET": str(notify), **self.environment},
+                stdout=log, stderr=log,
+            )  # fmt: skip
+
+    async def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send it a signal and wait; return its exit code. SIGKILL after 10 s."""
+        if self._process is None:
+            return 0
+        process, self._process = self._process, None
+        if process.returncode is None:
+            process.send_signal(number)
+        try:
+            return await asyncio.wait_for(process.wait(), 10)
+        except TimeoutError:
+            process.kill()
+            return await process.wait()
+
+    def logged(self, event: str) -> list[dict[str, object]]:
+        """Return the lines of its log with that event name."""
+        lines = self.log.read_text().splitlines() if self.log.is_file() else []
+        read = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line for line in read if line.get("event") == event]
+
+    async def verdicts(self, count: int = 1, seconds: float = 10.0) -> list[PressSummary]:
+        """Wait until `count` presses have their verdict in the journal; return all, oldest first.
+
+        Raises `TimeoutError`.
+        """
+        async with asyncio.timeout(seconds):
+            while True:
+                if self.journal.is_file():
+                    found = await asyncio.to_thread(presses, self.journal)
+                    if sum(one.outcome is not None for one in found) >= count:
+                        return found[::-1]
+                await asyncio.sleep(0.02)
+
+
+class _Ready(asyncio.DatagramProtocol):
+    def __init__(self, ready: "asyncio.Future[None]") -> None:
+        self._ready = ready
+
+    def datagram_received(self, data: bytes, _address: object) -> None:
+        if b"READY=1" in data and not self._ready.done():
+            self._ready.set_result(None)
+
+
+def toml(tables: Mapping[str, object], at: tuple[str, ...] = ()) -> str:
+    """Return nested tables as TOML; values are text, numbers, booleans, lists and tables of them.
+
+    A table inside a table is written in line where it holds one key alone (a secret), else as a
+    table of its own; a list of tables as an array of tables.
+    """
+    plain = [f"{_key(key)} = {_value(value)}\n" for key, value in tables.items() if _flat(value)]
+    text = "".join(plain)
+    if at and plain:
+        text = f"[{'.'.join(map(_key, at))}]\n{text}"
+    for key, value in tables.items():
+        if isinstance(value, Mapping) and not _flat(value):
+            text += toml(value, (*at, key))
+        elif isinstance(value, list) and not _flat(value):
+            name = ".".join(map(_key, (*at, key)))
+            text += "".join(f"[[{name}]]\n{toml(one)}" for one in value)
+    return text
+
+
+def _flat(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return set(value) in ({"file"}, {"env"})
+    return not (isinstance(value, list) and value and isinstance(value[0], Mapping))
+
+
+def _key(key: str) -> str:
+    return json.dumps(key)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
+    return json.dumps(value)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole site for one demo or one live test: PBX, phones, a Noojee server, and the daemon."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from bridges.simulators.harness import Entry
+from bridges.simulators.noojee import DEMO_KEY, NoojeeSimulator
+from bridges.simulators.noojee_switches import NoojeeSwitches
+from bridges.simulators.server import SimServer
+from offrecord.certs import Certificates
+from offrecord.lab.daemon import DaemonProcess
+from offrecord.lab.rig import AMI_SECRET, TRUNK, People, Rig
+from offrecord.lab.tap import Packet, Tap
+
+AGENTS = {"410": "fred", "411": "wilma", "412": "barney", "413": "betty"}
+
+
+class LabSite:
+    """Everything around one rig, opened with `async with`.
+
+    `more` is merged into the daemon's configuration, table by table. The rig must run and send
+    its presses to the daemon. With a `certificate` the Noojee server speaks HTTPS.
+    """
+
+    def __init__(
+        self,
+        lab: Rig,
+        folder: Path,
+        *,
+        more: dict[str, dict[str, Any]] | None = None,
+        certificate: Certificates | None = None,
+    ) -> None:
+        self.lab = lab
+        self.noojee = NoojeeSimulator(DEMO_KEY, switches=NoojeeSwitches(auto=True))
+        self.noojee_server = SimServer(
+            self.noojee, tls=certificate.server_context() if certificate else None
+        )
+        self._ca_file = certificate.ca_file if certificate else None
+        self._more = more or {}
+        self._stack = AsyncExitStack()
+        self.daemon = DaemonProcess(folder, {})
+        self.pbx = Tap(lab.pbx.ami_port)
+        self.farm = Tap(lab.farm.ami_port)
+        self.people = People(self.farm)
+
+    async def __aenter__(self) -> Self:
+        """Start the Noojee server and the daemon, and wait until the daemon knows the PBX."""
+        try:
+            await self._stack.enter_async_context(self.noojee_server)
+            self.daemon.tables = self._tables()
+            self._stack.push_async_callback(self.daemon.stop)
+            await self.daemon.start()
+            await self._stack.enter_async_context(self.pbx)
+            await self._stack.enter_async_context(self.farm)
+            self._stack.push_async_callback(self._clear)
+            await self.known()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Hang up whatever is left, and stop everything but the rig."""
+        await self._stack.aclose()
+
+    async def known(self, seconds: float = 10.0) -> None:
+        """Wait until the daemon says that it knows the live calls; raises `TimeoutError`."""
+        async with asyncio.timeout(seconds):
+            while not (await self.ask({"op": "status"}))["known"]:
+                await asyncio.sleep(0.05)
+
+    async def ask(self, request: dict[str, object]) -> dict[str, Any]:
+        """Send one request to the daemon's control socket and return its last reply."""
+        from offrecord import control
+
+        replies = await asyncio.to_thread(
+            lambda: list(control.ask(self.daemon.socket, request, 15.0))
+        )
+        return dict(replies[-1])
+
+    async def bridged(self, first: str, second: str) -> tuple[Packet, Packet]:
+        """Wait until channels of two endpoints are in bridges; return the event of each."""
+        technology = self.lab.technology
+
+        async def entered(endpoint: str) -> Packet:
+            start = f"{technology}/{endpoint}-"
+            _, packet = await self.pbx.wait_for(
+                lambda p: p.get("Event") == "BridgeEnter" and p["Channel"].startswith(start)
+            )
+            return packet
+
+        return await entered(first), await entered(second)
+
+    def stops(self) -> list[Entry]:
+        """Return the stop requests that the Noojee server saw."""
+        return self.noojee.log.of("stop")
+
+    async def _clear(self) -> None:
+        await self.people.hang_up_all()
+        async with asyncio.timeout(10):
+            while await self.pbx.channels():
+                await asyncio.sleep(0.02)
+
+    def _tables(self) -> dict[str, object]:
+        host, _, port = self.lab.fastagi.rpartition(":")
+        noojee: dict[str, object] = {
+            "kind": "noojee",
+            "url": self.noojee_server.url,
+            "auth": "signed",
+            "api_key": self.daemon.secret("noojee.key", DEMO_KEY),
+        }
+        if self._ca_file is not None:
+            noojee["ca_file"] = str(self._ca_file)
+        tables: dict[str, Any] = {
+            "ami": {
+                "port": self.lab.pbx.ami_port,
+                "username": "offrecord",
+                "secret": self.daemon.secret("ami.secret", AMI_SECRET),
+            },
+            "agi": {"host": host, "port": int(port)},
+            "extensions": {"trunks": [TRUNK]},
+            "agents": dict(AGENTS),
+            "recorders": {"local": {"kind": "mixmonitor"}, "noojee": noojee},
+        }
+        for name, table in self._more.items():
+            tables[name] = {**tables.get(name, {}), **table}
+        return tables
