@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon and its tools: a press comes in, every recording of the call stops, and it is proven."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that speak to the running daemon: `calls`, `explain`, and a press from a terminal."""
+
+import getpass
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from bridges.model import Outcome, Verb
+from offrecord import control
+from offrecord.cli.options import json_option, print_json, print_table, socket_option
+from offrecord.exits import Exit, UserError, outcome_exit
+
+_PATIENCE = 15.0
+"""Seconds to wait for the verdict of a press: more than its budget and any wait before it."""
+
+
+def _ask(socket_path: Path, request: Mapping[str, object]) -> list[dict[str, Any]]:
+    replies = list(control.ask(socket_path, request, _PATIENCE))
+    for reply in replies:
+        if "error" in reply:
+            code = Exit(reply.get("exit", Exit.FAILED))
+            raise UserError(str(reply["error"]), str(reply.get("fix", "")), code)
+    return replies
+
+
+@click.command()
+@socket_option
+@json_option
+def calls(socket_path: Path, as_json: bool) -> None:
+    """Show the live calls, their channels and what is known to record them."""
+    body = _ask(socket_path, {"op": "calls"})[-1]
+    if as_json:
+        print_json(body)
+        return
+    if not body["known"]:
+        raise UserError(
+            "the calls are not known: the link to the PBX is down",
+            "see the daemon's log, or run offrecord check",
+            Exit.PBX_UNREACHABLE,
+        )
+    table = Table("call", "channel", "extension", "uniqueid", "MixMonitors", box=None)
+    for call in body["calls"]:
+        for channel in call["channels"]:
+            monitors = channel["monitors"]
+            shown = "?" if monitors is None else str(monitors or "-")
+            table.add_row(
+                call["call"], channel["channel"], channel["extension"] or "-",
+                channel["uniqueid"], f"{shown} (muted)" if channel["muted"] else shown,
+            )  # fmt: skip
+    if body["calls"]:
+        print_table(table)
+    else:
+        click.echo("no call is up")
+
+
+@click.command()
+@click.argument("target", metavar="CHANNEL|EXTEN|UNIQUEID")
+@click.option("--verb", type=click.Choice([v.value for v in Verb]), default=Verb.STOP.value)
+@click.option("--agent", help="The recorders' name for the person.")
+@socket_option
+@json_option
+def explain(target: str, verb: str, agent: str | None, socket_path: Path, as_json: bool) -> None:
+    """Show what a press on TARGET would do: legs, policy, routes, exact requests. Sends nothing."""
+    body = _ask(
+        socket_path, {"op": "explain", "target": target, "verb": verb, "agent": agent}
+    )[-1]
+    if as_json:
+        print_json(body)
+        return
+    click.echo(f"call {body['call']}, {verb} by {body['agent'] or 'nobody named'}")
+    for channel in body["channels"]:
+        mark = "*" if channel["channel"] == body["presser"] else " "
+        monitors = "?" if channel["monitors"] is None else channel["monitors"]
+        click.echo(
+            f" {mark} {channel['channel']}  uniqueid {channel['uniqueid']}"
+            f"  extension {channel['extension'] or '-'} ({channel['why']})"
+            f"  MixMonitors {monitors}"
+        )
+    policy = body["policy"]
+    click.echo(f"policy: {'allowed' if policy['allowed'] else 'denied'}, {policy['why']}")
+    for route in body["routes"]:
+        click.echo(f"route {'->' if route['matched'] else '--'} {route['route']}: {route['why']}")
+    for recorder in body["recorders"]:
+        click.echo(f"recorder {recorder['recorder']} ({recorder['kind']}): {recorder['target']}")
+        for request in recorder["requests"]:
+            click.echo(f"    {request}")
+        if recorder["refusal"]:
+            click.echo(f"    nothing would be sent: {recorder['refusal']}")
+    for note in body["notes"]:
+        click.echo(f"note: {note}")
+
+
+def _press_command(verb: Verb, what: str) -> click.Command:
+    @click.command(verb.value, help=f"{what}\n\nTARGET is an extension, a uniqueid or a channel.")
+    @click.argument("target")
+    @click.option("--agent", help="The recorders' name for the person.")
+    @click.option("--recorder", help="Ask this recorder only.")
+    @click.option("--wait/--no-wait", default=True, help="Wait for the verdict.")
+    @socket_option
+    @json_option
+    def command(
+        target: str,
+        agent: str | None,
+        recorder: str | None,
+        wait: bool,
+        socket_path: Path,
+        as_json: bool,
+    ) -> int:
+        request = {
+            "op": "press", "way": "cli", "verb": verb.value, "target": target, "agent": agent,
+            "recorder": recorder, "wait": 10.0 if wait else 0.0,
+            "options": {"user": getpass.getuser()},
+        }  # fmt: skip
+        replies = _ask(socket_path, request)
+        body = {key: value for reply in replies for key, value in reply.items()}
+        if as_json:
+            print_json(body)
+        elif body["outcome"] == "pending":
+            click.echo(f"press {body['press']} is on its way: offrecord show {body['press']}")
+        else:
+            _say(body)
+        if body["outcome"] == "pending":
+            return Exit.FAILED if wait else Exit.OK
+        return outcome_exit(Outcome(body["outcome"]))
+
+    return command
+
+
+def _say(body: Mapping[str, Any]) -> None:
+    click.echo(f"{body['outcome']} ({body['evidence']}, {body['took_ms']} ms): {body['text']}")
+    for result in body["recorders"]:
+        click.echo(
+            f"  {result['recorder']}: {result['outcome']} ({result['evidence']}), {result['detail']}"
+        )
+
+
+stop = _press_command(Verb.STOP, "Stop every recording of the call of TARGET.")
+pause = _press_command(Verb.PAUSE, "Pause every recording of the call of TARGET.")
+resume = _press_command(Verb.RESUME, "Resume the paused recordings of the call of TARGET.")
+start = _press_command(Verb.START, "Start a recording of the call of TARGET.")

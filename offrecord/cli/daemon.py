@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`offrecord run`, the daemon itself, and `offrecord check`, which tries what it would need."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import click
+
+from offrecord.cli.options import config_option, json_option, print_json
+from offrecord.exits import Exit
+
+
+@click.command()
+@config_option
+def run(config_path: Path) -> int:
+    """Run the daemon beside the PBX, until SIGTERM or SIGINT."""
+    from offrecord import logs
+    from offrecord.config import load
+    from offrecord.daemon import Daemon
+
+    loaded = load(config_path, os.environ)
+    logs.configure(loaded.config.log.level, loaded.config.log.format)
+    asyncio.run(Daemon(loaded).run())
+    return Exit.OK
+
+
+@click.command()
+@config_option
+@click.option("--print-config", is_flag=True, help="Print the merged configuration and stop.")
+@json_option
+def check(config_path: Path, print_config: bool, as_json: bool) -> int:
+    """Try the configuration: the PBX and its account, then every recorder. Changes nothing.
+
+    Leaves with 0 when all is well, else with the code of the first thing that is not.
+    """
+    from offrecord.check import checks
+    from offrecord.config import load, render
+
+    loaded = load(config_path, os.environ)
+    if print_config:
+        click.echo(render(loaded))
+        return Exit.OK
+    found = asyncio.run(checks(loaded))
+    if as_json:
+        print_json([{"what": c.what, "ok": c.ok, "text": c.text, "exit": c.exit} for c in found])
+    else:
+        for one in found:
+            click.echo(f"{'ok  ' if one.ok else 'FAIL'}  {one.what}: {one.text}", err=not one.ok)
+    return next((one.exit for one in found if not one.ok), Exit.OK)

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options that several commands share."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from agi.handover import DEFAULT_SOCKET
+
+DEFAULT_CONFIG = Path("/etc/offrecord/offrecord.toml")
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def config_option(command: Command) -> Command:
+    """Add `--config`."""
+    return click.option(
+        "-c", "--config", "config_path", envvar="OFFRECORD_CONFIG",
+        type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT_CONFIG,
+        show_default=True, help="The configuration file.",
+    )(command)  # fmt: skip
+
+
+def socket_option(command: Command) -> Command:
+    """Add `--socket`."""
+    return click.option(
+        "--socket", "socket_path", envvar="OFFRECORD_SOCKET",
+        type=click.Path(path_type=Path), default=DEFAULT_SOCKET, show_default=True,
+        help="The daemon's control socket.",
+    )(command)  # fmt: skip
+
+
+def json_option(command: Command) -> Command:
+    """Add `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def print_json(body: Mapping[str, Any] | list[Any]) -> None:
+    """Print plain data as JSON, for programs and people alike."""
+    click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+
+
+def print_table(table: Table) -> None:
+    """Print a table as wide as the terminal; into a pipe or file without cutting anything."""
+    console = Console()
+    console.print(table) if console.is_terminal else Console(width=400).print(table)

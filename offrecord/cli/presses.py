@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`offrecord presses` and `offrecord show`: read the journal, with or without a daemon."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from bridges.model import Outcome
+from offrecord import journal
+from offrecord.cli.options import config_option, json_option, print_json, print_table
+from offrecord.config import load
+from offrecord.exits import Exit, UserError
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _journal_path(config_path: Path, given: Path | None) -> Path:
+    if given is not None:
+        return given
+    import os
+
+    return load(config_path, os.environ).config.journal.path
+
+
+def _since(_context: click.Context, _option: click.Parameter, value: str | None) -> int:
+    if value is None:
+        return 0
+    span = re.fullmatch(r"(\d+)([smhd])", value)
+    if span:
+        past = timedelta(seconds=int(span[1]) * _UNITS[span[2]])
+        return int((datetime.now(UTC) - past).timestamp() * 1000)
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter("give a span such as 2h or a time such as 2026-03-01T09:30") from None
+    return int(moment.astimezone(UTC).timestamp() * 1000)
+
+
+def clock(at: int) -> str:
+    """Return milliseconds since the epoch as people and auditors read them, in UTC."""
+    moment = datetime.fromtimestamp(at / 1000, UTC)
+    return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{at % 1000:03d}Z"
+
+
+_JOURNAL = click.option(
+    "--journal", "journal_path", type=click.Path(path_type=Path, dir_okay=False),
+    help="The journal's file, when it is not the configured one.",
+)  # fmt: skip
+
+
+@click.command()
+@click.option("--since", callback=_since, metavar="SPAN|TIME", help="Such as 2h, 7d, 2026-03-01.")
+@click.option("--call", help="A linkedid, uniqueid, channel or target.")
+@click.option("--agent", help="The recorders' name for the person.")
+@click.option("--outcome", type=click.Choice([outcome.value for outcome in Outcome]))
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@config_option
+@_JOURNAL
+@json_option
+def presses(
+    since: int,
+    call: str | None,
+    agent: str | None,
+    outcome: str | None,
+    limit: int,
+    config_path: Path,
+    journal_path: Path | None,
+    as_json: bool,
+) -> None:
+    """List presses from the journal, newest first."""
+    wanted = Outcome(outcome) if outcome else None
+    found = journal.presses(
+        _journal_path(config_path, journal_path),
+        since=since, call=call, agent=agent, outcome=wanted, limit=limit,
+    )  # fmt: skip
+    if as_json:
+        print_json([summary.as_json() for summary in found])
+        return
+    table = Table("press", "at", "verb", "way", "target", "agent", "outcome", "ms", box=None)
+    for one in found:
+        took = "-" if one.took_ms is None else f"{one.took_ms:g}"
+        table.add_row(one.press, clock(one.at), one.verb, one.way, one.target, one.agent or "-",
+                      one.outcome or "open", took)  # fmt: skip
+    if found:
+        print_table(table)
+    else:
+        click.echo("no press matches")
+
+
+@click.command()
+@click.argument("press")
+@config_option
+@_JOURNAL
+@json_option
+def show(press: str, config_path: Path, journal_path: Path | None, as_json: bool) -> None:
+    """Show everything the journal knows of one PRESS, as a time line."""
+    records = journal.show(_journal_path(config_path, journal_path), press)
+    if not records:
+        raise UserError(
+            f"the journal has no press {press}", "see offrecord presses for ids", Exit.NOT_FOUND
+        )
+    if as_json:
+        print_json(
+            [{"at": r.at, "kind": r.kind, "seq": r.seq, **r.body} for r in records]
+        )
+        return
+    first = records[0].at
+    click.echo(f"press {press}, {clock(first)}")
+    for record in records:
+        click.echo(f"{record.at - first:>7} ms  {record.kind:<9} {_summary(record.kind, record.body)}")
+        for step in record.body.get("steps", ()):
+            click.echo(
+                f"{step['at'] - first:>7} ms    {step['evidence']} {step['sent']}: {step['answer']}"
+            )
+
+
+def _summary(kind: str, body: dict[str, Any]) -> str:
+    if kind in {"pressed", "joined"}:
+        return f"{body['verb']} by {body['way']} on {body['channel'] or body['target']}"
+    if kind == "resolved":
+        legs = ", ".join(channel["channel"] for channel in body["channels"])
+        return f"call {body['call']}: {legs}; recorders {', '.join(body['recorders']) or 'none'}"
+    if kind == "answered":
+        return f"{body['recorder']}: {body['outcome']} ({body['evidence']}), {body['detail']}"
+    if kind == "verdict":
+        return f"{body['outcome']} ({body['evidence']}), {body['text']}"
+    return ", ".join(f"{key} {value}" for key, value in body.items())

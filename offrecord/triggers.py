@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ways a press comes in, each turned into a `Press` for the engine.
+
+FastAGI and the Unix socket hand over a channel that pressed; user events and keypad digits are
+seen on AMI; the command line names a target.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import structlog
+
+from agi.press import Accepted, AgiPress
+from agi.verdict import AgiVerdict
+from ami.calls import CallGraph
+from ami.events import DTMFEnd, Event, Hangup, UserEvent
+from ami.keypad import Keypad
+from bridges.model import Outcome, Verb
+from offrecord.engine import Engine, PressHandle
+from offrecord.press import Press, PressIds, Way
+from offrecord.verdict import Verdict
+
+_OPTIONS_KEPT = ("agent", "recorder")
+
+
+@dataclass(slots=True)
+class Triggers:
+    """Makes presses out of what comes in, and hands them to `engine`.
+
+    `sounds` are the sounds of each outcome, `agi_wait` how many seconds a session waits for its
+    verdict: a tone that comes later has to find another way. `user_event` is the name of the
+    user events that are presses, None to take none; `keypad` knows the codes to look for in
+    digits, None to look for none.
+    """
+
+    engine: Engine
+    sounds: Mapping[Outcome, tuple[str, ...]]
+    user_event: str | None = None
+    keypad: Keypad | None = None
+    monotonic: Callable[[], float] = time.monotonic
+    now: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    _ids: PressIds = field(
+        default_factory=lambda: PressIds(random.SystemRandom().getrandbits)
+    )
+    _log: structlog.stdlib.BoundLogger = field(default_factory=structlog.get_logger)
+
+    def make(self, verb: Verb, way: Way, target: str, **more: Any) -> Press:
+        """Return a new press of now."""
+        at = self.now()
+        return Press(self._ids.make(at), verb, way, target, at, self.monotonic(), **more)
+
+    def agi(self, request: AgiPress) -> Accepted:
+        """Take a press from the dialplan; the answer comes before anything has happened."""
+        handle = self.engine.press(
+            self.make(
+                Verb(request.verb),
+                cast("Way", request.way),
+                request.uniqueid,
+                uniqueid=request.uniqueid,
+                channel=request.channel,
+                agent=request.options.get("agent") or None,
+                recorder=request.options.get("recorder") or None,
+                options={k: v for k, v in request.options.items() if k not in _OPTIONS_KEPT},
+            )
+        )
+        return Accepted(handle.press.id, self.heard(handle))
+
+    def heard(self, handle: PressHandle) -> "asyncio.Future[AgiVerdict]":
+        """Return the verdict of a press as a person at the phone gets it."""
+        future: asyncio.Future[AgiVerdict] = asyncio.get_running_loop().create_future()
+
+        def _tell(done: "asyncio.Future[Verdict]") -> None:
+            if not future.done():
+                verdict = done.result()
+                future.set_result(
+                    AgiVerdict(verdict.outcome.value, self.sounds[verdict.outcome], verdict.text)
+                )
+
+        handle.verdict.add_done_callback(_tell)
+        return future
+
+    def event(self, event: Event, graph: CallGraph) -> None:
+        """Look for a press in one AMI event."""
+        if isinstance(event, UserEvent):
+            self._user_event(event)
+        elif isinstance(event, DTMFEnd):
+            self._digit(event, graph)
+        elif isinstance(event, Hangup) and self.keypad is not None:
+            self.keypad.forget(event.uniqueid)
+
+    def _user_event(self, event: UserEvent) -> None:
+        if self.user_event is None or event.name.lower() != self.user_event.lower():
+            return
+        fields = {key.lower(): value for key, value in event.fields.items()}
+        word = fields.get("verb", "").strip().lower()
+        if word not in set(Verb) or not event.uniqueid:
+            self._log.warning(
+                "user_event_ignored",
+                verb=word[:32],
+                channel=event.channel,
+                fix=f"raise it as UserEvent({self.user_event},Verb: stop), on a channel",
+            )
+            return
+        self.engine.press(
+            self.make(
+                Verb(word),
+                "userevent",
+                event.uniqueid,
+                uniqueid=event.uniqueid,
+                channel=event.channel,
+                agent=fields.get("agent") or None,
+            )
+        )
+
+    def _digit(self, event: DTMFEnd, graph: CallGraph) -> None:
+        # A digit in an IVR, in voicemail or in a conference is not meant for us.
+        if self.keypad is None or not graph.two_party(event.uniqueid):
+            return
+        verb = self.keypad.feed(event.uniqueid, event.digit, self.monotonic())
+        if verb is not None:
+            self.engine.press(
+                self.make(
+                    Verb(verb),
+                    "keypad",
+                    event.uniqueid,
+                    uniqueid=event.uniqueid,
+                    channel=event.channel,
+                )
+            )
+
+
+async def told(handle: PressHandle, wait: float) -> AsyncIterator[Mapping[str, object]]:
+    """Yield what the control socket says of a press: that it is safe, then how it ended.
+
+    A verdict that is not there within `wait` seconds is told as `pending`.
+    """
+    started = time.monotonic()
+    await asyncio.shield(handle.journalled)
+    yield {"press": handle.press.id}
+    left = max(0.0, wait - (time.monotonic() - started))
+    done, _ = await asyncio.wait({handle.verdict}, timeout=left)
+    if done:
+        yield handle.verdict.result().body()
+    else:
+        yield {"outcome": "pending", "press": handle.press.id}

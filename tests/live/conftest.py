@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real Asterisks for the live tests: started once a run, shared by the tests of a release."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offrecord.lab.chroot import RELEASES, find
+from offrecord.lab.ports import free_tcp
+from offrecord.lab.rig import Rig, rig
+from offrecord.lab.site import LabSite
+
+REQUIRED = os.environ.get("OFFRECORD_LAB") == "required"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in this folder as live; skip it, with the reason, where it cannot run."""
+    missing = [name for name in RELEASES if find(name) is None]
+    for item in items:
+        if Path(__file__).parent not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.live)
+        if missing and not REQUIRED:
+            why = f"no real Asterisk {', '.join(missing)} on this machine: run make test as root"
+            item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.fixture(scope="session")
+def rigs() -> Iterator[Callable[[str, str], Rig]]:
+    """Return what starts a rig the first time it is asked for, and keeps it for the session."""
+    with ExitStack() as stack:
+        running: dict[tuple[str, str], Rig] = {}
+
+        def get(release: str, features: str = "features.conf") -> Rig:
+            key = (release, features)
+            if key not in running:
+                running[key] = stack.enter_context(
+                    rig(release, fastagi=f"127.0.0.1:{free_tcp()}", features=features,
+                        label=features.removesuffix(".conf"))
+                )  # fmt: skip
+            return running[key]
+
+        yield get
+
+
+SiteMaker = Callable[..., LabSite]
+
+
+@pytest.fixture
+def site(rigs: Callable[[str, str], Rig], tmp_path: Path) -> SiteMaker:
+    """Return what lays a site around a rig: `async with site("22") as here`."""
+
+    def make(release: str = "22", features: str = "features.conf", **more: Any) -> LabSite:
+        return LabSite(rigs(release, features), tmp_path, **more)
+
+    return make

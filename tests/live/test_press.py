@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A press on a real Asterisk, by RFC 4733 digits of a real SIP phone, and what it brings about."""
+
+import asyncio
+
+import pytest
+
+from bridges.model import Outcome
+from offrecord import journal
+from offrecord.lab.rig import is_event
+from tests.live.conftest import SiteMaker
+
+
+def sizes(here: object) -> dict[str, int]:
+    monitor = here.lab.pbx.monitor  # type: ignore[attr-defined]
+    return {path.name: path.stat().st_size for path in monitor.iterdir()}
+
+
+@pytest.mark.parametrize("release", ["22", "16"])
+async def test_a_caller_stops_every_recording_of_the_call(site: SiteMaker, release: str) -> None:
+    async with site(release) as here:
+        caller = await here.people.call("410", "411")
+        pressing, other = await here.bridged("410", "411")
+        await asyncio.sleep(0.5)
+        await here.people.press(caller, "*1")
+        [press] = await here.daemon.verdicts()
+
+        assert press.outcome == Outcome.ACCEPTED
+        assert press.way == "fastagi"
+        assert press.agent == "fred"
+        [stop] = here.stops()
+        assert stop.method == "POST"
+        assert stop.facts["hash_ok"] is True
+        assert stop.query["extenOrUniqueId"] == pressing["Uniqueid"]
+        assert stop.query["agentLoginName"] == "fred"
+        [proof] = here.pbx.named("MixMonitorStop")
+        assert proof["Uniqueid"] == pressing["Uniqueid"]
+        await asyncio.sleep(0.3)
+        frozen = sizes(here)
+        await asyncio.sleep(0.5)
+        assert sizes(here) == frozen
+        up = {row["Uniqueid"] for row in await here.pbx.channels()}
+        assert up == {pressing["Uniqueid"], other["Uniqueid"]}
+        records = journal.show(here.daemon.journal, press.press)
+        answers = {r.body["recorder"]: r.body for r in records if r.kind == "answered"}
+        assert answers["local"]["outcome"] == Outcome.CONFIRMED
+        assert answers["local"]["evidence"] == "L4"
+        assert answers["noojee"]["evidence"] == "L1"
+
+
+@pytest.mark.parametrize("release", ["22", "16"])
+async def test_the_callee_stops_the_recording_on_the_callers_leg(
+    site: SiteMaker, release: str
+) -> None:
+    async with site(release) as here:
+        mark = here.people.now
+        await here.people.call("410", "411")
+        callee = await here.people.answered(mark)
+        calling, pressing = await here.bridged("410", "411")
+        await here.people.press(callee, "*1")
+        [press] = await here.daemon.verdicts()
+
+        assert press.outcome == Outcome.ACCEPTED
+        assert press.agent == "wilma"
+        [proof] = here.pbx.named("MixMonitorStop")
+        assert proof["Uniqueid"] == calling["Uniqueid"]
+        assert here.stops()[0].query["extenOrUniqueId"] == pressing["Uniqueid"]
+        assert not here.pbx.named("MixMonitorStart", Uniqueid=pressing["Uniqueid"])
+
+
+async def test_control_the_stock_way_runs_on_the_callees_leg_and_stops_nothing(
+    site: SiteMaker,
+) -> None:
+    async with site("22", "features-control.conf") as here:
+        mark = here.people.now
+        await here.people.call("410", "411")
+        callee = await here.people.answered(mark)
+        calling, other = await here.bridged("410", "411")
+        await here.people.press(callee, "*9")
+        _, ran = await here.pbx.wait_for(is_event("UserEvent", UserEvent="lab-stock"))
+        before = sizes(here)[f"{calling['Uniqueid']}.wav"]
+        await asyncio.sleep(2.5)  # Asterisk writes a recording in blocks of two seconds
+
+        assert ran["Channel"] == other["Channel"]
+        assert not here.pbx.named("MixMonitorStop")
+        assert sizes(here)[f"{calling['Uniqueid']}.wav"] > before
+
+
+async def test_nothing_recorded_is_said_and_nothing_muted(site: SiteMaker) -> None:
+    async with site("22", more={"routes": {"default": ["local"]}}) as here:
+        caller = await here.people.call("410", "211")
+        await here.bridged("410", "411")
+        await here.people.press(caller, "*1")
+        [press] = await here.daemon.verdicts()
+
+        assert press.outcome == Outcome.NOTHING_TO_STOP
+        assert not here.pbx.named("MixMonitorMute")
+
+
+async def test_a_caller_from_the_trunk_is_refused(site: SiteMaker) -> None:
+    async with site("22") as here:
+        caller = await here.people.call("my-trunk", "411")
+        await here.bridged("my-trunk", "411")
+        start = here.pbx.named("MixMonitorStart")[0]
+        reply = await here.ask(
+            {
+                "op": "press", "way": "agi", "verb": "stop", "wait": 5.0,
+                "uniqueid": start["Uniqueid"], "channel": start["Channel"],
+            }
+        )  # fmt: skip
+
+        assert caller
+        assert reply["outcome"] == Outcome.DENIED
+        assert not here.pbx.named("MixMonitorStop")
+        assert not here.stops()
+
+
+async def test_the_presser_hears_a_tone_and_the_other_party_does_not(site: SiteMaker) -> None:
+    async with site("22", more={"routes": {"default": ["local"]}}) as here:
+        caller = await here.people.call("410", "411")
+        await here.bridged("410", "411")
+        await here.people.press(caller, "*1")
+        await here.daemon.verdicts()
+        await here.pbx.wait_for(is_event("MixMonitorStop"))
+        await asyncio.sleep(0.5)
+        log = here.lab.pbx.log.read_text()
+
+        assert "<PJSIP/410-" in log
+        assert "Playing 'beep" in log
