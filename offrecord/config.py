@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration, as the rest of the daemon imports it.
+
+`load` reads one TOML file, the `conf.d/*.toml` beside it in name order, and the environment
+(`OFFRECORD__AMI__PORT=5039`); `render` prints what came out. Secrets are only ever named.
+"""
+
+from offrecord.config_load import Loaded, load
+from offrecord.config_model import (
+    AgiConfig,
+    AmiConfig,
+    Config,
+    ExtensionsConfig,
+    JournalConfig,
+    KeypadConfig,
+    LogConfig,
+    PressConfig,
+    RecorderConfig,
+    RouteRule,
+    RoutesConfig,
+    ShutdownConfig,
+    SocketConfig,
+    SoundsConfig,
+    UserEventConfig,
+)
+from offrecord.config_recorders import recorder_settings
+from offrecord.config_render import render
+from offrecord.config_sources import ConfigError, Problem
+
+__all__ = [
+    "AgiConfig",
+    "AmiConfig",
+    "Config",
+    "ConfigError",
+    "ExtensionsConfig",
+    "JournalConfig",
+    "KeypadConfig",
+    "Loaded",
+    "LogConfig",
+    "PressConfig",
+    "Problem",
+    "RecorderConfig",
+    "RouteRule",
+    "RoutesConfig",
+    "ShutdownConfig",
+    "SocketConfig",
+    "SoundsConfig",
+    "UserEventConfig",
+    "load",
+    "recorder_settings",
+    "render",
+]

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kinds of values that the configuration is made of."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+)
+
+
+class Section(BaseModel):
+    """One table of the file: read only once made, and without keys that nobody knows."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True
+    )
+
+
+def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
+    folder = (info.context or {}).get("folder")
+    return folder / path if isinstance(folder, Path) else path
+
+
+def _octal(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return int(value, 8)
+    except ValueError:
+        raise ValueError("this is not an octal mode") from None
+
+
+def _no_empty_text(value: str) -> str:
+    if not value or any(ord(char) < 32 for char in value):
+        raise ValueError("a text is needed, on one line")
+    return value
+
+
+def _is_pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"this regular expression is broken: {error}") from None
+    return value
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether `host` is this machine by its very name: `localhost` or a loopback address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+ListenPort = Annotated[int, Field(ge=0, le=65535)]
+Text = Annotated[str, AfterValidator(_no_empty_text)]
+AnyPath = Annotated[Path, AfterValidator(_beside_the_file)]
+
+
+def _frozen(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(table))
+
+
+Frozen = AfterValidator(_frozen)
+"""A table stays as read: the model is frozen, so its dictionaries are too."""
+
+Pattern = Annotated[str, AfterValidator(_is_pattern)]
+Octal = BeforeValidator(_octal)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exit codes of every command, and the error that a person can act on.
+
+A script that calls `offrecord stop` learns from the exit code alone what became of the press:
+0 is a proven stop, 10 to 19 are the other outcomes, 20 and above say what stood in the way.
+"""
+
+from enum import IntEnum
+from types import MappingProxyType
+
+from bridges.model import Outcome
+
+
+class Exit(IntEnum):
+    """What a command leaves with. The numbers are a promise: they are never given a new meaning."""
+
+    OK = 0
+    """Done; for a press: `confirmed`."""
+    INTERNAL = 1
+    """A fault in offrecord itself."""
+    USAGE = 2
+    """The command line was wrong (click uses the same number)."""
+
+    ACCEPTED = 10
+    CONTAINED = 11
+    NOTHING_TO_STOP = 12
+    DENIED = 13
+    CALL_ENDED = 14
+    FAILED = 15
+
+    CONFIG = 20
+    """The configuration cannot be used."""
+    PBX_SECRET = 21
+    """The PBX refused the manager user or its secret."""
+    PBX_UNREACHABLE = 22
+    """Nothing answers at the PBX's manager port."""
+    PBX_UNTRUSTED = 23
+    """The PBX's certificate is not trusted."""
+    PBX_PRIVILEGES = 24
+    """The manager user lacks a privilege that is needed."""
+    RECORDER_UNREACHABLE = 25
+    RECORDER_UNTRUSTED = 26
+    RECORDER_REFUSED = 27
+    DAEMON_DOWN = 28
+    """No daemon answers on the control socket."""
+    NOT_FOUND = 29
+    """The named call, press, channel or recorder does not exist."""
+    JOURNAL = 30
+    """The journal cannot be read or written."""
+    PORT_IN_USE = 31
+    """An address that the daemon is to listen on is taken."""
+    LAB = 32
+    """The demo's own PBX could not be set up."""
+
+
+OUTCOME_EXITS = MappingProxyType(
+    {
+        Outcome.CONFIRMED: Exit.OK,
+        Outcome.ACCEPTED: Exit.ACCEPTED,
+        Outcome.CONTAINED: Exit.CONTAINED,
+        Outcome.NOTHING_TO_STOP: Exit.NOTHING_TO_STOP,
+        Outcome.DENIED: Exit.DENIED,
+        Outcome.CALL_ENDED: Exit.CALL_ENDED,
+        Outcome.FAILED: Exit.FAILED,
+    }
+)
+"""The exit code of each outcome; a test holds that none is missing."""
+
+RECORDER_EXITS = MappingProxyType(
+    {
+        "unreachable": Exit.RECORDER_UNREACHABLE,
+        "untrusted": Exit.RECORDER_UNTRUSTED,
+        "refused": Exit.RECORDER_REFUSED,
+    }
+)
+"""The exit code of each `bridges.model.RecorderUnavailable.cause`."""
+
+
+def outcome_exit(outcome: Outcome) -> Exit:
+    """Return the exit code of a command whose press ended with `outcome`."""
+    return OUTCOME_EXITS[outcome]
+
+
+class UserError(Exception):
+    """Something that the person at the terminal can put right.
+
+    `message` names the thing, `fix` what to do about it, `exit` the code to leave with. The
+    command line prints `str(error)`, which is always one line, and no traceback.
+    """
+
+    def __init__(self, message: str, fix: str, exit: Exit) -> None:  # noqa: A002
+        self.message = " ".join(message.split())
+        self.fix = " ".join(fix.split())
+        self.exit = exit
+        super().__init__(f"{self.message}; {self.fix}" if self.fix else self.message)
