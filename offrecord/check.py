@@ -51,7 +51,7 @@ async def _pbx(pbx: Pbx, recorders: dict[str, Recorder]) -> list[Check]:
             found.append(_version(pbx))
             found += _privileges(pbx)
         else:
-            problem = pbx.link.trouble
+            problem = pbx.link.problem
             text = str(problem) if problem else "its calls could not be listed"
             code = user_error(problem).exit if problem else Exit.PBX_UNREACHABLE
             found.append(Check("pbx", ok=False, text=text, exit=code))

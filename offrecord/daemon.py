@@ -15,7 +15,8 @@ from typing import Any
 import structlog
 
 from agi.errors import AgiBind
-from agi.server import FastAgiServer, FastAgiSettings
+from agi.server import FastAgiServer
+from agi.session import FastAgiSettings
 from ami.calls import Call, CallGraph
 from ami.errors import AmiError
 from ami.keypad import Keypad
@@ -185,10 +186,13 @@ class Daemon:
         wait = request.get("wait", 0.0)
         patience = min(float(wait), _MAX_WAIT) if isinstance(wait, (int, float)) else 0.0
         async for reply in told(self._engine.press(press), patience):
-            outcome = reply.get("outcome")
-            heard = self._triggers.sounds.get(Outcome(outcome), ()) if (
-                outcome in set(Outcome)) else ()  # fmt: skip
-            yield {**reply, "sounds": list(heard)} if outcome else reply
+            yield {**reply, **self._sounds(reply)}
+
+    def _sounds(self, reply: Mapping[str, object]) -> dict[str, object]:
+        """Return what the one-shot script is to play for a reply that carries an outcome."""
+        if reply.get("outcome") not in set(Outcome):
+            return {}
+        return {"sounds": list(self._triggers.sounds[Outcome(str(reply["outcome"]))])}
 
     async def _op_calls(self, _request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
         graph = self._pbx.graph

@@ -144,7 +144,7 @@ class Engine:
             except asyncio.CancelledError:
                 verdict = self._end(press, Outcome.FAILED, "it was given up: superseded by a stop,"
                                     " or the daemon was told to end")  # fmt: skip
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever broke, the person is told the truth
                 self._log.exception("press_broke")
                 verdict = self._end(press, Outcome.FAILED, "a fault in offrecord, see its log")
             self._joining.ended(handle)
@@ -195,7 +195,7 @@ class Engine:
                 result = await recorder.act(order)
         except TimeoutError:
             result = self._lost(recorder, f"it did not end within {order.budget:g} s")
-        except Exception:
+        except Exception:  # noqa: BLE001 - a broken bridge must not take the others with it
             self._log.exception("recorder_broke", recorder=name)
             result = self._lost(recorder, "a fault in its bridge, see the log")
         self._note(press, "answered", result_body(result))
@@ -219,7 +219,7 @@ class Engine:
             self.site.budget,
         )  # fmt: skip
 
-    def _end(
+    def _end(  # noqa: PLR0917 - what an ending is made of
         self,
         press: Press,
         outcome: Outcome,

@@ -134,9 +134,7 @@ class Resolver:
             notes=(why,),
         )
 
-    async def _with_variables(
-        self, press: Press, call: Call, presser: Channel | None
-    ) -> Resolved:
+    async def _with_variables(self, press: Press, call: Call, presser: Channel | None) -> Resolved:
         first = presser or call.channels[0]
         asked = [
             (first, AGENT_VARIABLE),

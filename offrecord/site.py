@@ -14,12 +14,7 @@ from offrecord.engine import Site
 def name_rules(config: Config) -> names.Rules:
     """Return the rules that say whose a channel is."""
     given = config.extensions
-    rules = names.Rules(endpoints=given.map, trunks=frozenset(given.trunks))
-    if given.pattern is None:
-        return rules
-    return names.Rules(
-        endpoints=given.map, trunks=frozenset(given.trunks), pattern=given.pattern
-    )
+    return names.Rules(endpoints=given.map, trunks=frozenset(given.trunks), pattern=given.pattern)
 
 
 def ami_settings(config: Config) -> AmiSettings:
@@ -68,8 +63,6 @@ def site(loaded: Loaded, made: dict[str, Recorder]) -> Site:
         recorders=made,
         router=Router(tuple(made), config.routed(), rules),
         rules=name_rules(config),
-        optional=frozenset(
-            name for name, given in config.recorders.items() if given.role == "may"
-        ),
+        optional=frozenset(name for name, given in config.recorders.items() if given.role == "may"),
         budget=config.press.budget,
     )

@@ -43,9 +43,7 @@ class Triggers:
     keypad: Keypad | None = None
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], int] = lambda: time.time_ns() // 1_000_000
-    _ids: PressIds = field(
-        default_factory=lambda: PressIds(random.SystemRandom().getrandbits)
-    )
+    _ids: PressIds = field(default_factory=lambda: PressIds(random.SystemRandom().getrandbits))
     _log: structlog.stdlib.BoundLogger = field(default_factory=structlog.get_logger)
 
     def make(self, verb: Verb, way: Way, target: str, **more: Any) -> Press:

@@ -65,9 +65,7 @@ def calls(socket_path: Path, as_json: bool) -> None:
 @json_option
 def explain(target: str, verb: str, agent: str | None, socket_path: Path, as_json: bool) -> None:
     """Show what a press on TARGET would do: legs, policy, routes, exact requests. Sends nothing."""
-    body = _ask(
-        socket_path, {"op": "explain", "target": target, "verb": verb, "agent": agent}
-    )[-1]
+    body = _ask(socket_path, {"op": "explain", "target": target, "verb": verb, "agent": agent})[-1]
     if as_json:
         print_json(body)
         return
@@ -133,9 +131,8 @@ def _press_command(verb: Verb, what: str) -> click.Command:
 def _say(body: Mapping[str, Any]) -> None:
     click.echo(f"{body['outcome']} ({body['evidence']}, {body['took_ms']} ms): {body['text']}")
     for result in body["recorders"]:
-        click.echo(
-            f"  {result['recorder']}: {result['outcome']} ({result['evidence']}), {result['detail']}"
-        )
+        proof = f"{result['outcome']} ({result['evidence']})"
+        click.echo(f"  {result['recorder']}: {proof}, {result['detail']}")
 
 
 stop = _press_command(Verb.STOP, "Stop every recording of the call of TARGET.")

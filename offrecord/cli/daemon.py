@@ -20,7 +20,7 @@ def run(config_path: Path) -> int:
     from offrecord.daemon import Daemon
 
     loaded = load(config_path, os.environ)
-    logs.configure(loaded.config.log.level, loaded.config.log.format)
+    logs.configure(loaded.config.log.level, loaded.config.log.format, secrets=loaded.secrets)
     asyncio.run(Daemon(loaded).run())
     return Exit.OK
 

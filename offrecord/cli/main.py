@@ -73,7 +73,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     except click.ClickException as problem:
         return _fail(problem.format_message(), problem.exit_code)
     except UserError as problem:
-        return _fail(str(problem), problem.exit)
+        for line in getattr(problem, "problems", (problem,)):
+            _fail(str(line), problem.exit)
+        return problem.exit
     except BrokenPipeError:  # `offrecord presses | head` is no fault
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK

@@ -36,7 +36,9 @@ def _since(_context: click.Context, _option: click.Parameter, value: str | None)
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise click.BadParameter("give a span such as 2h or a time such as 2026-03-01T09:30") from None
+        raise click.BadParameter(
+            "give a span such as 2h or a time such as 2026-03-01T09:30"
+        ) from None
     return int(moment.astimezone(UTC).timestamp() * 1000)
 
 
@@ -104,14 +106,14 @@ def show(press: str, config_path: Path, journal_path: Path | None, as_json: bool
             f"the journal has no press {press}", "see offrecord presses for ids", Exit.NOT_FOUND
         )
     if as_json:
-        print_json(
-            [{"at": r.at, "kind": r.kind, "seq": r.seq, **r.body} for r in records]
-        )
+        print_json([{"at": r.at, "kind": r.kind, "seq": r.seq, **r.body} for r in records])
         return
     first = records[0].at
     click.echo(f"press {press}, {clock(first)}")
     for record in records:
-        click.echo(f"{record.at - first:>7} ms  {record.kind:<9} {_summary(record.kind, record.body)}")
+        click.echo(
+            f"{record.at - first:>7} ms  {record.kind:<9} {_summary(record.kind, record.body)}"
+        )
         for step in record.body.get("steps", ()):
             click.echo(
                 f"{step['at'] - first:>7} ms    {step['evidence']} {step['sent']}: {step['answer']}"

@@ -42,9 +42,7 @@ async def mute(pbx: Tap, people: People, _: Rig) -> None:
     caller = await people.call("410", "411")
     start = pbx.named("MixMonitorStart")[0]
     for state in ("1", "0"):
-        await pbx.action(
-            "MixMonitorMute", Channel=start["Uniqueid"], Direction="both", State=state
-        )
+        await pbx.action("MixMonitorMute", Channel=start["Uniqueid"], Direction="both", State=state)
     await people.hang_up(caller)
 
 
@@ -77,9 +75,7 @@ async def blind_transfer(pbx: Tap, people: People, lab: Rig) -> None:
     await people.call("410", "811")
     joined = await _entered(pbx, f"{lab.technology}/411-")
     await asyncio.sleep(0.2)
-    await pbx.action(
-        "BlindTransfer", Channel=joined["Channel"], Context="lab-phones", Exten="412"
-    )
+    await pbx.action("BlindTransfer", Channel=joined["Channel"], Context="lab-phones", Exten="412")
     await _entered(pbx, f"{lab.technology}/412-")
     await asyncio.sleep(0.2)
     await people.hang_up_all()

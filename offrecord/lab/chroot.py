@@ -6,6 +6,7 @@ folder: `forky` for the newest Asterisk with PJSIP, `bullseye` for 16, the last 
 chan_sip. Packages come from the mirror this machine's own apt uses, with signatures checked.
 """
 
+import fcntl
 import os
 import re
 import shutil
@@ -17,10 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import fcntl
-
 _DONE = ".offrecord-lab-complete"
-_INCLUDE = "asterisk,asterisk-core-sounds-en-gsm"
+_INCLUDE = "asterisk,asterisk-core-sounds-en-gsm,python3"
+"""Python is for the one-shot AGI script, which Asterisk starts inside the chroot."""
 
 
 class LabUnavailable(Exception):
@@ -59,7 +59,7 @@ def cache_folder() -> Path:
 def find(release: str) -> Path | None:
     """Return the folder of a complete chroot for `release` ("22" or "16"), or None."""
     folder = cache_folder() / f"asterisk-{RELEASES[release].name}"
-    return folder if (folder / _DONE).is_file() and os.geteuid() == 0 else None
+    return folder if os.geteuid() == 0 and _complete(folder) else None
 
 
 def ensure(release: str, say: Callable[[str], None]) -> Path:
@@ -74,11 +74,17 @@ def ensure(release: str, say: Callable[[str], None]) -> Path:
     folder = cache_folder() / f"asterisk-{RELEASES[release].name}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _lock(folder.with_suffix(".lock")):
-        if (folder / _DONE).is_file():
+        if _complete(folder):
             return folder
         _require_tools(say)
         _build(RELEASES[release], folder, say)
     return folder
+
+
+def _complete(folder: Path) -> bool:
+    """Say whether a chroot was laid to its end, with the packages wanted today."""
+    done = folder / _DONE
+    return done.is_file() and done.read_text() == _INCLUDE
 
 
 def _require_debian_root() -> None:
@@ -130,7 +136,11 @@ def mirror(sources: str) -> str:
 
 def _sources_text() -> str:
     folder = Path("/etc/apt/sources.list.d")
-    files = [Path("/etc/apt/sources.list"), *sorted(folder.glob("*.sources")), *folder.glob("*.list")]
+    files = [
+        Path("/etc/apt/sources.list"),
+        *sorted(folder.glob("*.sources")),
+        *folder.glob("*.list"),
+    ]
     return "\n".join(path.read_text() for path in files if path.is_file())
 
 
@@ -152,10 +162,12 @@ def _build(release: Release, folder: Path, say: Callable[[str], None]) -> None:
             # Asterisk asks for its own host name, and for the Internet when that is not found.
             hosts = f"127.0.0.1 localhost {socket.gethostname()}\n"
             (folder / "etc" / "hosts").write_text(hosts)
-            (folder / _DONE).write_text(f"{suite}\n")
+            (folder / _DONE).write_text(_INCLUDE)
             return
         problem = _last_line(done.stdout) or _last_line(done.stderr)
-    raise LabUnavailable(f"debootstrap of Asterisk {release.name} failed: {problem}", "run it again")
+    raise LabUnavailable(
+        f"debootstrap of Asterisk {release.name} failed: {problem}", "run it again"
+    )
 
 
 def _last_line(text: str) -> str:

@@ -170,9 +170,7 @@ async def _recording(story: Story, wav: Path, before: int) -> None:
     stopped = wav.stat().st_size
     await asyncio.sleep(1.0)
     story.prove("the WAV grew while the call was recorded", before > 1000, f"{before} bytes")
-    story.prove(
-        "the WAV does not grow any more", wav.stat().st_size == stopped, f"{stopped} bytes"
-    )
+    story.prove("the WAV does not grow any more", wav.stat().st_size == stopped, f"{stopped} bytes")
     with contextlib.suppress(FileNotFoundError):
         both = [sum(heard(wav, TONES[phone])) / 10 for phone in ("410", "411")]
         story.prove(

@@ -140,7 +140,9 @@ class Replay:
                 return
             self._reply(writer, action, "Success", "Authentication accepted")
             self._links.add(writer)
-            writer.write(b"Event: FullyBooted\r\nPrivilege: system,all\r\nStatus: Fully Booted" + _END)
+            writer.write(
+                b"Event: FullyBooted\r\nPrivilege: system,all\r\nStatus: Fully Booted" + _END
+            )
         elif name == "stopmixmonitor":
             self._stop(action, writer)
         elif name == "coreshowchannels":
@@ -152,7 +154,7 @@ class Replay:
         elif name == "listcommands":
             self._reply(
                 writer, action, "Success", "",
-                **{command: "(Priv: call,reporting,all)" for command in _COMMANDS},
+                **dict.fromkeys(_COMMANDS, "(Priv: call,reporting,all)"),
             )  # fmt: skip
         elif name == "ping":
             self._reply(writer, action, "Success", "", Ping="Pong")
@@ -185,7 +187,9 @@ class Replay:
         self._reply(writer, action, "Success", "A listing will follow", EventList="start")
         event = "BridgeListItem" if item == "BridgeList" else item
         for row in rows:
-            kept = "".join(f"{k}: {v}\r\n" for k, v in row.items() if k not in {"Event", "Privilege"})
+            kept = "".join(
+                f"{k}: {v}\r\n" for k, v in row.items() if k not in {"Event", "Privilege"}
+            )
             writer.write(f"Event: {event}\r\n{ident}{kept}\r\n".encode())
         end = "BridgeListComplete" if item == "BridgeList" else "CoreShowChannelsComplete"
         count = f"EventList: Complete\r\nListItems: {len(rows)}\r\n"

@@ -64,6 +64,7 @@ class Rig:
     def await_registered(self, seconds: float = 20.0) -> None:
         """Wait until the PBX knows where every phone is; raises `TimeoutError`."""
         deadline = time.monotonic() + seconds
+        shown = ""
         command = "sip show peers" if self.pbx.chan_sip else "pjsip show contacts"
         while time.monotonic() < deadline:
             shown = self.pbx.console(command)
@@ -276,6 +277,7 @@ class EventIs:
     fields: dict[str, str]
 
     def __call__(self, packet: Packet) -> bool:
+        """Look at one packet."""
         return packet.get("Event") == self.name and all(
             packet.get(key) == value for key, value in self.fields.items()
         )

@@ -11,6 +11,7 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 Packet = dict[str, str]
 
@@ -33,7 +34,7 @@ class Tap:
     _ids: "itertools.count[int]" = field(default_factory=itertools.count)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def __aenter__(self) -> "Tap":
+    async def __aenter__(self) -> Self:
         reader, self._writer = await asyncio.open_connection("127.0.0.1", self.port)
         await reader.readline()
         self._task = asyncio.create_task(self._read(reader), name="lab-tap")
