@@ -22,6 +22,7 @@ AGENTS = {"410": "fred", "411": "wilma", "412": "barney", "413": "betty"}
 class LabSite:
     """Everything around one rig, opened with `async with`.
 
+    `ami_port` is where the daemon finds AMI; set another before opening, to put something between.
     `more` is merged into the daemon's configuration, table by table. The rig must run and send
     its presses to the daemon. With a `certificate` the Noojee server speaks HTTPS.
     """
@@ -35,6 +36,7 @@ class LabSite:
         certificate: Certificates | None = None,
     ) -> None:
         self.lab = lab
+        self.ami_port = lab.pbx.ami_port
         self.noojee = NoojeeSimulator(DEMO_KEY, switches=NoojeeSwitches(auto=True))
         self.noojee_server = SimServer(
             self.noojee, tls=certificate.server_context() if certificate else None
@@ -100,14 +102,20 @@ class LabSite:
 
         return await entered(first), await entered(second)
 
+    async def reopen_tap(self) -> None:
+        """Log in to the PBX anew, after it was restarted; events from before are kept."""
+        before = self.pbx
+        self.pbx = await self._stack.enter_async_context(Tap(self.lab.pbx.ami_port))
+        self.pbx.events[:0] = before.events
+
     def stops(self) -> list[Entry]:
         """Return the stop requests that the Noojee server saw."""
         return self.noojee.log.of("stop")
 
     async def _clear(self) -> None:
         await self.people.hang_up_all()
-        async with asyncio.timeout(10):
-            while await self.pbx.channels():
+        async with asyncio.timeout(10), Tap(self.lab.pbx.ami_port) as pbx:
+            while await pbx.channels():
                 await asyncio.sleep(0.02)
 
     def _tables(self) -> dict[str, object]:
@@ -122,7 +130,7 @@ class LabSite:
             noojee["ca_file"] = str(self._ca_file)
         tables: dict[str, Any] = {
             "ami": {
-                "port": self.lab.pbx.ami_port,
+                "port": self.ami_port,
                 "username": "offrecord",
                 "secret": self.daemon.secret("ami.secret", AMI_SECRET),
             },

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A length of cable with a knife: a TCP relay on loopback that can be cut and mended."""
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import Self
+
+
+class Cable:
+    """Relays connections to a port of loopback. `cut` ends them all and takes no new ones."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._server: asyncio.Server | None = None
+        self._ends: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        """Listen on a free port."""
+        await self.mend()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Cut for good."""
+        await self.cut()
+
+    async def mend(self) -> None:
+        """Take connections, on the same port as before."""
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        """End every connection at once, and refuse new ones."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for end in self._ends:
+            end.transport.abort()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._ends.clear()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._ends.add(writer)
+        with contextlib.suppress(ConnectionError):
+            there, back = await asyncio.open_connection("127.0.0.1", self._target)
+            self._ends.add(back)
+            for source, sink in ((reader, back), (there, writer)):
+                task = asyncio.create_task(self._pump(source, sink), name="cable")
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    @staticmethod
+    async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await source.read(65536):
+                sink.write(data)
+                await sink.drain()
+        sink.close()

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cut links, restarted Asterisks, dead daemons: the press after it works, the call goes on."""
+
+import asyncio
+import signal
+
+import pytest
+
+from bridges.model import Outcome
+from offrecord.lab.rig import is_event
+from offrecord.lab.wire import Cable
+from tests.live.conftest import SiteMaker
+
+
+async def test_after_a_cut_of_the_ami_link_the_press_works(site: SiteMaker) -> None:
+    here = site("22")
+    async with Cable(here.lab.pbx.ami_port) as cable:
+        here.ami_port = cable.port
+        async with here:
+            caller = await here.people.call("410", "411")
+            calling, _ = await here.bridged("410", "411")
+            await cable.cut()
+            while (await here.ask({"op": "status"}))["known"]:
+                await asyncio.sleep(0.02)
+            mending = asyncio.create_task(_mend_after(cable, 1.0))
+            await here.people.press(caller, "*1")
+            [press] = await here.daemon.verdicts()
+            await mending
+
+            assert press.outcome == Outcome.ACCEPTED
+            [proof] = here.pbx.named("MixMonitorStop")
+            assert proof["Uniqueid"] == calling["Uniqueid"]
+            assert len(here.stops()) == 1
+
+
+async def _mend_after(cable: Cable, seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    await cable.mend()
+
+
+async def test_a_call_that_ended_during_the_cut_is_no_ghost(site: SiteMaker) -> None:
+    here = site("22")
+    async with Cable(here.lab.pbx.ami_port) as cable:
+        here.ami_port = cable.port
+        async with here:
+            caller = await here.people.call("410", "411")
+            await here.bridged("410", "411")
+            await cable.cut()
+            await here.people.hang_up(caller)
+            await here.people.call("412", "413")
+            await here.bridged("412", "413")
+            await cable.mend()
+            await here.known()
+            body = await here.ask({"op": "calls"})
+
+            assert [call["extensions"] for call in body["calls"]] == [["412", "413"]]
+
+
+async def test_while_the_pbx_cannot_be_asked_noojee_is_still_stopped_and_the_rest_said(
+    site: SiteMaker,
+) -> None:
+    here = site("22", more={"press": {"wait_known": 0.5}})
+    async with Cable(here.lab.pbx.ami_port) as cable:
+        here.ami_port = cable.port
+        async with here:
+            caller = await here.people.call("410", "411")
+            calling, _ = await here.bridged("410", "411")
+            await cable.cut()
+            await here.people.press(caller, "*1")
+            [press] = await here.daemon.verdicts()
+
+            assert press.outcome == Outcome.FAILED
+            assert press.text is not None
+            assert press.text.startswith("Recording was NOT stopped")
+            assert [s.query["extenOrUniqueId"] for s in here.stops()] == [calling["Uniqueid"]]
+
+
+@pytest.mark.parametrize("release", ["22", "16"])
+async def test_after_a_restart_of_asterisk_no_ghost_and_the_next_press_works(
+    site: SiteMaker, release: str
+) -> None:
+    async with site(release) as here:
+        await here.people.call("410", "411")
+        await here.bridged("410", "411")
+        await asyncio.to_thread(here.lab.pbx.restart)
+        await here.people.hang_up_all()
+        await asyncio.to_thread(here.lab.await_registered)
+        await here.known(30.0)
+
+        assert (await here.ask({"op": "calls"}))["calls"] == []
+        await here.reopen_tap()
+        caller = await here.people.call("410", "411")
+        calling, _ = await here.bridged("410", "411")
+        await here.people.press(caller, "*1")
+        [press] = await here.daemon.verdicts()
+        assert press.outcome == Outcome.ACCEPTED
+        assert here.pbx.named("MixMonitorStop", Uniqueid=calling["Uniqueid"])
+
+
+@pytest.mark.parametrize("release", ["22", "16"])
+async def test_with_the_daemon_killed_the_call_goes_on(site: SiteMaker, release: str) -> None:
+    async with site(release) as here:
+        caller = await here.people.call("410", "411")
+        calling, other = await here.bridged("410", "411")
+        await here.daemon.stop(signal.SIGKILL)
+        await here.people.press(caller, "*1")
+        await here.pbx.wait_for(is_event("DTMFEnd", Digit="1"))
+        await asyncio.sleep(0.5)
+
+        rows = {row["Uniqueid"]: row for row in await here.pbx.channels()}
+        assert set(rows) == {calling["Uniqueid"], other["Uniqueid"]}
+        assert len({row["BridgeId"] for row in rows.values()}) == 1
+        assert "FastAGI failed" in here.lab.pbx.log.read_text()
+        assert not here.pbx.named("MixMonitorStop")
+
+
+async def test_a_daemon_killed_in_the_call_and_started_again_takes_the_next_press(
+    site: SiteMaker,
+) -> None:
+    async with site("22") as here:
+        caller = await here.people.call("410", "411")
+        calling, _ = await here.bridged("410", "411")
+        await here.daemon.stop(signal.SIGKILL)
+        await here.daemon.start()
+        await here.known()
+        await here.people.press(caller, "*1")
+        [press] = await here.daemon.verdicts()
+
+        assert press.outcome == Outcome.ACCEPTED
+        assert here.pbx.named("MixMonitorStop", Uniqueid=calling["Uniqueid"])
+
+
+async def test_told_to_end_the_daemon_finishes_the_press_under_way(site: SiteMaker) -> None:
+    here = site("22")
+    async with here:
+        here.noojee.switches.latency = 1.0
+        caller = await here.people.call("410", "411")
+        await here.bridged("410", "411")
+        await here.people.press(caller, "*1")
+        await here.pbx.wait_for(is_event("MixMonitorStop"))
+        code = await here.daemon.stop()
+        [press] = await here.daemon.verdicts()
+
+        assert code == 0
+        assert press.outcome == Outcome.ACCEPTED
+        assert len(here.stops()) == 1
