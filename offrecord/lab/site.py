@@ -103,10 +103,8 @@ class LabSite:
         return await entered(first), await entered(second)
 
     async def reopen_tap(self) -> None:
-        """Log in to the PBX anew, after it was restarted; events from before are kept."""
-        before = self.pbx
+        """Log in to the PBX anew, after it was restarted; events from before are forgotten."""
         self.pbx = await self._stack.enter_async_context(Tap(self.lab.pbx.ami_port))
-        self.pbx.events[:0] = before.events
 
     def stops(self) -> list[Entry]:
         """Return the stop requests that the Noojee server saw."""
