@@ -124,21 +124,22 @@ class Asterisk:
         (self.root / "run").mkdir()
         self._own_one(self.root / "run")
         inside = self._inside
+        already = self.log.stat().st_size if self.log.is_file() else 0
         with (self.root / "log" / "stderr").open("ab") as stderr:
             self._process = subprocess.Popen(
                 ["chroot", str(self.chroot), "asterisk", "-f", "-U", "asterisk", "-G", "asterisk",
                  "-C", f"{inside}/etc/asterisk.conf"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
             )  # fmt: skip
-        self._await_ami()
+        self._await_ami(already)
 
-    def _await_ami(self) -> None:
+    def _await_ami(self, already: int) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 break
-            # "Fully Booted" comes on the log once every module is loaded; AMI listens earlier.
-            if self.log.is_file() and b"Asterisk Ready" in self.log.read_bytes():
+            # The log says so once every module is loaded; AMI listens earlier.
+            if self.log.is_file() and b"Asterisk Ready" in self.log.read_bytes()[already:]:
                 with contextlib.suppress(OSError):
                     socket.create_connection(("127.0.0.1", self.ami_port), 1).close()
                     return

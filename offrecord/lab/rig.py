@@ -73,6 +73,12 @@ class Rig:
             time.sleep(0.1)
         raise TimeoutError(f"phones did not register: {shown}")
 
+    def restart_pbx(self) -> None:
+        """Kill the PBX, start it again, and let every phone register anew."""
+        self.pbx.restart()
+        self.farm.console("pjsip send register *all")
+        self.await_registered()
+
     def stop(self) -> None:
         """Stop both and remove their files."""
         self.farm.stop()

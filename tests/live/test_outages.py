@@ -82,9 +82,8 @@ async def test_after_a_restart_of_asterisk_no_ghost_and_the_next_press_works(
     async with site(release) as here:
         await here.people.call("410", "411")
         await here.bridged("410", "411")
-        await asyncio.to_thread(here.lab.pbx.restart)
+        await asyncio.to_thread(here.lab.restart_pbx)
         await here.people.hang_up_all()
-        await asyncio.to_thread(here.lab.await_registered)
         await here.known(30.0)
 
         assert (await here.ask({"op": "calls"}))["calls"] == []
