@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,13 +40,14 @@ class Asterisk:
 
     `files` are the configuration files it is started with, name to text, beside those every one
     of them needs. Ports are chosen when it is made, so that files can name them. AMI account
-    `lab` (everything) is the laboratory's own witness.
+    `lab` (everything) is the laboratory's own witness. `environment` is passed on to AGI scripts.
     """
 
     chroot: Path
     name: str
     files: dict[str, str] = field(default_factory=dict)
     chan_sip: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
     sip_port: int = field(default_factory=free_udp)
     ami_port: int = field(default_factory=free_tcp)
     rtp: tuple[int, int] = field(default_factory=free_rtp_block)
@@ -55,10 +56,11 @@ class Asterisk:
     @property
     def root(self) -> Path:
         """The instance's own folder, seen from outside the chroot."""
-        return self.chroot / self._inside.lstrip("/")
+        return self.chroot / self.inside.lstrip("/")
 
     @property
-    def _inside(self) -> str:
+    def inside(self) -> str:
+        """The same folder, as the processes in the chroot see it."""
         return f"/srv/offrecord-lab/{self.name}-{os.getpid()}"
 
     @property
@@ -107,11 +109,34 @@ class Asterisk:
     def console(self, command: str) -> str:
         """Run one command on its console and return what it prints."""
         done = subprocess.run(
-            ["chroot", str(self.chroot), "asterisk", "-C", f"{self._inside}/etc/asterisk.conf",
+            ["chroot", str(self.chroot), "asterisk", "-C", f"{self.inside}/etc/asterisk.conf",
              "-rx", command],
             capture_output=True, text=True, check=False, timeout=15,
         )  # fmt: skip
         return done.stdout
+
+    def share(self, path: Path) -> None:
+        """Let the Asterisk user use a file or socket that was made from outside."""
+        self._own_one(path)
+
+    def install_script(self, name: str, start: str, packages: Sequence[Path]) -> None:
+        """Put a Python AGI script into its agi-bin, with copies of what it imports.
+
+        `start` is the script's own code.
+        """
+        folder = self.root / "agi-bin"
+        for package in packages:
+            target = folder / "lib" / package.name
+            if package.is_dir():
+                shutil.copytree(package, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                target.parent.mkdir(exist_ok=True)
+                shutil.copy(package, target)
+        script = folder / name
+        head = f"#!/usr/bin/python3 -E\nimport sys\nsys.path.insert(0, {self.inside!r} + '/agi-bin/lib')\n"
+        script.write_text(head + start)
+        script.chmod(0o755)
+        self._own()
 
     def write_file(self, name: str, text: str) -> None:
         """Replace one configuration file of the running instance (it still must be reloaded)."""
@@ -123,12 +148,13 @@ class Asterisk:
         shutil.rmtree(self.root / "run", ignore_errors=True)
         (self.root / "run").mkdir()
         self._own_one(self.root / "run")
-        inside = self._inside
+        inside = self.inside
         already = self.log.stat().st_size if self.log.is_file() else 0
         with (self.root / "log" / "stderr").open("ab") as stderr:
             self._process = subprocess.Popen(
                 ["chroot", str(self.chroot), "asterisk", "-f", "-U", "asterisk", "-G", "asterisk",
                  "-C", f"{inside}/etc/asterisk.conf"],
+                env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
             )  # fmt: skip
         self._await_ami(already)
@@ -169,7 +195,7 @@ class Asterisk:
         os.chown(path, *self._ids())
 
     def _common_files(self) -> Mapping[str, str]:
-        inside = self._inside
+        inside = self.inside
         unwanted = (*_NOT_LOADED, *(_PJSIP_OFF if self.chan_sip else _CHAN_SIP_OFF))
         return {
             "asterisk.conf": (

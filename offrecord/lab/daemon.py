@@ -20,23 +20,24 @@ class DaemonProcess:
     """One `offrecord run`, started with a configuration in a folder of its own.
 
     `tables` is the configuration as nested tables, written as TOML. Secrets are files in the
-    folder: see `secret`.
+    folder: see `secret`. The control `socket` is there too, unless another path is given.
     """
 
     folder: Path
     tables: dict[str, object]
     environment: Mapping[str, str] = field(default_factory=dict)
+    socket: Path = Path()
     _process: "asyncio.subprocess.Process | None" = None
+
+    def __post_init__(self) -> None:
+        """Choose the socket."""
+        if self.socket == Path():
+            self.socket = self.folder / "offrecord.sock"
 
     @property
     def config(self) -> Path:
         """The configuration file."""
         return self.folder / "offrecord.toml"
-
-    @property
-    def socket(self) -> Path:
-        """The control socket."""
-        return self.folder / "offrecord.sock"
 
     @property
     def journal(self) -> Path:

@@ -113,6 +113,7 @@ def build(release: str, *, fastagi: str, features: str, label: str) -> Rig:
     """Make a rig without starting it."""
     quiet = lambda _text: None  # noqa: E731
     pbx = Asterisk(ensure(release, quiet), f"{label}-{release}", chan_sip=release == "16")
+    pbx.environment["OFFRECORD_SOCKET"] = f"{pbx.inside}/offrecord.sock"
     farm = Asterisk(ensure("22", quiet), f"{label}-{release}-farm")
     pbx.files.update(pbx_files(pbx, farm, fastagi, features))
     farm.files.update(farm_files(pbx, farm))

@@ -44,7 +44,7 @@ class LabSite:
         self._ca_file = certificate.ca_file if certificate else None
         self._more = more or {}
         self._stack = AsyncExitStack()
-        self.daemon = DaemonProcess(folder, {})
+        self.daemon = DaemonProcess(folder, {}, socket=lab.pbx.root / "offrecord.sock")
         self.pbx = Tap(lab.pbx.ami_port)
         self.farm = Tap(lab.farm.ami_port)
         self.people = People(self.farm)
@@ -56,6 +56,7 @@ class LabSite:
             self.daemon.tables = self._tables()
             self._stack.push_async_callback(self.daemon.stop)
             await self.daemon.start()
+            self.lab.pbx.share(self.daemon.socket)
             await self._stack.enter_async_context(self.pbx)
             await self._stack.enter_async_context(self.farm)
             self._stack.push_async_callback(self._clear)
