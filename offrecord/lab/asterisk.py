@@ -133,7 +133,8 @@ class Asterisk:
                 target.parent.mkdir(exist_ok=True)
                 shutil.copy(package, target)
         script = folder / name
-        head = f"#!/usr/bin/python3 -E\nimport sys\nsys.path.insert(0, {self.inside!r} + '/agi-bin/lib')\n"
+        library = f"{self.inside}/agi-bin/lib"
+        head = f"#!/usr/bin/python3 -E\nimport sys\nsys.path.insert(0, {library!r})\n"
         script.write_text(head + start)
         script.chmod(0o755)
         self._own()

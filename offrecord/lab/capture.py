@@ -105,10 +105,72 @@ async def parallel(pbx: Tap, people: People, _: Rig) -> None:
     await people.hang_up_all()
 
 
+async def redirect(pbx: Tap, people: People, lab: Rig) -> None:
+    """Redirect one leg of a bridged call out of its bridge."""
+    await people.call("410", "811")
+    leg = await _entered(pbx, f"{lab.technology}/411-")
+    await asyncio.sleep(0.3)
+    await pbx.action(
+        "Redirect", Channel=leg["Channel"], Context="lab-phones", Exten="905", Priority="1"
+    )
+    await asyncio.sleep(0.6)
+
+
+async def conference(pbx: Tap, people: People, _: Rig) -> None:
+    """Three phones in a conference that records itself."""
+    for phone in ("410", "411", "412"):
+        await people.call(phone, "901")
+    await pbx.wait_for(is_event("BridgeEnter", BridgeNumChannels="3"))
+    await asyncio.sleep(0.5)
+
+
+async def park(pbx: Tap, people: People, lab: Rig) -> None:
+    """Park both parties of one call and one of another, and fetch the first again."""
+    await people.call("410", "811")
+    parked = await _entered(pbx, f"{lab.technology}/410-")
+    await asyncio.sleep(0.3)
+    await pbx.action("Park", Channel=parked["Channel"], Timeout="30000")
+    await people.call("412", "413")
+    other = await _entered(pbx, f"{lab.technology}/412-")
+    await asyncio.sleep(0.3)
+    await pbx.action("Park", Channel=other["Channel"], Timeout="30000")
+    await asyncio.sleep(0.5)
+    await people.call("413", "904")
+    await asyncio.sleep(0.5)
+
+
+async def bridge(pbx: Tap, people: People, lab: Rig) -> None:
+    """Join legs of two calls by the AMI action Bridge."""
+    await people.call("410", "811")
+    await people.call("412", "813")
+    first = await _entered(pbx, f"{lab.technology}/410-")
+    second = await _entered(pbx, f"{lab.technology}/412-")
+    await asyncio.sleep(0.3)
+    await pbx.action("Bridge", Channel1=first["Channel"], Channel2=second["Channel"])
+    await asyncio.sleep(0.6)
+
+
+async def pickup(pbx: Tap, people: People, _: Rig) -> None:
+    """Pick up a ringing, recorded channel by one that is recorded itself."""
+    ringing = asyncio.create_task(people.call("410", "902"))
+    _, begun = await pbx.wait_for(
+        lambda p: is_event("DialBegin")(p) and p["DestChannel"].startswith("Local/s@lab-ringing")
+    )
+    target = begun["DestChannel"]
+    await pbx.action("MixMonitor", Channel=target, File="lab-pickup.wav")
+    await pbx.action("Setvar", Variable="LAB_PICKUP", Value=target)
+    await asyncio.sleep(0.3)
+    await people.call("412", "903")
+    await ringing
+    await asyncio.sleep(0.6)
+
+
 SCENES: dict[str, Scene] = {
     "plain": plain, "mute": mute, "local": local, "queue": queue,
     "two-recordings": two_recordings, "blind-transfer": blind_transfer,
     "attended-transfer": attended_transfer, "parallel": parallel,
+    "redirect": redirect, "conference": conference, "park": park, "bridge": bridge,
+    "pickup": pickup,
 }  # fmt: skip
 
 

@@ -132,6 +132,10 @@ def pbx_files(pbx: Asterisk, farm: Asterisk, fastagi: str, features: str) -> dic
     files["features.conf"] = example(features)
     files["offrecord-secret.conf"] = f"secret = {AMI_SECRET}\n"
     files["manager.conf"] = pbx.manager_conf("#include manager-offrecord.conf\n")
+    files["confbridge.conf"] = example("lab-confbridge.conf")
+    files["res_parking.conf"] = (
+        "[general]\n[default]\nparkext => 700\nparkpos => 701-720\ncontext => parkedcalls\n"
+    )
     files["queues.conf"] = "[general]\n#include queues-offrecord.conf\n"
     files["extensions.conf"] = (
         f"[general]\n#include {snippet}\n#include extensions-queue.conf\n"

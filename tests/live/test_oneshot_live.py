@@ -25,7 +25,7 @@ def install(lab: Rig) -> None:
 
 @pytest.fixture
 def scripted(site: SiteMaker) -> LabSite:
-    """A site whose PBX starts the script, which finds the daemon's socket in its environment."""
+    """Return a site whose PBX starts the script, told by its environment where the daemon is."""
     here = site("22", "features-script.conf")
     if not (here.lab.pbx.root / "agi-bin" / "offrecord-agi").exists():
         install(here.lab)
