@@ -245,7 +245,7 @@ class NoojeeSimulator(Simulator):
             raise _RefusalError("SIM: not a number") from None
         if last and self.pbx.sequence <= last:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.pbx.changed(), wait)
+                await asyncio.wait_for(self.pbx.next_change.wait(), wait)
         data = {
             extension: [
                 {"CallData": call_data(call), "CallID": number, "Code": 0}

@@ -100,9 +100,10 @@ class SimPbx:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def changed(self) -> None:
-        """Wait for the next change of any call."""
-        await self._changed.wait()
+    @property
+    def next_change(self) -> asyncio.Event:
+        """What is set at the next change of any call, counted from now."""
+        return self._changed
 
     def add_user(self, name: str, groups: Iterable[str] = (), **more: str) -> User:
         """Make a user known; `more` is extension, team, leads."""

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The wire: a few warm connections, one request on each at a time, and plain errors.
+
+`httpx` transports are used without the client above them: that one logs whole URLs at INFO,
+follows environment variables, keeps cookies, and its pool becomes slow when many wait in it.
+Here every connection is a pool of one (a lane), and the lane used last is taken first, so that
+what stays warm is what is needed.
+"""
+
+import logging
+import os
+import ssl
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import httpx
+
+from noojee.errors import (
+    WHITELIST_HINT,
+    NoAnswerError,
+    NoojeeError,
+    NotConnectedError,
+    NotUnderstoodError,
+    UntrustedError,
+)
+
+LANES: Final = 8
+"""Requests in flight at most."""
+KEEPALIVE: Final = 55.0
+"""Seconds an idle connection is kept; common servers close theirs at 60."""
+CONNECT_TIMEOUT: Final = 5.0
+"""Seconds to connect at most, TLS included, within the deadline of the whole exchange."""
+
+TransportFactory = Callable[[], httpx.AsyncBaseTransport]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer: the HTTP status and every byte of the body."""
+
+    status: int
+    body: bytes
+
+
+class Sent:
+    """Learns from the transport whether a request has begun to leave.
+
+    A transport that does not tell is taken to have sent it: the careful reading.
+    """
+
+    __slots__ = ("_told", "_written")
+
+    def __init__(self) -> None:
+        self._told = False
+        self._written = False
+
+    def __bool__(self) -> bool:
+        """Say whether the request may have left."""
+        return self._written or not self._told
+
+    async def __call__(self, event: str, info: dict[str, Any]) -> None:  # noqa: ARG002
+        """Take one trace event of httpcore; its `info` holds the URL and is not looked at."""
+        self._told = True
+        if event.endswith("send_request_headers.started"):
+            self._written = True
+
+
+def no_tls() -> ssl.SSLContext:
+    """Return a context that trusts nobody, for a client that speaks plain HTTP."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def tls_context(ca_file: str | Path | None) -> ssl.SSLContext:
+    """Return a context that verifies: by the machine's authorities, or by `ca_file` alone.
+
+    Raises `ValueError` naming the file when it cannot be used.
+    """
+    try:
+        return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+    except (OSError, ssl.SSLError) as error:
+        why = getattr(error, "strerror", None) or "is no certificate in PEM form"
+        raise ValueError(f"ca_file {ca_file}: {why}") from None
+
+
+def quiet_http_loggers() -> None:
+    """Keep httpx and httpcore from logging URLs, which hold the key or a hash."""
+    for name in ("httpx", "httpcore"):
+        logger = logging.getLogger(name)
+        if logger.level < logging.WARNING:
+            logger.setLevel(logging.WARNING)
+
+
+def own_transports(context: ssl.SSLContext) -> TransportFactory:
+    """Return what makes the transport of one lane."""
+    limits = httpx.Limits(
+        max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE
+    )
+    return lambda: httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits)
+
+
+class Lane:
+    """One connection to one server, for one request at a time.
+
+    With a transport of our own the request names only the server, and path and query travel
+    beside it: httpx then neither parses nor shows what is secret in them, which is also most of
+    the cost of a request. A transport of the caller's own (`shared`) gets whole URLs.
+    """
+
+    def __init__(
+        self, transport: httpx.AsyncBaseTransport, origin: str, *, shared: bool = False
+    ) -> None:
+        self.transport = transport
+        self.clean = True
+        """False after a request that did not end well: the connection is then not used again."""
+        self._origin = origin
+        self._shared = shared
+        self._request = _request(origin)
+
+    async def post(self, target: str, operation: str, sent: Sent, limit: int) -> Reply:
+        """POST to path and query with an empty body; the answer has `limit` bytes at most.
+
+        Raises `NotConnectedError`, `UntrustedError`, `NoAnswerError`, `NotUnderstoodError`.
+        """
+        request = _request(self._origin + target) if self._shared else self._request
+        extensions: dict[str, Any] = {"trace": sent, "timeout": {"connect": CONNECT_TIMEOUT}}
+        if not self._shared:
+            extensions["target"] = target.encode("ascii")
+        request.extensions = extensions
+        self.clean = False
+        try:
+            response = await self.transport.handle_async_request(request)
+            try:
+                assert isinstance(response.stream, AsyncIterable)
+                body = await _read(response.stream, limit)
+            finally:
+                await response.aclose()
+        except (httpx.TransportError, OSError) as error:
+            problem = _translate(error, operation, self._origin, sent=bool(sent))
+        else:
+            if body is not None:
+                self.clean = True
+                return Reply(response.status_code, body)
+            problem = NotUnderstoodError(
+                f"{operation}: the answer is longer than {limit} bytes",
+                operation=operation,
+                status=response.status_code,
+            )
+        # Raised out here, so that no foreign error with the URL in it hangs on as a cause.
+        raise problem
+
+
+def _request(url: str) -> httpx.Request:
+    """Return a request as every one of ours is, but for its extensions."""
+    parsed = httpx.URL(url)
+    return httpx.Request(
+        "POST",
+        parsed,
+        headers={
+            "Host": parsed.netloc.decode("ascii"),
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Content-Length": "0",
+            "Accept": "application/json, text/plain",
+        },
+    )
+
+
+async def _read(stream: AsyncIterable[bytes], limit: int) -> bytes | None:
+    parts: list[bytes] = []
+    size = 0
+    async for part in stream:
+        size += len(part)
+        if size > limit:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _translate(error: Exception, operation: str, place: str, *, sent: bool) -> NoojeeError:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return UntrustedError(
+                f"{operation}: the certificate of {place} is not trusted: {seen.verify_message}",
+                operation=operation,
+            )
+        if isinstance(seen, ssl.SSLError) and not sent:
+            return NotConnectedError(
+                f"{operation}: {place} does not speak TLS as it should ({seen.reason})",
+                operation=operation,
+            )
+        seen = seen.__cause__ or seen.__context__
+    if isinstance(error, httpx.ConnectTimeout):
+        return NotConnectedError(
+            f"{operation}: {place} does not answer; {WHITELIST_HINT}", operation=operation
+        )
+    if isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol) or not sent:
+        why = _reason(error)
+        return NotConnectedError(
+            f"{operation}: cannot connect to {place}{why}", operation=operation
+        )
+    return NoAnswerError(
+        f"{operation}: {place} closed the connection without a whole answer; {WHITELIST_HINT}",
+        operation=operation,
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """Return what the operating system said, which never holds a URL."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno:
+            # Name look-ups fail with numbers of their own, below zero.
+            said = os.strerror(seen.errno) if seen.errno > 0 else seen.strerror
+            return f": {said}"
+        seen = seen.__cause__ or seen.__context__
+    return ""
+
+
+class Lanes:
+    """The connections of one client to `origin`.
+
+    `factory` makes a transport for each lane. A `shared` transport of the caller's own serves
+    all lanes instead, and is closed with them.
+    """
+
+    def __init__(
+        self,
+        factory: TransportFactory,
+        origin: str,
+        *,
+        count: int = LANES,
+        shared: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._factory = factory
+        self._shared = shared
+        self._free = [
+            Lane(shared or factory(), origin, shared=shared is not None) for _ in range(count)
+        ]
+        self._slots = anyio.Semaphore(count, fast_acquire=True)
+        self._count = count
+        self._closed = False
+
+    @property
+    def in_use(self) -> int:
+        """How many lanes are held."""
+        return self._count - len(self._free)
+
+    @asynccontextmanager
+    async def take(self) -> AsyncIterator[Lane]:
+        """Wait for a free lane and hold it. Raises `RuntimeError` once closed."""
+        async with self._slots:
+            if self._closed:
+                raise RuntimeError("this client is closed")
+            lane = self._free.pop()
+            try:
+                yield lane
+            finally:
+                self._free.append(lane)
+                if self._shared is None and self._spent(lane):
+                    await self._renew(lane)
+
+    def _spent(self, lane: Lane) -> bool:
+        return self._closed or not lane.clean
+
+    async def _renew(self, lane: Lane) -> None:
+        """Drop a connection whose state nobody knows, cancelled or not."""
+        spent, lane.transport, lane.clean = lane.transport, self._factory(), True
+        with anyio.CancelScope(shield=True):
+            await spent.aclose()
+
+    async def close(self) -> None:
+        """Close every connection; those in use close when their request ends."""
+        self._closed = True
+        if self._shared is not None:
+            await self._shared.aclose()
+            return
+        for lane in self._free:
+            await lane.transport.aclose()

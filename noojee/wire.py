@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where requests go and how their parameters are written: pure functions.
+
+Every parameter is in the query string, percent-encoded, a space as `%20`; the body is empty and
+the method always POST. Names are case-sensitive. Paths: `servicemanager/rest` for the call verbs
+and `Time`, `njadmin/rest` for recording metadata.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import quote
+
+import httpx
+
+API_PATH: Final = "/servicemanager/rest"
+ADMIN_PATH: Final = "/njadmin/rest"
+
+TIME: Final = "Time"
+STOP: Final = "CallManagementAPI/stop"
+START: Final = "CallManagementAPI/start"
+HANGUP: Final = "CallManagementAPI/hangup"
+SUBSCRIBE: Final = "CallManagementAPI/subscribe"
+BY_TAG: Final = "RecordingAPI/retrieveMetaData"
+BY_UNIQUE_ID: Final = "RecordingAPI/retrieveMetaDataByUniqueId"
+BY_HOUR: Final = "RecordingAPI/retrieveMetaDataByHour"
+
+Parameters = Iterable[tuple[str, str]]
+
+
+def query(parameters: Parameters) -> str:
+    """Return the query string, without its question mark.
+
+    Raises `ValueError` for a text that UTF-8 cannot carry.
+    """
+    try:
+        return "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters)
+    except UnicodeEncodeError:
+        raise ValueError("a parameter holds half of a surrogate pair") from None
+
+
+def origin(base_url: str, *, plain_http: bool) -> str:
+    """Return scheme, host and port of the server's address.
+
+    Raises `ValueError` when the address is no such thing, or is `http` to another machine
+    without `plain_http`: key and hash travel in the URL, so plain HTTP gives them away.
+    """
+    try:
+        url = httpx.URL(base_url)
+        host = url.host
+    except (httpx.InvalidURL, TypeError):
+        raise ValueError("the address of the server is no URL") from None
+    if url.scheme not in {"http", "https"} or not host:
+        raise ValueError(f"{base_url!r} is no server address; it looks like https://pbx.example")
+    if url.userinfo or url.query or url.fragment:
+        raise ValueError("the address of the server holds more than scheme, host and port")
+    if url.path not in {"", "/"}:
+        raise ValueError(
+            f"the address of the server ends after host and port; {url.path!r} is for api_path"
+        )
+    if url.scheme == "http" and not plain_http and not _loopback(host):
+        raise ValueError(
+            f"{base_url!r} would send key and hash in the clear; use https, "
+            "or allow it by plain_http"
+        )
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def path(value: str) -> str:
+    """Return a base path with one slash before it and none after.
+
+    Raises `ValueError` for one that holds a query or white space.
+    """
+    if any(c in "?#\\" or c.isspace() or not c.isascii() for c in value):
+        raise ValueError(f"{value!r} is no base path; it looks like {API_PATH}")
+    inner = value.strip("/")
+    return f"/{inner}" if inner else ""
