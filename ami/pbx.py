@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+# (a deadline for each action is part of what these promise)
+"""One PBX as the daemon sees it: the link, the live calls kept by it, and what the account may do.
+
+How the view stays true:
+- the link's sink only enqueues; one consumer applies events in the order they came, then tells
+  the subscribers, and lets the loop breathe between slices so that a flood delays no press;
+- the view is unknown from the moment the link goes, or an event is lost, until a listing asked for
+  after that moment has been reconciled. The queue carries a mark at that moment, so that events
+  from before it are never taken for news;
+- before a listing is reconciled, everything that came before its last answer is applied.
+"""
+
+import asyncio
+import logging
+import random
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from ami import monitors, privileges
+from ami.calls import CallGraph
+from ami.errors import AmiDenied, AmiDown, AmiError
+from ami.event_types import Event, FullyBooted
+from ami.link import ACTION_TIMEOUT, AmiLink, LinkState, Response
+from ami.packets import bridge_row, channel_row
+from ami.privileges import Granted, Missing, PrivilegeReport
+from ami.settings import AmiSettings
+
+log = logging.getLogger(__name__)
+
+Subscriber = Callable[[Event, CallGraph], None]
+
+SLICE: Final = 200
+"""Events applied before the loop gets its turn: about a millisecond's worth."""
+LISTING_TIMEOUT: Final = 5.0
+COUNTABLE: Final = 1000
+"""Channels above which MixMonitors are not counted after a reconnect; stopping finds them out."""
+RETRY_FIRST: Final = 0.25
+RETRY_CAP: Final = 30.0
+BOOT_CHECKS: Final = 60
+"""Checks, a second apart, for modules that Asterisk has not loaded yet."""
+
+
+class Pbx:
+    """One PBX. `run` it once, in a task of its own; it holds the link until `close`.
+
+    `graph` may be given, to bring its own rules for extensions. `clock` is monotonic seconds,
+    `chance` a random number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        settings: AmiSettings,
+        *,
+        graph: CallGraph | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.settings = settings
+        self.graph = CallGraph() if graph is None else graph
+        self.link = AmiLink(
+            settings,
+            sink=self._take,
+            on_state=self._on_state,
+            on_gap=self._on_gap,
+            clock=clock,
+            chance=chance,
+        )
+        self.version: tuple[int, ...] = ()
+        """Asterisk's version, such as (22, 10, 1); empty when not known."""
+        self.privileges: PrivilegeReport | None = None
+        """What the account may do; None until checked after a login."""
+        self.dropped = 0
+        """Events lost because the queue was full."""
+        self.faults = 0
+        """Errors of subscribers, or of the graph, that were logged."""
+        self._subscribers: tuple[Subscriber, ...] = ()
+        self._queue: deque[list[Event] | None] = deque()  # None marks where the view broke
+        self._queued = 0
+        self._wake = asyncio.Event()
+        self._known = asyncio.Event()
+        self._checked = asyncio.Event()
+        self._stale = asyncio.Event()
+        self._account = asyncio.Event()
+        self._epoch = 0
+        self._blind = False  # no events reach us, so no listing stays true
+        self._granted: Granted = {}
+
+    # life
+
+    async def run(self) -> None:
+        """Hold the link and keep the view. Raises as `AmiLink.run` does."""
+        jobs = (
+            (self.link.run(), "ami link"),
+            (self._consume(), "ami consumer"),
+            (self._keep_in_step(), "ami resync"),
+            (self._keep_account(), "ami account"),
+        )
+        tasks = [asyncio.create_task(job, name=name) for job, name in jobs]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._apply_queued()
+        for task in done:
+            task.result()
+
+    async def close(self) -> None:
+        """End `run` and wait until the connection is closed."""
+        await self.link.close()
+
+    @property
+    def missing_privileges(self) -> tuple[Missing, ...]:
+        """The privileges the account is known to lack."""
+        return self.privileges.missing if self.privileges else ()
+
+    def subscribe(self, callback: Subscriber) -> Callable[[], None]:
+        """Have each event told in order, once the graph has taken it. Returns how to end it.
+
+        `callback` must not wait. What it raises is logged and counted and harms nobody else.
+        """
+        self._subscribers = (*self._subscribers, callback)
+
+        def end() -> None:
+            self._subscribers = tuple(each for each in self._subscribers if each is not callback)
+
+        return end
+
+    async def wait_known(self, timeout: float) -> bool:
+        """Wait until the view of live calls is true; False when `timeout` seconds did not do."""
+        return await _within(self._known, timeout)
+
+    async def wait_privileges(self, timeout: float) -> PrivilegeReport | None:
+        """Return what the account may do once it was checked; None if not within `timeout` s."""
+        return self.privileges if await _within(self._checked, timeout) else None
+
+    # actions
+
+    async def action(
+        self,
+        name: str,
+        fields: Mapping[str, str | Sequence[str]] | None = None,
+        *,
+        timeout: float = ACTION_TIMEOUT,
+    ) -> Response:
+        """Send one action; see `AmiLink.action`."""
+        return await self.link.action(name, fields, timeout=timeout)
+
+    async def getvar(self, uniqueid: str, name: str) -> str:
+        """Return a channel's variable or the value of a function; empty when it is not set.
+
+        Raises AmiDenied (`No such channel` once it is gone), AmiDown, AmiTimeout.
+        """
+        answer = await self.link.action("Getvar", {"Channel": uniqueid, "Variable": name})
+        if not answer.ok:
+            raise AmiDenied("Getvar", answer.message)
+        return answer.headers.get("Value", "")
+
+    # events in
+
+    def _take(self, events: list[Event]) -> None:
+        if self._queued + len(events) > self.settings.queue_limit:
+            self.dropped += len(events)
+            self._on_gap(f"the queue is full, {self.dropped} events dropped so far")
+            return
+        self._queue.append(events)
+        self._queued += len(events)
+        self._wake.set()
+
+    def _on_state(self, state: LinkState) -> None:
+        if state is LinkState.UP:
+            self._stale.set()
+            self._account.set()
+        else:
+            self._break()
+
+    def _on_gap(self, reason: str) -> None:
+        log.warning("ami view lost, pbx=%s reason=%s", self.settings.address, reason)
+        self._break()
+        self._stale.set()
+
+    def _break(self) -> None:
+        """Know nothing for certain from here on, here in the stream of events."""
+        self._epoch += 1
+        self._known.clear()
+        self.graph.mark_unknown()
+        if not self._queue or self._queue[-1] is not None:
+            self._queue.append(None)
+            self._wake.set()
+
+    async def _consume(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue:
+                self._apply_next()
+                await asyncio.sleep(0)
+
+    def _apply_queued(self) -> None:
+        while self._queue:
+            self._apply_next()
+
+    def _apply_next(self) -> None:
+        batch = self._queue.popleft()
+        if batch is None:
+            self.graph.mark_unknown()
+            return
+        if len(batch) > SLICE:
+            self._queue.appendleft(batch[SLICE:])
+            batch = batch[:SLICE]
+        self._queued -= len(batch)
+        graph = self.graph
+        for event in batch:
+            try:
+                graph.apply(event)
+            except Exception:
+                self.faults += 1
+                log.exception("ami event not applied, event=%s", type(event).__name__)
+                self._on_gap(f"{type(event).__name__} could not be applied")
+            for tell in self._subscribers:
+                try:
+                    tell(event, graph)
+                except Exception:
+                    self.faults += 1
+                    log.exception("ami subscriber failed, event=%s", type(event).__name__)
+        if not self.graph.known:
+            self._known.clear()
+        booting = self.privileges is not None and self.privileges.not_loaded
+        if booting and any(isinstance(event, FullyBooted) for event in batch):
+            self._account.set()
+
+    # the view, taken anew
+
+    def _is_up(self) -> bool:
+        return self.link.state is LinkState.UP
+
+    async def _keep_in_step(self) -> None:
+        failures = 0
+        while True:
+            await self._stale.wait()
+            self._stale.clear()
+            if not self._is_up():
+                continue
+            try:
+                in_step = await self._resync()
+            except AmiError as error:
+                failures += 1
+                if not self._is_up():
+                    continue  # the next login asks for it again
+                log.warning("ami view not taken, pbx=%s reason=%s", self.settings.address, error)
+                in_step = False
+            else:
+                failures = 0 if in_step else failures + 1
+            if not in_step:
+                await asyncio.sleep(min(RETRY_CAP, RETRY_FIRST * 2 ** min(failures - 1, 16)))
+                self._stale.set()
+
+    async def _resync(self) -> bool:
+        """Take a listing and put the graph in step; False when the view broke meanwhile."""
+        epoch, started = self._epoch, asyncio.get_running_loop().time()
+        await self._ask_account()
+        listed = await self.link.action_list("CoreShowChannels", timeout=LISTING_TIMEOUT)
+        rows = [row for each in listed if (row := channel_row(each.headers))]
+        listed = await self.link.action_list("BridgeList", timeout=LISTING_TIMEOUT)
+        bridges = [bridge for each in listed if (bridge := bridge_row(each.headers))]
+        counted = None
+        if "Command" in self._granted and len(rows) <= COUNTABLE:
+            counted = await monitors.count(self, rows)
+            # one more answer, so that events about what was counted are here before it
+            await self.link.action("Ping")
+        self._apply_queued()
+        if epoch != self._epoch:
+            return False
+        if self._blind:
+            return True
+        changed = self.graph.reconcile(rows, counted, bridges)
+        self._known.set()
+        log.info(
+            "ami view taken, pbx=%s channels=%d new=%d gone=%d monitors_counted=%s seconds=%.3f",
+            self.settings.address,
+            len(rows),
+            len(changed.new),
+            len(changed.gone),
+            counted is not None,
+            asyncio.get_running_loop().time() - started,
+        )
+        return True
+
+    async def _ask_account(self) -> None:
+        self._granted = privileges.granted(await self.link.action("ListCommands"))
+        if "CoreSettings" in self._granted:
+            core = await self.link.action("CoreSettings")
+            self.version = parse_version(core.headers.get("AsteriskVersion", ""))
+
+    async def _keep_account(self) -> None:
+        """Check what the account may do, after each login and until Asterisk has booted."""
+        checks = 0
+        while True:
+            await self._account.wait()
+            self._account.clear()
+            try:
+                self._granted = privileges.granted(await self.link.action("ListCommands"))
+                report = await privileges.check(self.link, self._granted)
+            except AmiDown:
+                checks = 0
+                continue  # the next login asks for it again
+            except AmiError as error:
+                log.warning(
+                    "ami account not checked, pbx=%s reason=%s", self.settings.address, error
+                )
+                report = None
+            if report is not None and report != self.privileges:
+                for missing in report.missing:
+                    log.error("ami privilege missing, pbx=%s: %s", self.settings.address, missing)
+                self.privileges = report
+                self._see(blind=any(lack.names("read", "call") for lack in report.missing))
+            if report is not None:
+                self._checked.set()
+            checks = checks + 1 if report is None or report.not_loaded else 0
+            if 0 < checks < BOOT_CHECKS:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(1):
+                        await self._account.wait()
+                self._account.set()
+
+    def _see(self, *, blind: bool) -> None:
+        """Believe no listing while no events tell what changes after it."""
+        if blind and not self._blind:
+            self._break()
+        elif self._blind and not blind:
+            self._stale.set()
+        self._blind = blind
+
+
+async def _within(event: asyncio.Event, timeout: float) -> bool:
+    try:
+        async with asyncio.timeout(timeout):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def parse_version(text: str) -> tuple[int, ...]:
+    """Return the numbers of an `AsteriskVersion`, such as (22, 10, 1), or none if it has none."""
+    found = re.match(r"(?:[A-Za-z/-]*)(\d+)(?:\.(\d+))?(?:\.(\d+))?", text)
+    return tuple(int(part) for part in found.groups() if part is not None) if found else ()
