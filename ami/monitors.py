@@ -194,12 +194,22 @@ async def start(pbx: Pbx, uniqueid: str, file: str, options: str = "") -> Done:
     Asterisk splits the three arguments at commas and runs the third as a program, so a file or
     option that is not plain is refused. Raises AmiInjection, AmiDenied, AmiDown, AmiTimeout.
     """
-    if not _PLAIN_FILE.fullmatch(file):
+    if not is_plain_file(file):
         raise AmiInjection("File", "holds a character that MixMonitor gives a meaning to")
-    if not _PLAIN_OPTIONS.fullmatch(options):
+    if not are_plain_options(options):
         raise AmiInjection("options", "holds a character that MixMonitor gives a meaning to")
     fields = {"Channel": uniqueid, "File": file, "options": options}
     return _done("MixMonitor", await pbx.action("MixMonitor", fields))
+
+
+def is_plain_file(file: str) -> bool:
+    """Say whether MixMonitor takes a file's name as it is written, and nothing more."""
+    return _PLAIN_FILE.fullmatch(file) is not None
+
+
+def are_plain_options(options: str) -> bool:
+    """Say whether MixMonitor takes options as they are written, and nothing more."""
+    return _PLAIN_OPTIONS.fullmatch(options) is not None
 
 
 def _done(name: str, answer: Response) -> Done:

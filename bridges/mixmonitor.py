@@ -55,8 +55,10 @@ class MixMonitorSettings:
             raise ValueError(
                 "file: only {uniqueid}, {linkedid} and {extension} can be filled in"
             ) from None
-        if not made or any(sign in made for sign in ",`$|;&\r\n"):
+        if not monitors.is_plain_file(made):
             raise ValueError("file: a plain file name is needed, without , ` $ | ; or &")
+        if not monitors.are_plain_options(self.options):
+            raise ValueError("options: letters with arguments in brackets are needed, as a or v(2)")
 
 
 class MixMonitorRecorder:
@@ -238,7 +240,7 @@ class _Run:
             self.note(since, sent, done.answer, Evidence.ACCEPTED)
 
     async def _read_back(self, *, muted: bool) -> RecorderResult:
-        """Wait for the events that prove a mute; Asterisk 16 raises none, and proves nothing."""
+        """Wait for the events that prove a mute: the answer alone is no proof."""
         word = "muted" if muted else "resumed"
         for _ in range(_MUTE_TICKS):
             call = self.call_now()

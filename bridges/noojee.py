@@ -5,6 +5,8 @@ Noojee gives no way to read a recording's state while the call lasts, so the bes
 is `accepted` (L1), never `confirmed`.
 """
 
+import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -49,6 +51,8 @@ from noojee import (
     NoojeeError,
 )
 
+log = logging.getLogger(__name__)
+
 _PAUSE: Final = 0.2
 """Seconds before the one repetition, so that it does not meet the very same moment."""
 _LEAST: Final = 0.3
@@ -91,6 +95,7 @@ class NoojeeRecorder:
         self._live_on = live_on
         self._clock = clock
         self._sleep = sleep
+        self._warming: asyncio.Task[None] | None = None
         self._client = NoojeeClient(
             settings.url,
             auth=settings.credentials(),
@@ -117,11 +122,32 @@ class NoojeeRecorder:
         return f"NoojeeRecorder({self.name!r}, {self._settings.url!r})"
 
     async def open(self) -> None:
-        """Nothing to open: the first request connects."""
+        """Connect ahead of the first press, and stay connected: a handshake is time recorded."""
+        if self._settings.keep_warm:
+            self._warming = asyncio.create_task(self._keep_warm(), name=f"warm-{self.name}")
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.gather(self._warming, return_exceptions=True)
         await self._client.aclose()
+
+    async def _keep_warm(self) -> None:
+        """Ask the time before the server closes an idle connection; say once when it is away."""
+        away = False
+        while True:
+            try:
+                await self._client.time()
+            except NoojeeError as error:
+                if not away:
+                    log.warning("noojee away, recorder=%s reason=%s", self.name, error)
+                away = True
+            else:
+                if away:
+                    log.info("noojee back, recorder=%s", self.name)
+                away = False
+            await self._sleep(self._settings.keep_warm)
 
     async def probe(self) -> str:
         """Ask the server's time, which needs no key and so does not prove it."""

@@ -54,6 +54,12 @@ class NoojeeSettings(BaseModel):
     timeout: float = Field(
         3.0, gt=0, le=60, description="seconds for one request that can be made again"
     )
+    keep_warm: float = Field(
+        40.0,
+        ge=0,
+        le=3600,
+        description="seconds between requests that keep a connection open; 0 to send none",
+    )
     api_path: str = Field("/servicemanager/rest", description="the path before CallManagementAPI")
     allow_plain_http: bool = Field(
         default=False, description="true to send key and hash in the clear to another machine"

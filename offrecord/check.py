@@ -6,7 +6,8 @@ import contextlib
 from dataclasses import dataclass
 
 from ami.calls import CallGraph
-from ami.errors import AmiError
+from ami.errors import AmiDown, AmiError, AmiUnreachable
+from ami.link import LinkState
 from ami.pbx import Pbx
 from bridges.model import Recorder, RecorderUnavailable
 from offrecord import site as sites
@@ -16,6 +17,9 @@ from offrecord.pbx_errors import user_error
 
 _PATIENCE = 8.0
 """Seconds for one thing to answer; Asterisk alone takes a second to refuse a wrong secret."""
+
+_PRIVILEGES_PATIENCE = 4.0
+_TICK = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +44,41 @@ async def checks(loaded: Loaded) -> list[Check]:
 
 
 async def _pbx(pbx: Pbx, recorders: dict[str, Recorder]) -> list[Check]:
-    found: list[Check] = []
-    task = asyncio.create_task(pbx.run(), name="pbx")
-    known = asyncio.create_task(pbx.wait_known(_PATIENCE), name="known")
+    """Try the PBX, then the recorders; those on the PBX itself only where it can be asked."""
+    link = asyncio.create_task(pbx.run(), name="pbx")
     try:
-        await asyncio.wait({task, known}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            task.result()
-        if known.done() and known.result():
-            found.append(_version(pbx))
-            found += _privileges(pbx)
+        problem = await _first_problem(pbx, link)
+        if problem is None:
+            found = [_version(pbx), *await _privileges(pbx)]
         else:
-            problem = pbx.link.problem
-            text = str(problem) if problem else "its calls could not be listed"
-            code = user_error(problem).exit if problem else Exit.PBX_UNREACHABLE
-            found.append(Check("pbx", ok=False, text=text, exit=code))
-        found += [await _recorder(recorder) for recorder in recorders.values()]
-    except AmiError as problem:
-        found.append(Check("pbx", ok=False, text=str(problem), exit=user_error(problem).exit))
+            code = user_error(problem).exit
+            found = [Check("pbx", ok=False, text=str(problem), exit=code)]
+            # What the account lacks may be the very reason that no view of the calls came.
+            found += [one for one in await _privileges(pbx) if not one.ok]
         found += [
             await _recorder(recorder)
             for recorder in recorders.values()
-            if recorder.kind != "mixmonitor"
+            if problem is None or recorder.kind != "mixmonitor"
         ]
     finally:
-        for one in (task, known):
-            one.cancel()
-            with contextlib.suppress(asyncio.CancelledError, AmiError):
-                await one
+        link.cancel()
+        with contextlib.suppress(asyncio.CancelledError, AmiError):
+            await link
     return found
+
+
+async def _first_problem(pbx: Pbx, link: "asyncio.Task[None]") -> AmiError | None:
+    """Return why the PBX cannot be asked; None once its calls are known."""
+    for _ in range(int(_PATIENCE / _TICK)):
+        if await pbx.wait_known(_TICK):
+            return None
+        if link.done():
+            problem = link.exception()
+            assert isinstance(problem, AmiError)
+            return problem
+        if isinstance(pbx.link.problem, AmiUnreachable):
+            return pbx.link.problem
+    return pbx.link.problem or AmiDown("its calls could not be listed", fix="see privileges")
 
 
 def _version(pbx: Pbx) -> Check:
@@ -76,9 +86,14 @@ def _version(pbx: Pbx) -> Check:
     return Check("pbx", ok=True, text=f"Asterisk {version}, {len(pbx.graph.calls())} calls up")
 
 
-def _privileges(pbx: Pbx) -> list[Check]:
-    report = pbx.privileges
-    if report is None or not report.missing:
+async def _privileges(pbx: Pbx) -> list[Check]:
+    if pbx.link.state is not LinkState.UP:
+        return []
+    report = await pbx.wait_privileges(_PRIVILEGES_PATIENCE)
+    if report is None:
+        text = "the PBX did not say what the account may do; see whether it is overloaded"
+        return [Check("privileges", ok=False, text=text, exit=Exit.PBX_PRIVILEGES)]
+    if not report.missing:
         return [Check("privileges", ok=True, text="enough")]
     return [
         Check("privileges", ok=False, text=str(missing), exit=Exit.PBX_PRIVILEGES)

@@ -34,6 +34,8 @@ def check(config_path: Path, print_config: bool, as_json: bool) -> int:
 
     Leaves with 0 when all is well, else with the code of the first thing that is not.
     """
+    import logging
+
     from offrecord.check import checks
     from offrecord.config import load, render
 
@@ -41,6 +43,7 @@ def check(config_path: Path, print_config: bool, as_json: bool) -> int:
     if print_config:
         click.echo(render(loaded))
         return Exit.OK
+    logging.disable()  # what the parts would log is in the report
     found = asyncio.run(checks(loaded))
     if as_json:
         print_json([{"what": c.what, "ok": c.ok, "text": c.text, "exit": c.exit} for c in found])

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from offrecord import certs
 from offrecord.lab.chroot import LabUnavailable
 from offrecord.lab.ports import free_rtp_block, free_tcp, free_udp
 
@@ -50,6 +51,7 @@ class Asterisk:
     environment: dict[str, str] = field(default_factory=dict)
     sip_port: int = field(default_factory=free_udp)
     ami_port: int = field(default_factory=free_tcp)
+    ami_tls_port: int = field(default_factory=free_tcp)
     rtp: tuple[int, int] = field(default_factory=free_rtp_block)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -62,6 +64,11 @@ class Asterisk:
     def inside(self) -> str:
         """The same folder, as the processes in the chroot see it."""
         return f"/srv/offrecord-lab/{self.name}-{os.getpid()}"
+
+    @property
+    def ca_file(self) -> Path:
+        """The authority that signed the certificate of its AMI over TLS."""
+        return self.root / "keys" / "ca.pem"
 
     @property
     def monitor(self) -> Path:
@@ -81,6 +88,9 @@ class Asterisk:
         self._lay_folders()
         for name, text in {**self._common_files(), **self.files}.items():
             (self.root / "etc" / name).write_text(text)
+        made = certs.issue(self.root / "keys")
+        both = made.cert_file.read_text() + made.key_file.read_text()
+        (self.root / "etc" / "ami.pem").write_text(both)
         self._own()
         self._launch()
 
@@ -224,6 +234,8 @@ class Asterisk:
         """Return a manager.conf with the witness's own account and `accounts` after it."""
         return (
             f"[general]\nenabled=yes\nport={self.ami_port}\nbindaddr=127.0.0.1\n"
+            f"tlsenable=yes\ntlsbindaddr=127.0.0.1:{self.ami_tls_port}\n"
+            f"tlscertfile={self.inside}/etc/ami.pem\n"
             "[lab]\nsecret=lab\nread=all\nwrite=all\nwritetimeout=5000\n" + accounts
         )
 

@@ -31,7 +31,8 @@ def order(verb: Verb = Verb.STOP, **more: Any) -> Order:
 async def recorder(
     made: Rig, *, live: Sequence[Channel] = (AGENT,), **options: Any
 ) -> AsyncIterator[NoojeeRecorder]:
-    options = {"url": made.server.url, "api_key": Secret(KEY), "auth": "signed"} | options
+    given = {"url": made.server.url, "api_key": Secret(KEY), "auth": "signed", "keep_warm": 0}
+    options = given | options
     one = NoojeeRecorder(
         "noojee", NoojeeSettings(**options), live_on=lambda _: live, sleep=no_sleep
     )
@@ -311,3 +312,53 @@ async def test_built_for_a_pbx_whose_calls_are_not_known_an_extension_is_not_sen
     assert (result.outcome, result.retryable) == (Outcome.FAILED, True)
     assert "not known" in result.detail
     await one.close()
+
+
+async def test_a_connection_is_made_before_the_first_press_and_kept() -> None:
+    waited: list[float] = []
+    again = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        await again.wait()
+        again.clear()
+
+    async with rig() as made:
+        settings = NoojeeSettings(url=made.server.url, api_key=Secret(KEY), keep_warm=30.0)
+        one = NoojeeRecorder("noojee", settings, live_on=lambda _: None, sleep=sleep)
+        await one.open()
+        while not waited:
+            await asyncio.sleep(0)
+        again.set()
+        while len(waited) < 2:
+            await asyncio.sleep(0)
+        assert [entry.operation for entry in made.sim.log.entries] == ["Time", "Time"]
+        assert waited == [30.0, 30.0]
+        await one.close()
+
+
+async def test_a_server_that_is_away_is_said_once_and_its_return_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "bridges.noojee")
+    ticks = 0
+    async with rig() as made:
+
+        async def sleep(_seconds: float) -> None:
+            nonlocal ticks
+            ticks += 1
+            if ticks == 2:
+                await made.server.accept()
+            if ticks == 4:
+                await asyncio.Event().wait()
+
+        await made.server.refuse()
+        settings = NoojeeSettings(url=made.server.url, api_key=Secret(KEY), timeout=1.0)
+        one = NoojeeRecorder("noojee", settings, live_on=lambda _: None, sleep=sleep)
+        await one.open()
+        while ticks < 4:
+            await asyncio.sleep(0)
+        await one.close()
+
+    said = [record.getMessage().split(",")[0] for record in caplog.records]
+    assert said == ["noojee away", "noojee back"]
