@@ -153,10 +153,10 @@ async def bridge(pbx: Tap, people: People, lab: Rig) -> None:
 async def pickup(pbx: Tap, people: People, _: Rig) -> None:
     """Pick up a ringing, recorded channel by one that is recorded itself."""
     ringing = asyncio.create_task(people.call("410", "902"))
-    _, begun = await pbx.wait_for(
+    begun = await pbx.wait_for(
         lambda p: is_event("DialBegin")(p) and p["DestChannel"].startswith("Local/s@lab-ringing")
     )
-    target = begun["DestChannel"]
+    target = begun[1]["DestChannel"]
     await pbx.action("MixMonitor", Channel=target, File="lab-pickup.wav")
     await pbx.action("Setvar", Variable="LAB_PICKUP", Value=target)
     await asyncio.sleep(0.3)

@@ -97,7 +97,8 @@ class Replay:
         commands: list[str] = []
         while line := await reader.readline():
             commands.append(line.decode().strip())
-            writer.write(b"200 result=0 endpos=0\n")
+            asked = commands[-1].startswith("GET VARIABLE")
+            writer.write(b"200 result=1 (SUCCESS)\n" if asked else b"200 result=0\n")
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
