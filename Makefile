@@ -22,7 +22,8 @@ check:
 
 bench:
 	@scripts/setup
-	@for file in bench/*.py; do echo "== $$file"; .venv/bin/python $$file || exit 1; done
+	@for file in bench/[a-z]*.py; do name=$$(basename $$file .py); echo "== $$name"; \
+		.venv/bin/python -m bench.$$name || exit 1; done
 
 format:
 	@.venv/bin/ruff format .
