@@ -115,7 +115,8 @@ async def rival(folder: Path, made: certs.Certificates) -> list[float]:
     sim = NoojeeSimulator(DEMO_KEY, switches=NoojeeSwitches(auto=True))
     async with SimServer(sim, tls=made.server_context()) as server:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bench.press", "--rival", server.url, str(made.ca_file), str(folder / "plain.db"),
+            sys.executable, "-m", "bench.press", "--rival", server.url, str(made.ca_file),
+            str(folder / "plain.db"),
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert process.stdout is not None
