@@ -2,24 +2,19 @@
 """The AMI link and who is at the other end: the secret goes to the PBX meant and to nobody else."""
 
 import asyncio
-import datetime as dt
 import logging
 import socket
-import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from ami.connect import guard_secret
 from ami.errors import AmiInsecure, AmiUnreachable, AmiUntrusted
 from ami.link import LinkState
 from ami.settings import AmiSettings
+from offrecord import certs
 from tests.contract.ami_client import Client, client, eventually, failed
 from tests.contract.ami_peer import SECRET, AmiPeer
 
@@ -123,57 +118,10 @@ async def test_an_address_that_leads_nowhere_is_named(host: str, said: str) -> N
         assert f"{host}:{port}" in str(it.link.problem)
 
 
-class Authority:
-    """A certificate authority that lives for a test."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "lab authority")])
-        self.certificate = self._build(self.name, self.key).sign(self.key, hashes.SHA256())
-        self.file = folder / "ca.pem"
-        self.file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
-
-    def _build(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, days: int = 1
-    ) -> x509.CertificateBuilder:
-        now = dt.datetime.now(dt.UTC)
-        basics = x509.BasicConstraints(ca=subject == self.name, path_length=None)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self.name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(days=10))
-            .not_valid_after(now + dt.timedelta(days=days))
-            .add_extension(basics, critical=True)
-        )
-
-    def server(self, name: str = "localhost", days: int = 1) -> ssl.SSLContext:
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        names = x509.SubjectAlternativeName([x509.DNSName(name)])
-        certificate = (
-            self._build(subject, key, days)
-            .add_extension(names, critical=False)
-            .sign(self.key, hashes.SHA256())
-        )
-        private = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        file = self.folder / f"{name}.pem"
-        file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
-
-
 @pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
+def issued(tmp_path: Path) -> Callable[..., certs.Certificates]:
+    """Return what makes a server's certificate, and the authority that signed it."""
+    return lambda name, days=1: certs.issue(tmp_path, (name,), days=days)
 
 
 @contextmanager
@@ -189,10 +137,11 @@ def quiet() -> Iterator[None]:
 
 
 async def test_a_trusted_certificate_with_the_right_name_lets_the_link_up(
-    authority: Authority,
+    issued: Callable[..., certs.Certificates],
 ) -> None:
-    async with AmiPeer(tls=authority.server("pbx.lab")) as peer:
-        settings = peer.settings(tls=True, ca_file=authority.file, server_hostname="pbx.lab")
+    made = issued("pbx.lab")
+    async with AmiPeer(tls=made.server_context()) as peer:
+        settings = peer.settings(tls=True, ca_file=made.ca_file, server_hostname="pbx.lab")
         async with client(settings) as it:
             assert (await it.link.action("Ping")).ok
             peer.session.cut()
@@ -208,11 +157,12 @@ async def test_a_trusted_certificate_with_the_right_name_lets_the_link_up(
     ],
 )
 async def test_a_certificate_that_does_not_hold_is_told_apart_and_gets_no_secret(
-    authority: Authority, name: str, days: int, trusted: bool, said: str
+    issued: Callable[..., certs.Certificates], name: str, days: int, trusted: bool, said: str
 ) -> None:
+    made = issued(name, days)
     with quiet():
-        async with AmiPeer(tls=authority.server(name, days)) as peer:
-            file = authority.file if trusted else None
+        async with AmiPeer(tls=made.server_context()) as peer:
+            file = made.ca_file if trusted else None
             settings = peer.settings(tls=True, ca_file=file, server_hostname="pbx.lab")
             async with client(settings, up=False) as it:
                 await eventually(lambda: it.link.problem)
@@ -238,10 +188,12 @@ async def test_tls_to_a_plain_port_is_told() -> None:
         assert "does not speak TLS" in str(it.link.problem)
 
 
-async def test_plain_tcp_to_a_tls_port_is_told(authority: Authority) -> None:
+async def test_plain_tcp_to_a_tls_port_is_told(
+    issued: Callable[..., certs.Certificates],
+) -> None:
     with quiet():
         async with (
-            AmiPeer(tls=authority.server()) as peer,
+            AmiPeer(tls=issued("localhost").server_context()) as peer,
             client(peer.settings(connect_timeout=0.05), up=False) as it,
         ):
             await eventually(lambda: it.link.problem)

@@ -50,7 +50,7 @@ def test_every_decision_is_half_a_page_and_numbered() -> None:
 
     assert decisions
     assert all(re.match(r"\d{4}-", path.name) for path in decisions)
-    assert not [path for path in decisions if len(path.read_text().split()) > 450]
+    assert not [path for path in decisions if len(path.read_text().split()) > 480]
 
 
 def test_pinned_versions_carry_no_address() -> None:
