@@ -161,8 +161,17 @@ class Replay:
             self._reply(writer, action, "Success", "", Ping="Pong")
         elif name == "getvar":
             self._reply(writer, action, "Success", "", Variable=action["Variable"], Value="")
+        elif name == "setvar":
+            self._set(action, writer)
         else:
             self._reply(writer, action, "Success", "done")
+
+    def _set(self, action: Packet, writer: asyncio.StreamWriter) -> None:
+        """Set a device state, and raise the event by which an account sees what it may read."""
+        self._reply(writer, action, "Success", "Variable Set")
+        device = action["Variable"].removeprefix("DEVICE_STATE(").removesuffix(")")
+        head = "Event: DeviceStateChange\r\nPrivilege: call,all\r\n"
+        writer.write(f"{head}Device: {device}\r\nState: {action['Value']}\r\n\r\n".encode())
 
     def _stop(self, action: Packet, writer: asyncio.StreamWriter) -> None:
         uniqueid = action["Channel"]
@@ -209,4 +218,7 @@ class Replay:
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
 
 
-_COMMANDS = ("CoreShowChannels", "CoreSettings", "Getvar", "StopMixMonitor", "MixMonitorMute")
+_COMMANDS = (
+    *("CoreShowChannels", "CoreSettings", "Getvar", "Setvar"),
+    *("StopMixMonitor", "MixMonitorMute"),
+)

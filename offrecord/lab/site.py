@@ -3,6 +3,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,16 @@ from offrecord.lab.rig import AMI_SECRET, TRUNK, People, Rig
 from offrecord.lab.tap import Packet, Tap
 
 AGENTS = {"410": "fred", "411": "wilma", "412": "barney", "413": "betty"}
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A call of two phones: the farm's channel of each, and the PBX's event of each in a bridge."""
+
+    caller: str
+    callee: str
+    calling: Packet
+    answering: Packet
 
 
 class LabSite:
@@ -89,6 +100,13 @@ class LabSite:
             lambda: list(control.ask(self.daemon.socket, request, 15.0))
         )
         return dict(replies[-1])
+
+    async def talk(self, dialled: str = "411", *, caller: str = "410", callee: str = "411") -> Talk:
+        """Let a phone dial, and wait until it talks with `callee`."""
+        mark = self.people.now
+        phone = await self.people.call(caller, dialled)
+        other = await self.people.answered(mark)
+        return Talk(phone, other, *await self.bridged(caller, callee))
 
     async def bridged(self, first: str, second: str) -> tuple[Packet, Packet]:
         """Wait until channels of two endpoints are in bridges; return the event of each."""

@@ -45,9 +45,8 @@ async def test_ami_over_tls_is_verified_and_works(site: SiteMaker, release: str)
     here = site(release, more={"ami": tls})
     here.ami_port = here.lab.pbx.ami_tls_port
     async with here:
-        caller = await here.people.call("410", "411")
-        await here.bridged("410", "411")
-        await here.people.press(caller, "*1")
+        talk = await here.talk()
+        await here.people.press(talk.caller, "*1")
         [press] = await here.daemon.verdicts()
 
         assert press.outcome == Outcome.ACCEPTED

@@ -34,9 +34,8 @@ def scripted(site: SiteMaker) -> LabSite:
 
 async def test_a_press_through_the_script_stops_every_recording(scripted: LabSite) -> None:
     async with scripted as here:
-        caller = await here.people.call("410", "411")
-        calling, _ = await here.bridged("410", "411")
-        await here.people.press(caller, "*1")
+        talk = await here.talk()
+        await here.people.press(talk.caller, "*1")
         [press] = await here.daemon.verdicts()
         await asyncio.sleep(1.0)
         log = here.lab.pbx.log.read_text()
@@ -44,7 +43,7 @@ async def test_a_press_through_the_script_stops_every_recording(scripted: LabSit
         assert press.way == "agi"
         assert press.agent == "fred"
         assert press.outcome == Outcome.ACCEPTED
-        assert here.pbx.named("MixMonitorStop", Uniqueid=calling["Uniqueid"])
+        assert here.pbx.named("MixMonitorStop", Uniqueid=talk.calling["Uniqueid"])
         assert len(here.stops()) == 1
         assert "offrecord-agi,stop: offrecord: The recorder says that recording is stopped" in log
         assert log.count("Playing 'beep") == 2
@@ -54,10 +53,9 @@ async def test_without_a_daemon_the_script_says_so_in_time_and_the_call_goes_on(
     scripted: LabSite,
 ) -> None:
     async with scripted as here:
-        caller = await here.people.call("410", "411")
-        calling, other = await here.bridged("410", "411")
+        talk = await here.talk()
         await here.daemon.stop(signal.SIGKILL)
-        await here.people.press(caller, "*1")
+        await here.people.press(talk.caller, "*1")
         pressed, _ = await here.pbx.wait_for(is_event("DTMFEnd", Digit="1"))
         told, _ = await here.pbx.wait_for(
             lambda p: is_event("AGIExecStart")(p) and p["Command"].startswith("VERBOSE")
@@ -70,5 +68,5 @@ async def test_without_a_daemon_the_script_says_so_in_time_and_the_call_goes_on(
         assert "stop is NOT taken: no daemon listens on" in log
         assert "Playing 'beeperr" in log
         assert "offrecord-agi completed, returning 0" in log
-        assert set(rows) == {calling["Uniqueid"], other["Uniqueid"]}
+        assert set(rows) == {talk.calling["Uniqueid"], talk.answering["Uniqueid"]}
         assert len({row["BridgeId"] for row in rows.values()}) == 1

@@ -19,10 +19,9 @@ def sizes(here: object) -> dict[str, int]:
 @pytest.mark.parametrize("release", ["22", "16"])
 async def test_a_caller_stops_every_recording_of_the_call(site: SiteMaker, release: str) -> None:
     async with site(release) as here:
-        caller = await here.people.call("410", "411")
-        pressing, other = await here.bridged("410", "411")
+        talk = await here.talk()
         await asyncio.sleep(0.5)
-        await here.people.press(caller, "*1")
+        await here.people.press(talk.caller, "*1")
         [press] = await here.daemon.verdicts()
 
         assert press.outcome == Outcome.ACCEPTED
@@ -31,16 +30,16 @@ async def test_a_caller_stops_every_recording_of_the_call(site: SiteMaker, relea
         [stop] = here.stops()
         assert stop.method == "POST"
         assert stop.facts["hash_ok"] is True
-        assert stop.query["extenOrUniqueId"] == pressing["Uniqueid"]
+        assert stop.query["extenOrUniqueId"] == talk.calling["Uniqueid"]
         assert stop.query["agentLoginName"] == "fred"
         [proof] = here.pbx.named("MixMonitorStop")
-        assert proof["Uniqueid"] == pressing["Uniqueid"]
+        assert proof["Uniqueid"] == talk.calling["Uniqueid"]
         await asyncio.sleep(0.3)
         frozen = sizes(here)
         await asyncio.sleep(0.5)
         assert sizes(here) == frozen
         up = {row["Uniqueid"] for row in await here.pbx.channels()}
-        assert up == {pressing["Uniqueid"], other["Uniqueid"]}
+        assert up == {talk.calling["Uniqueid"], talk.answering["Uniqueid"]}
         records = journal.show(here.daemon.journal, press.press)
         answers = {r.body["recorder"]: r.body for r in records if r.kind == "answered"}
         assert answers["local"]["outcome"] == Outcome.CONFIRMED
@@ -53,44 +52,37 @@ async def test_the_callee_stops_the_recording_on_the_callers_leg(
     site: SiteMaker, release: str
 ) -> None:
     async with site(release) as here:
-        mark = here.people.now
-        await here.people.call("410", "411")
-        callee = await here.people.answered(mark)
-        calling, pressing = await here.bridged("410", "411")
-        await here.people.press(callee, "*1")
+        talk = await here.talk()
+        await here.people.press(talk.callee, "*1")
         [press] = await here.daemon.verdicts()
 
         assert press.outcome == Outcome.ACCEPTED
         assert press.agent == "wilma"
         [proof] = here.pbx.named("MixMonitorStop")
-        assert proof["Uniqueid"] == calling["Uniqueid"]
-        assert here.stops()[0].query["extenOrUniqueId"] == pressing["Uniqueid"]
-        assert not here.pbx.named("MixMonitorStart", Uniqueid=pressing["Uniqueid"])
+        assert proof["Uniqueid"] == talk.calling["Uniqueid"]
+        assert here.stops()[0].query["extenOrUniqueId"] == talk.answering["Uniqueid"]
+        assert not here.pbx.named("MixMonitorStart", Uniqueid=talk.answering["Uniqueid"])
 
 
 async def test_control_the_stock_way_runs_on_the_callees_leg_and_stops_nothing(
     site: SiteMaker,
 ) -> None:
     async with site("22", "features-control.conf") as here:
-        mark = here.people.now
-        await here.people.call("410", "411")
-        callee = await here.people.answered(mark)
-        calling, other = await here.bridged("410", "411")
-        await here.people.press(callee, "*9")
+        talk = await here.talk()
+        await here.people.press(talk.callee, "*9")
         _, ran = await here.pbx.wait_for(is_event("UserEvent", UserEvent="lab-stock"))
-        before = sizes(here)[f"{calling['Uniqueid']}.wav"]
+        before = sizes(here)[f"{talk.calling['Uniqueid']}.wav"]
         await asyncio.sleep(2.5)  # Asterisk writes a recording in blocks of two seconds
 
-        assert ran["Channel"] == other["Channel"]
+        assert ran["Channel"] == talk.answering["Channel"]
         assert not here.pbx.named("MixMonitorStop")
-        assert sizes(here)[f"{calling['Uniqueid']}.wav"] > before
+        assert sizes(here)[f"{talk.calling['Uniqueid']}.wav"] > before
 
 
 async def test_nothing_recorded_is_said_and_nothing_muted(site: SiteMaker) -> None:
     async with site("22", more={"routes": {"default": ["local"]}}) as here:
-        caller = await here.people.call("410", "211")
-        await here.bridged("410", "411")
-        await here.people.press(caller, "*1")
+        talk = await here.talk("211")
+        await here.people.press(talk.caller, "*1")
         [press] = await here.daemon.verdicts()
 
         assert press.outcome == Outcome.NOTHING_TO_STOP
@@ -99,8 +91,7 @@ async def test_nothing_recorded_is_said_and_nothing_muted(site: SiteMaker) -> No
 
 async def test_a_caller_from_the_trunk_is_refused(site: SiteMaker) -> None:
     async with site("22") as here:
-        caller = await here.people.call("my-trunk", "411")
-        await here.bridged("my-trunk", "411")
+        await here.talk(caller="my-trunk")
         start = here.pbx.named("MixMonitorStart")[0]
         reply = await here.ask(
             {
@@ -109,7 +100,6 @@ async def test_a_caller_from_the_trunk_is_refused(site: SiteMaker) -> None:
             }
         )  # fmt: skip
 
-        assert caller
         assert reply["outcome"] == Outcome.DENIED
         assert not here.pbx.named("MixMonitorStop")
         assert not here.stops()
@@ -117,9 +107,8 @@ async def test_a_caller_from_the_trunk_is_refused(site: SiteMaker) -> None:
 
 async def test_the_presser_hears_a_tone_and_the_other_party_does_not(site: SiteMaker) -> None:
     async with site("22", more={"routes": {"default": ["local"]}}) as here:
-        caller = await here.people.call("410", "411")
-        await here.bridged("410", "411")
-        await here.people.press(caller, "*1")
+        talk = await here.talk()
+        await here.people.press(talk.caller, "*1")
         await here.daemon.verdicts()
         await here.pbx.wait_for(is_event("MixMonitorStop"))
         await asyncio.sleep(0.5)
