@@ -55,6 +55,7 @@ class AgiBind(AgiError):
         super().__init__(f"FastAGI cannot listen on {host}:{port}: {reason}; {fix}")
         self.host = host
         self.port = port
+        self.reason = reason
         self.fix = fix
 
 

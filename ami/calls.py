@@ -46,6 +46,11 @@ class CallGraph(Follower):
         """The number of live channels."""
         return len(self._live.channels)
 
+    @property
+    def rules(self) -> Rules:
+        """The rules that say how channel names become extensions."""
+        return self._live.rules
+
     def use_rules(self, rules: Rules) -> None:
         """Resolve every channel anew by other rules, after a change of configuration."""
         self._live.rules = rules

@@ -19,13 +19,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
-from ami import monitors, privileges
+from ami import hints, monitors, privileges
 from ami.calls import CallGraph
 from ami.errors import AmiDenied, AmiDown, AmiError
 from ami.event_types import Event, FullyBooted
-from ami.link import ACTION_TIMEOUT, AmiLink, LinkState, Response
+from ami.link import AmiLink, LinkState, Response
 from ami.packets import bridge_row, channel_row
 from ami.privileges import Granted, Missing, PrivilegeReport
 from ami.settings import AmiSettings
@@ -147,17 +148,18 @@ class Pbx:
         name: str,
         fields: Mapping[str, str | Sequence[str]] | None = None,
         *,
-        timeout: float = ACTION_TIMEOUT,
+        timeout: float | None = None,
     ) -> Response:
-        """Send one action; see `AmiLink.action`."""
-        return await self.link.action(name, fields, timeout=timeout)
+        """Send one action; see `AmiLink.action`. It has `settings.action_timeout` unless told."""
+        patience = self.settings.action_timeout if timeout is None else timeout
+        return await self.link.action(name, fields, timeout=patience)
 
     async def getvar(self, uniqueid: str, name: str) -> str:
         """Return a channel's variable or the value of a function; empty when it is not set.
 
         Raises AmiDenied (`No such channel` once it is gone), AmiDown, AmiTimeout.
         """
-        answer = await self.link.action("Getvar", {"Channel": uniqueid, "Variable": name})
+        answer = await self.action("Getvar", {"Channel": uniqueid, "Variable": name})
         if not answer.ok:
             raise AmiDenied("Getvar", answer.message)
         return answer.headers.get("Value", "")
@@ -265,6 +267,8 @@ class Pbx:
         """Take a listing and put the graph in step; False when the view broke meanwhile."""
         epoch, started = self._epoch, asyncio.get_running_loop().time()
         await self._ask_account()
+        if hints.LIST in self._granted:
+            self._use_hints(await hints.read(self.link))
         listed = await self.link.action_list("CoreShowChannels", timeout=LISTING_TIMEOUT)
         rows = [row for each in listed if (row := channel_row(each.headers))]
         listed = await self.link.action_list("BridgeList", timeout=LISTING_TIMEOUT)
@@ -273,7 +277,7 @@ class Pbx:
         if "Command" in self._granted and len(rows) <= COUNTABLE:
             counted = await monitors.count(self, rows)
             # one more answer, so that events about what was counted are here before it
-            await self.link.action("Ping")
+            await self.action("Ping")
         self._apply_queued()
         if epoch != self._epoch:
             return False
@@ -292,10 +296,15 @@ class Pbx:
         )
         return True
 
+    def _use_hints(self, owners: Mapping[str, str] | None) -> None:
+        rules = self.graph.rules
+        if owners is not None and (new := replace(rules, hints=owners)) != rules:
+            self.graph.use_rules(new)
+
     async def _ask_account(self) -> None:
-        self._granted = privileges.granted(await self.link.action("ListCommands"))
+        self._granted = privileges.granted(await self.action("ListCommands"))
         if "CoreSettings" in self._granted:
-            core = await self.link.action("CoreSettings")
+            core = await self.action("CoreSettings")
             self.version = parse_version(core.headers.get("AsteriskVersion", ""))
 
     async def _keep_account(self) -> None:
@@ -305,7 +314,7 @@ class Pbx:
             await self._account.wait()
             self._account.clear()
             try:
-                self._granted = privileges.granted(await self.link.action("ListCommands"))
+                self._granted = privileges.granted(await self.action("ListCommands"))
                 report = await privileges.check(self.link, self._granted)
             except AmiDown:
                 checks = 0

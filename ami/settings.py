@@ -38,6 +38,8 @@ class AmiSettings:
     connect_timeout: float = 5.0
     """For the connection with its TLS handshake, and again for the greeting and login. Asterisk
     answers a wrong secret only after 1 s, so less than 2 s would take a refusal for silence."""
+    action_timeout: float = 1.0
+    """For the answer to an action. A healthy PBX gives it in less than a millisecond."""
     ping_interval: float = 5.0
     dead_after: float = 12.0
     """The longest a connection may be dead before it is given up."""
@@ -62,8 +64,8 @@ class AmiSettings:
             raise ValueError("ping_interval must be above 0 and below dead_after")
         if not 0 < self.backoff_base <= self.backoff_cap:
             raise ValueError("backoff_base must be above 0 and not above backoff_cap")
-        if self.connect_timeout <= 0 or self.queue_limit < 1:
-            raise ValueError("connect_timeout and queue_limit must be above 0")
+        if self.connect_timeout <= 0 or self.action_timeout <= 0 or self.queue_limit < 1:
+            raise ValueError("connect_timeout, action_timeout, queue_limit must be above 0")
         if not self.tls and (self.ca_file or self.server_hostname):
             raise ValueError("ca_file and server_hostname need tls")
 

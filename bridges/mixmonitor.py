@@ -14,7 +14,7 @@ from typing import Self
 
 from ami import monitors
 from ami.calls import Call, Channel
-from ami.errors import AmiDown, AmiError, AmiUnsafe
+from ami.errors import AmiDown, AmiError, AmiInjection, AmiUnsafe
 from ami.monitors import Pbx
 from bridges.model import (
     Capabilities,
@@ -31,8 +31,11 @@ from bridges.model import (
 _ROUNDS = 4
 """How often a call is swept again because a recording started on it meanwhile."""
 
-_MUTE_TICK, _MUTE_TICKS = 0.02, 25
-"""Seconds between two looks for the event that proves a mute, and how many looks."""
+_TICK = 0.02
+"""Seconds between two looks at the call, for events that are on their way."""
+
+_MUTE_TICKS = 25
+"""How often the call is looked at for the event that proves a mute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,10 @@ class MixMonitorSettings:
 
 
 class MixMonitorRecorder:
-    """The recorder of kind `mixmonitor`. `clock` returns seconds since the epoch."""
+    """The recorder of kind `mixmonitor`.
+
+    `clock` returns seconds since the epoch; it and `sleep` are seams.
+    """
 
     kind = "mixmonitor"
     Settings = MixMonitorSettings
@@ -75,11 +81,13 @@ class MixMonitorRecorder:
         pbx: Pbx,
         *,
         clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.name = name
         self._settings = settings
         self._pbx = pbx
         self._clock = clock
+        self._sleep = sleep
 
     @classmethod
     def build(cls, name: str, settings: MixMonitorSettings, pbx: Pbx) -> Self:
@@ -113,7 +121,7 @@ class MixMonitorRecorder:
 
     async def act(self, order: Order) -> RecorderResult:
         """Carry out one order and say what is proven."""
-        run = _Run(self.name, self._settings, self._pbx, self._clock, order)
+        run = _Run(self.name, self._settings, self._pbx, self._clock, self._sleep, order)
         try:
             async with asyncio.timeout(order.budget):
                 return await _VERBS[order.verb](run)
@@ -122,9 +130,19 @@ class MixMonitorRecorder:
                 Outcome.FAILED, Evidence.SENT, f"the PBX took over {order.budget:g} s"
             )
         except AmiError as problem:
-            sent = not isinstance(problem, AmiDown) or problem.sent
-            evidence = Evidence.SENT if sent else Evidence.NONE
+            evidence = Evidence.SENT if _was_sent(problem) else Evidence.NONE
             return run.result(Outcome.FAILED, evidence, str(problem))
+
+
+def _was_sent(problem: AmiError) -> bool:
+    if isinstance(problem, AmiDown):
+        return problem.sent
+    return not isinstance(problem, AmiInjection | AmiUnsafe)
+
+
+def _unknown(call: Call) -> str:
+    names = ", ".join(channel.name for channel in call.unknown_monitors)
+    return f"it is not known whether {names} is recorded"
 
 
 def _recorded_leg(order: Order) -> Channel:
@@ -141,6 +159,7 @@ class _Run:
     settings: MixMonitorSettings
     pbx: Pbx
     clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
     order: Order
     steps: list[Step] = field(default_factory=list)
 
@@ -164,16 +183,20 @@ class _Run:
     async def stop(self) -> RecorderResult:
         """Drain every channel of the call, again for as long as recordings start on it."""
         stopped = 0
-        for _ in range(_ROUNDS):
-            call = self.call_now() or self.order.call
+        for sweep in range(_ROUNDS):
+            seen = self.call_now()
+            call = seen or self.order.call
             since = self.clock()
             swept = await monitors.stop_call(self.pbx, call.channels[0].uniqueid)
             self._note_sweep(since, call, swept)
             stopped += swept.stopped
-            await asyncio.sleep(0)  # let events that came with the answers reach the graph
-            now = self.call_now()
-            if swept.proven and (now is None or not now.monitored):
-                return self._swept(stopped, swept, ended=now is None and swept.gone)
+            # Events that came with the answers are on their way to the graph.
+            await self.sleep(_TICK if sweep else 0)
+            now, known = self.call_now(), self.pbx.graph.known
+            again = known and now is not None and (now.monitored or now.unknown_monitors)
+            if swept.proven and not again:
+                whole = known and (seen is not None or swept.gone)
+                return self._swept(stopped, swept, ended=now is None, whole=whole)
         return self.result(
             Outcome.FAILED,
             Evidence.ACCEPTED,
@@ -187,8 +210,16 @@ class _Run:
             sent = f"StopMixMonitor {uniqueid}{name}, {drained.stopped} stopped"
             self.note(since, sent, drained.answer, Evidence.READ_BACK)
 
-    def _swept(self, stopped: int, swept: monitors.CallDrained, *, ended: bool) -> RecorderResult:
+    def _swept(
+        self, stopped: int, swept: monitors.CallDrained, *, ended: bool, whole: bool
+    ) -> RecorderResult:
         looked_at = f"{len(swept.channels)} channel{'s' if len(swept.channels) > 1 else ''}"
+        if not whole:
+            detail = (
+                f"{stopped} stopped on {looked_at}, but the PBX's calls are not known: another"
+                " channel of this call may be recorded"
+            )
+            return self.result(Outcome.FAILED, Evidence.READ_BACK, detail)
         if stopped:
             detail = f"{stopped} stopped, none left on {looked_at}"
             return self.result(Outcome.CONFIRMED, Evidence.NOTHING_ELSE, detail)
@@ -200,17 +231,16 @@ class _Run:
     async def pause(self) -> RecorderResult:
         """Mute what is known to record; where that is not known or not safe, stop instead."""
         call = self.call_now() or self.order.call
+        if not self.pbx.graph.known:
+            return await self._stop_instead("the PBX's calls are not known")
         if call.unknown_monitors:
-            names = ", ".join(channel.name for channel in call.unknown_monitors)
-            return await self._stop_instead(f"it is not known whether {names} is recorded")
+            return await self._stop_instead(_unknown(call))
         if not call.monitored:
-            detail = "no channel of this call is recorded"
-            return self.result(Outcome.NOTHING_TO_STOP, Evidence.NOTHING_ELSE, detail)
+            return self._none("no channel of this call is recorded")
         try:
-            await self._switch(call.monitored, monitors.mute, 1)
+            return await self._set_muted(muted=True)
         except AmiUnsafe as problem:
             return await self._stop_instead(problem.message)
-        return await self._read_back(muted=True)
 
     async def _stop_instead(self, why: str) -> RecorderResult:
         done = await self.stop()
@@ -220,37 +250,50 @@ class _Run:
     async def resume(self) -> RecorderResult:
         """Let muted recordings hear again. One that was stopped stays so: that is `start`."""
         call = self.call_now() or self.order.call
-        muted = [channel for channel in call.monitored if channel.muted]
-        if not muted:
-            detail = "no recording of this call is paused"
-            return self.result(Outcome.NOTHING_TO_STOP, Evidence.READ_BACK, detail)
-        await self._switch(muted, monitors.unmute, 0)
-        return await self._read_back(muted=False)
+        if not call.monitored:
+            if call.unknown_monitors:
+                why = f"{_unknown(call)}, so nothing was resumed"
+                return self.result(Outcome.FAILED, Evidence.NONE, why)
+            return self._none("no recording of this call is paused")
+        if any(channel.muted for channel in call.monitored):
+            return await self._set_muted(muted=False)
+        # A pause from before the last connection is not known here; unmuting harms nobody.
+        try:
+            await self._switch(call.monitored, muted=False)
+        except AmiUnsafe:
+            return self._none("no recording of this call is paused")
+        detail = "no pause was known; the PBX accepted that its recordings go on"
+        return self.result(Outcome.ACCEPTED, Evidence.ACCEPTED, detail)
 
-    async def _switch(
-        self,
-        channels: Sequence[Channel],
-        act: Callable[[Pbx, str], Awaitable[monitors.Done]],
-        state: int,
-    ) -> None:
+    def _none(self, detail: str) -> RecorderResult:
+        return self.result(Outcome.NOTHING_TO_STOP, Evidence.NOTHING_ELSE, detail)
+
+    async def _switch(self, channels: Sequence[Channel], *, muted: bool) -> None:
         for channel in channels:
             since = self.clock()
+            act = monitors.mute if muted else monitors.unmute
             done = await act(self.pbx, channel.uniqueid)
-            sent = f"MixMonitorMute {channel.uniqueid} ({channel.name}) State={state}"
+            sent = f"MixMonitorMute {channel.uniqueid} ({channel.name}) State={int(muted)}"
             self.note(since, sent, done.answer, Evidence.ACCEPTED)
 
-    async def _read_back(self, *, muted: bool) -> RecorderResult:
-        """Wait for the events that prove a mute: the answer alone is no proof."""
-        word = "muted" if muted else "resumed"
+    async def _set_muted(self, *, muted: bool) -> RecorderResult:
+        """Switch what records, and wait for the events that prove it: no answer alone does."""
+        word, asked = "muted" if muted else "resumed", set[tuple[str, int | None]]()
         for _ in range(_MUTE_TICKS):
             call = self.call_now()
             if call is None:
                 return self.result(Outcome.CALL_ENDED, Evidence.ACCEPTED, "its channels have gone")
+            if not call.monitored:
+                return self._none("its recordings have ended meanwhile")
             waiting = [channel for channel in call.monitored if channel.muted is not muted]
             if not waiting:
                 detail = f"{len(call.monitored)} recordings {word}"
                 return self.result(Outcome.CONFIRMED, Evidence.NOTHING_ELSE, detail)
-            await asyncio.sleep(_MUTE_TICK)
+            # A recording that starts meanwhile is one more, and not muted.
+            fresh = [c for c in waiting if (c.uniqueid, c.monitors) not in asked]
+            await self._switch(fresh, muted=muted)
+            asked.update((channel.uniqueid, channel.monitors) for channel in fresh)
+            await self.sleep(_TICK)
         detail = f"the PBX accepted, and raised no event to prove that they are {word}"
         return self.result(Outcome.ACCEPTED, Evidence.ACCEPTED, detail)
 

@@ -3,7 +3,9 @@
 
 import asyncio
 import contextlib
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from ami.calls import CallGraph
 from ami.errors import AmiDown, AmiError, AmiUnreachable
@@ -13,6 +15,7 @@ from bridges.model import Recorder, RecorderUnavailable
 from offrecord import site as sites
 from offrecord.config import Loaded
 from offrecord.exits import RECORDER_EXITS, Exit
+from offrecord.journal import JournalError, presses
 from offrecord.pbx_errors import user_error
 
 _PATIENCE = 8.0
@@ -40,6 +43,7 @@ async def checks(loaded: Loaded) -> list[Check]:
     found = [Check("config", ok=True, text=f"{len(loaded.warnings)} warnings")]
     found += [Check("config", ok=False, text=text, exit=Exit.CONFIG) for text in loaded.warnings]
     found += await _pbx(pbx, recorders)
+    found.append(_journal(loaded.config.journal.path))
     return found
 
 
@@ -48,17 +52,20 @@ async def _pbx(pbx: Pbx, recorders: dict[str, Recorder]) -> list[Check]:
     link = asyncio.create_task(pbx.run(), name="pbx")
     try:
         problem = await _first_problem(pbx, link)
+        account = await _privileges(pbx)
+        lacking = [one for one in account if not one.ok]
         if problem is None:
-            found = [_version(pbx), *await _privileges(pbx)]
+            found = [_version(pbx), *account]
+        elif lacking:  # the very reason why no view of the calls came
+            found = lacking
         else:
             code = user_error(problem).exit
             found = [Check("pbx", ok=False, text=str(problem), exit=code)]
-            # What the account lacks may be the very reason that no view of the calls came.
-            found += [one for one in await _privileges(pbx) if not one.ok]
+        asked = problem is None and not lacking
         found += [
             await _recorder(recorder)
             for recorder in recorders.values()
-            if problem is None or recorder.kind != "mixmonitor"
+            if asked or recorder.kind != "mixmonitor"
         ]
     finally:
         link.cancel()
@@ -78,6 +85,8 @@ async def _first_problem(pbx: Pbx, link: "asyncio.Task[None]") -> AmiError | Non
             return problem
         if isinstance(pbx.link.problem, AmiUnreachable):
             return pbx.link.problem
+        if pbx.missing_privileges:
+            break
     return pbx.link.problem or AmiDown("its calls could not be listed", fix="see privileges")
 
 
@@ -114,3 +123,18 @@ async def _recorder(recorder: Recorder) -> Check:
         return Check(what, ok=False, text=text, exit=Exit.RECORDER_UNREACHABLE)
     finally:
         await recorder.close()
+
+
+def _journal(path: Path) -> Check:
+    """Read the journal that is there, or see whether one could be begun. Creates nothing."""
+    if path.exists():
+        try:
+            presses(path, limit=1)
+        except JournalError as problem:
+            return Check("journal", ok=False, text=str(problem), exit=problem.exit)
+        return Check("journal", ok=True, text=f"{path} can be read")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not os.access(folder, os.W_OK | os.X_OK):
+        text = f"{path} cannot be begun: no right to write in {folder}; make its folder writable"
+        return Check("journal", ok=False, text=text, exit=Exit.JOURNAL)
+    return Check("journal", ok=True, text=f"{path} will be begun")

@@ -7,8 +7,9 @@ PBX does, and a press meanwhile is answered with the truth.
 
 import asyncio
 import contextlib
+import errno
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -19,57 +20,73 @@ from agi.server import FastAgiServer
 from agi.session import FastAgiSettings
 from ami.calls import Call, CallGraph
 from ami.errors import AmiError
-from ami.keypad import Keypad
 from ami.pbx import Pbx
-from bridges.model import Outcome, Verb
+from bridges.model import Outcome, Recorder, Verb
+from offrecord import logs, systemd
 from offrecord import site as sites
-from offrecord import systemd
 from offrecord.config import Config, Loaded
 from offrecord.control import ControlServer
 from offrecord.engine import Engine
 from offrecord.exits import Exit, UserError
 from offrecord.journal import Journal, JournalError
 from offrecord.pbx_errors import user_error
-from offrecord.resolve import Resolver, Unresolved
+from offrecord.resolve import Unresolved
 from offrecord.triggers import Triggers, told
 
 _MAX_WAIT = 30.0
 """Seconds that a client of the control socket may wait for a verdict, at most."""
 
+_AT_START = ("ami", "agi", "socket", "journal", "keypad", "user_event")
+"""Sections that count from the next start on: what they describe is open already."""
+
+_LISTEN_FIXES: dict[int | None, str] = {
+    errno.EADDRINUSE: "stop what uses it",
+    errno.EEXIST: "remove it",
+}
+
 
 class Daemon:
-    """Everything beside one PBX. `run` returns after SIGTERM or SIGINT, within the grace time."""
+    """Everything beside one PBX. `run` returns after SIGTERM or SIGINT, within the grace time.
 
-    def __init__(self, loaded: Loaded) -> None:
+    SIGHUP has `reload` read the configuration anew.
+    """
+
+    def __init__(self, loaded: Loaded, reload: Callable[[], Loaded]) -> None:
         self._loaded = loaded
+        self._read_again = reload
         self._config: Config = loaded.config
+        self._secrets = {*loaded.secrets}
         self._log = structlog.get_logger()
         self._stop = asyncio.Event()
+        self._hup = asyncio.Event()
+        self._retiring: set[asyncio.Task[None]] = set()
         self._pbx = Pbx(
             sites.ami_settings(self._config), graph=CallGraph(sites.name_rules(self._config))
         )
         self._recorders = sites.recorders(loaded, self._pbx)
         self._journal = Journal(self._config.journal.path)
         self._engine = Engine(
-            Resolver(
-                self._pbx,
-                sites.name_rules(self._config),
-                self._config.agents,
-                self._config.extensions.variable,
-                self._config.press.wait_known,
-            ),
+            sites.resolver(self._config, self._pbx),
             self._journal,
             sites.site(loaded, self._recorders),
             self._config.press.join_window,
         )
-        keypad = self._config.keypad
         self._triggers = Triggers(
             self._engine,
             self._config.sounds.by_outcome(),
             self._config.user_event.name if self._config.user_event.enabled else None,
-            Keypad({code: verb.value for code, verb in keypad.codes.items()}, keypad.digit_timeout)
-            if keypad.enabled
-            else None,
+            sites.keypad(loaded),
+        )
+        agi = self._config.agi
+        self._fastagi = FastAgiServer(
+            self._triggers.agi,
+            FastAgiSettings(
+                host=agi.host,
+                port=agi.port,
+                wait=agi.wait,
+                verbs=tuple(verb.value for verb in Verb),
+                interim_sound=agi.interim_sound,
+            ),
         )
 
     async def run(self) -> None:
@@ -81,14 +98,15 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hup.set)
         for warning in self._loaded.warnings:
             self._log.warning("config", problem=warning)
         try:
             async with AsyncExitStack() as stack:
                 await self._open(stack)
-                systemd.notify("READY=1", f"STATUS=recorders: {', '.join(sorted(self._recorders))}")
-                self._log.info("ready", agi=f"{self._config.agi.host}:{self._config.agi.port}",
-                               recorders=sorted(self._recorders))  # fmt: skip
+                self._tell_ready()
+                host, port = self._fastagi.address
+                self._log.info("ready", agi=f"{host}:{port}", recorders=sorted(self._recorders))
                 await self._serve()
         except AmiError as problem:
             raise user_error(problem) from problem
@@ -99,25 +117,15 @@ class Daemon:
         except JournalError as problem:
             # Without a journal recordings can still be stopped, and that matters more.
             self._log.critical("journal_not_usable", problem=str(problem))
-        stack.push_async_callback(self._journal.close)
+        stack.push_async_callback(self._close_journal)
+        stack.push_async_callback(self._close_recorders)
         for recorder in self._recorders.values():
             await recorder.open()
-            stack.push_async_callback(recorder.close)
         self._pbx.subscribe(self._triggers.event)
         stack.push_async_callback(self._engine.close, self._config.shutdown.grace)
         agi = self._config.agi
-        server = FastAgiServer(
-            self._triggers.agi,
-            FastAgiSettings(
-                host=agi.host,
-                port=agi.port,
-                wait=agi.wait,
-                verbs=tuple(verb.value for verb in Verb),
-                interim_sound=agi.interim_sound,
-            ),
-        )
-        await self._listen(server.start(), f"agi://{agi.host}:{agi.port}", "agi.port")
-        stack.push_async_callback(server.close)
+        await self._listen(self._fastagi.start(), f"agi://{agi.host}:{agi.port}", "agi.port")
+        stack.push_async_callback(self._fastagi.close)
         control = ControlServer(
             self._config.socket.path,
             {
@@ -133,33 +141,104 @@ class Daemon:
     async def _listen(starting: Any, address: str, key: str) -> None:
         try:
             await starting
-        except (OSError, AgiBind) as problem:
-            why = getattr(problem, "strerror", None) or str(problem)
+        except AgiBind as problem:
             raise UserError(
-                f"cannot listen on {address}: {why}",
-                f"stop what uses it, or change {key}",
+                f"cannot listen on {address}: {problem.reason}", problem.fix, Exit.PORT_IN_USE
+            ) from problem
+        except OSError as problem:
+            fix = _LISTEN_FIXES.get(problem.errno, "let the daemon's user write there")
+            raise UserError(
+                f"cannot listen on {address}: {problem.strerror or problem}",
+                f"{fix}, or change {key}",
                 Exit.PORT_IN_USE,
             ) from problem
+
+    async def _close_journal(self) -> None:
+        lost = await self._journal.close()
+        if lost:
+            self._log.critical("journal_records_lost", count=lost)
+
+    async def _close_recorders(self) -> None:
+        await self._retire(self._recorders)
+        await asyncio.gather(*self._retiring)
+
+    def _tell_ready(self) -> None:
+        systemd.notify("READY=1", f"STATUS=recorders: {', '.join(sorted(self._recorders))}")
 
     async def _serve(self) -> None:
         """Run the link until told to stop; what the link cannot get over is raised."""
         link = asyncio.create_task(self._pbx.run(), name="pbx")
         watchdog = asyncio.create_task(systemd.watchdog(), name="watchdog")
+        reloads = asyncio.create_task(self._reload_when_told(), name="reload")
         stop = asyncio.create_task(self._stop.wait(), name="stop")
         try:
             await asyncio.wait({link, stop}, return_when=asyncio.FIRST_COMPLETED)
             if link.done():
                 link.result()
             systemd.notify("STOPPING=1")
-            self._log.info("stopping", grace=self._config.shutdown.grace)
-            # Presses under way still need the link: the engine is closed before it is.
-            await self._engine.close(self._config.shutdown.grace)
+            grace = self._config.shutdown.grace
+            self._log.info("stopping", grace=grace)
+            # Presses under way still need the link, and their sessions the verdicts.
+            await asyncio.gather(self._fastagi.close(grace), self._engine.close(grace))
         finally:
-            for task in (link, watchdog, stop):
+            for task in (link, watchdog, reloads, stop):
                 task.cancel()
-            for task in (link, watchdog, stop):
+            for task in (link, watchdog, reloads, stop):
                 with contextlib.suppress(asyncio.CancelledError, AmiError):
                     await task
+
+    async def _reload_when_told(self) -> None:
+        while True:
+            await self._hup.wait()
+            self._hup.clear()
+            systemd.reloading()
+            try:
+                await self._reload()
+            except UserError as problem:
+                for line in getattr(problem, "problems", (problem,)):
+                    self._log.error("config_not_reloaded", problem=str(line), kept="the old one")
+            except Exception:  # noqa: BLE001 - the daemon goes on as it was
+                self._log.exception("config_not_reloaded", kept="the old one")
+            self._tell_ready()
+
+    async def _reload(self) -> None:
+        """Go by the configuration as it is now. Raises `UserError`: then nothing has changed."""
+        loaded = await asyncio.to_thread(self._read_again)
+        config = loaded.config
+        made = sites.recorders(loaded, self._pbx)
+        site, resolver = sites.site(loaded, made), sites.resolver(config, self._pbx)
+        sites.keypad(loaded)
+        for recorder in made.values():
+            await recorder.open()
+        graph = self._pbx.graph
+        graph.use_rules(sites.name_rules(config, graph.rules.hints))
+        self._engine.use(resolver, site, config.press.join_window)
+        self._triggers.sounds = config.sounds.by_outcome()
+        old, self._recorders = self._recorders, made
+        retiring = asyncio.create_task(self._retire(old), name="retire")
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
+        self._secrets.update(loaded.secrets)  # the old ones may still be in flight
+        logs.configure(config.log.level, config.log.format, secrets=self._secrets)
+        waiting = [name for name in _AT_START
+                   if getattr(config, name) != getattr(self._config, name)]  # fmt: skip
+        self._config = config.model_copy(
+            update={name: getattr(self._config, name) for name in _AT_START}
+        )
+        for warning in loaded.warnings:
+            self._log.warning("config", problem=warning)
+        for name in waiting:
+            self._log.warning("config_needs_restart", section=name, kept="the old one")
+        self._log.info("config_reloaded", recorders=sorted(made))
+
+    async def _retire(self, recorders: Mapping[str, Recorder]) -> None:
+        """Close recorders once no press uses them any more."""
+        await self._engine.idle()
+        for recorder in recorders.values():
+            try:
+                await recorder.close()
+            except Exception:  # noqa: BLE001 - one that cannot let go must not keep the others
+                self._log.exception("recorder_not_closed", recorder=recorder.name)
 
     async def _op_press(self, request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
         """Take a press from the one-shot script or from a terminal."""
@@ -168,12 +247,17 @@ class Daemon:
             yield {"error": f"no verb {verb!r} by {way!r}", "fix": f"verbs: {', '.join(Verb)}"}
             return
         uniqueid = _text(request, "uniqueid")
-        target = _text(request, "target") or uniqueid
+        target = (_text(request, "target") if way == "cli" else None) or uniqueid
         recorder = _text(request, "recorder")
         if target is None:
-            yield {"error": "a press needs a target or a uniqueid", "fix": "name one"}
+            needs = "a target or a uniqueid" if way == "cli" else "a uniqueid"
+            yield {"error": f"a press by {way} needs {needs}", "fix": "name one"}
             return
-        if recorder is not None and recorder not in self._recorders:
+        if self._stop.is_set():
+            yield {"error": "the daemon is about to end, so the press is not taken",
+                   "fix": "press again once it is back", "exit": Exit.DAEMON_DOWN}  # fmt: skip
+            return
+        if way == "cli" and recorder is not None and recorder not in self._recorders:
             known = ", ".join(sorted(self._recorders))
             yield {"error": f"no recorder is called {recorder!r}", "fix": f"known: {known}",
                    "exit": Exit.NOT_FOUND}  # fmt: skip
@@ -181,7 +265,7 @@ class Daemon:
         press = self._triggers.make(
             Verb(verb), "agi" if way == "agi" else "cli", target,
             uniqueid=uniqueid, channel=_text(request, "channel"), agent=_text(request, "agent"),
-            recorder=recorder, options=_options(request),
+            recorder=recorder, options={**_options(request), **_user(request, way)},
         )  # fmt: skip
         wait = request.get("wait", 0.0)
         patience = min(float(wait), _MAX_WAIT) if isinstance(wait, (int, float)) else 0.0
@@ -208,8 +292,12 @@ class Daemon:
         try:
             yield await self._engine.explain(press)
         except Unresolved as problem:
-            yield {"error": problem.why, "fix": "offrecord calls lists the live ones",
-                   "exit": Exit.NOT_FOUND}  # fmt: skip
+            known = self._pbx.graph.known
+            yield {
+                "error": problem.why,
+                "fix": "offrecord calls lists the live ones" if known else "see offrecord check",
+                "exit": Exit.NOT_FOUND if known else Exit.PBX_UNREACHABLE,
+            }
 
     async def _op_status(self, _request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
         trouble = self._journal.trouble
@@ -232,6 +320,11 @@ def _options(request: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(given, Mapping):
         return {}
     return {str(key): str(value) for key, value in given.items()}
+
+
+def _user(request: Mapping[str, Any], way: str) -> dict[str, str]:
+    """Return who the kernel says asks, for presses from a terminal: a name could be anyone's."""
+    return {"uid": str(request["peer"]["uid"])} if way == "cli" else {}
 
 
 def _call_body(call: Call) -> dict[str, object]:

@@ -7,24 +7,23 @@ task of its own that no caller can cancel by going away.
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import structlog
 
-from ami import names
-from bridges.model import Evidence, Order, Outcome, Recorder, RecorderResult, Verb
-from bridges.routing import Routed, Router
+from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
+from bridges.routing import Routed
 from offrecord import feedback
+from offrecord.asking import Site, ask
 from offrecord.joining import Joining
 from offrecord.journal import Journal, JournalError, Record
-from offrecord.policy import may
+from offrecord.policy import PHONE_WAYS, Ruling, may
 from offrecord.press import Press
-from offrecord.resolve import Resolved, Resolver, Unresolved
+from offrecord.resolve import Resolved, Resolver, Unresolved, everything
 from offrecord.verdict import Verdict, judge, result_body
 
-_GRACE_OVER_BUDGET = 0.5
-"""Seconds a recorder may overrun its budget before it is given up: it should end by itself."""
+__all__ = ["Engine", "PressHandle", "Site"]
 
 
 @dataclass(slots=True, eq=False)
@@ -32,26 +31,28 @@ class PressHandle:
     """A press on its way.
 
     `journalled` is done once it is safe on disk (or once it is known that it cannot be);
-    `verdict` when it has ended.
+    `verdict` when it has ended. The rest is the engine's own: `at` is monotonic seconds,
+    `sightings` the press and those that were the same one, seen elsewhere or again.
     """
 
     press: Press
+    at: float
     journalled: "asyncio.Future[None]"
     verdict: "asyncio.Future[Verdict]"
+    sightings: list[Press] = field(default_factory=list)
+    begun: bool = False
+    denied: bool = False
+    given_up: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """What the engine knows of one site; replaced as a whole when the configuration changes.
+class _Admitted:
+    """A press that was resolved and ruled on; `by` is the sighting of it that counts."""
 
-    `optional` names the recorders of role `may`. `budget` is seconds for each recorder.
-    """
-
-    recorders: Mapping[str, Recorder]
-    router: Router
-    rules: names.Rules
-    optional: Collection[str] = ()
-    budget: float = 5.0
+    by: Press
+    resolved: Resolved
+    routed: Routed
+    ruling: Ruling
 
 
 @dataclass(slots=True)
@@ -79,47 +80,56 @@ class Engine:
         """Start with no press remembered."""
         self._joining = Joining(self.join_window)
 
+    def use(self, resolver: Resolver, site: Site, join_window: float) -> None:
+        """Go by another configuration from the next press on; those under way keep theirs."""
+        self.resolver, self.site = resolver, site
+        self._joining.window = self.join_window = join_window
+
     def press(self, press: Press) -> PressHandle:
         """Take a press and return at once. The same press seen twice gets the first's handle."""
         now = self.monotonic()
         lineage = self.resolver.lineage(press)
-        ruling = self._joining.rule(lineage, press.verb, now)
-        if ruling.join is not None and ruling.join.press.recorder == press.recorder:
-            self._note(press, "joined", {**press.body(), "of": ruling.join.press.id})
-            self._log.info("press_joined", press=press.id, of=ruling.join.press.id, way=press.way)
-            return ruling.join
+        first = self._joining.rule(lineage, press.verb, now, only=press.recorder).join
+        if first is not None and self._answers(first, press):
+            first.sightings.append(press)
+            self._joining.widen(first, lineage)
+            self._joined(press, first)
+            return first
         loop = asyncio.get_running_loop()
-        handle = PressHandle(press, loop.create_future(), loop.create_future())
-        overruled = ruling.overruled.press.verb if ruling.overruled else None
-        for older in ruling.supersedes:
-            self._running[older].cancel()
-        self._joining.add(lineage, press.verb, now, handle)
-        task = asyncio.create_task(self._live(handle, overruled), name=f"press-{press.id}")
+        handle = PressHandle(press, now, loop.create_future(), loop.create_future(), [press])
+        self._joining.add(lineage, press.verb, now, handle, only=press.recorder)
+        task = asyncio.create_task(self._live(handle), name=f"press-{press.id}")
         self._running[handle] = task
         task.add_done_callback(lambda _done: self._running.pop(handle, None))
         return handle
 
+    async def idle(self) -> None:
+        """Wait until the presses under way now have ended."""
+        if self._running:
+            await asyncio.wait([*self._running.values()])
+
     async def close(self, grace: float) -> None:
         """Let running presses end for up to `grace` seconds, then give them up, journalled."""
-        tasks = [*self._running.values()]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + grace
+        while self._running and loop.time() < ends:
+            await asyncio.wait([*self._running.values()], timeout=ends - loop.time())
+        late = [*self._running.values()]
+        for handle in [*self._running]:
+            self._give_up(handle, "the daemon was told to end before it was done")
+        await asyncio.gather(*late, return_exceptions=True)
         await asyncio.gather(*self._notes, return_exceptions=True)
 
     async def explain(self, press: Press) -> dict[str, object]:
         """Return the whole decision for a press as plain data, sending nothing to a recorder."""
-        resolved = await self.resolver.resolve(press)
-        ruling = may(press, resolved.presser, self.site.rules)
-        routed = self.site.router.route(resolved.call, resolved.recorders)
-        plans = [
-            self.site.recorders[name].plan(self._order(press, resolved))
-            for name in self._wanted(press, routed)
-        ]
+        resolver, site = self.resolver, self.site
+        resolved = await resolver.resolve(press)
+        ruling = may(press, resolved.presser, resolver.rules)
+        routed = site.router.route(resolved.call, resolved.recorders)
+        order = self._order(press, resolved, site)
+        plans = [site.recorders[name].plan(order) for name in _wanted(press, routed)]
         return {
-            **_resolved_body(resolved, self.site.rules),
+            **resolved.body(resolver.rules),
             "policy": {"allowed": ruling.allowed, "why": ruling.why},
             "routes": [
                 {"route": t.route, "matched": t.matched, "why": t.why} for t in routed.trials
@@ -136,87 +146,147 @@ class Engine:
             ],
         }
 
-    async def _live(self, handle: PressHandle, overruled: Verb | None) -> None:
+    def _answers(self, first: PressHandle, press: Press) -> bool:
+        """Say whether the fate of an earlier press is also that of one which looks the same."""
+        alike = [seen for seen in first.sightings if _same_person(press, seen)]
+        if first.denied and not alike:
+            return False
+        if not first.verdict.done():
+            return True
+        verdict = first.verdict.result()
+        if verdict.outcome in {Outcome.FAILED, Outcome.DENIED}:
+            # Seen by another way it is the same one; pressed again it is a new try.
+            return not any(seen.way == press.way for seen in alike)
+        proven = any(result.evidence is Evidence.NOTHING_ELSE for result in verdict.results)
+        return not (press.verb is Verb.STOP and proven and self.resolver.recorded(press))
+
+    def _joined(self, press: Press, first: PressHandle) -> None:
+        self._note(press, "joined", {**press.body(), "of": first.press.id})
+        self._log.info("press_joined", press=press.id, of=first.press.id, way=press.way)
+
+    def _give_up(self, handle: PressHandle, why: str) -> None:
+        """End a press early. A task that has not begun would end without a word if cancelled."""
+        handle.given_up = handle.given_up or why
+        task = self._running.get(handle)
+        if handle.begun and task is not None:
+            task.cancel()
+
+    async def _live(self, handle: PressHandle) -> None:
         press = handle.press
+        handle.begun = True
         with structlog.contextvars.bound_contextvars(press=press.id):
             try:
-                verdict = await self._carry_out(handle, overruled)
+                verdict = await self._carry_out(handle)
             except asyncio.CancelledError:
-                verdict = self._end(press, Outcome.FAILED, "it was given up: superseded by a stop,"
-                                    " or the daemon was told to end")  # fmt: skip
+                why = handle.given_up or "it was cut short"
+                verdict = self._end(press, Outcome.FAILED, why)
             except Exception:  # noqa: BLE001 - whatever broke, the person is told the truth
                 self._log.exception("press_broke")
                 verdict = self._end(press, Outcome.FAILED, "a fault in offrecord, see its log")
             self._joining.ended(handle)
             # Whoever waits hears the verdict before the disk has it: the proof is the recorder's.
-            if not handle.journalled.done():
-                handle.journalled.set_result(None)
+            _settle(handle.journalled)
             handle.verdict.set_result(verdict)
             self._say(press, verdict)
-            await self._write(press, "verdict", verdict.body())
+            await asyncio.shield(self._note(press, "verdict", verdict.body()))
 
-    async def _carry_out(self, handle: PressHandle, overruled: Verb | None) -> Verdict:
-        press = handle.press
+    async def _carry_out(self, handle: PressHandle) -> Verdict:
+        press, site = handle.press, self.site
         safe = asyncio.create_task(
             self._write(press, "pressed", press.body()), name=f"journal-{press.id}"
         )
         safe.add_done_callback(lambda _done: _settle(handle.journalled))
         try:
-            if overruled is not None:
-                why = f"a {overruled.value} was pressed on this call a moment ago, and stop wins"
-                return self._end(press, Outcome.DENIED, why)
+            if handle.given_up:
+                return self._end(press, Outcome.FAILED, handle.given_up)
             try:
-                resolved = await self.resolver.resolve(press)
+                admitted = await self._admit(handle, site)
             except Unresolved as problem:
                 return self._end(press, problem.outcome, problem.why)
-            structlog.contextvars.bind_contextvars(call=resolved.call.linkedid)
-            ruling = may(press, resolved.presser, self.site.rules)
-            routed = self.site.router.route(resolved.call, resolved.recorders)
-            known = _resolved_body(resolved, self.site.rules)
-            self._note(press, "resolved", {**known, "policy": ruling.why,
-                                           "recorders": list(routed.recorders)})  # fmt: skip
+            ruling, resolved = admitted.ruling, admitted.resolved
             if not ruling.allowed:
                 return self._end(press, Outcome.DENIED, ruling.why, resolved)
+            other = await self._against_others(handle, resolved)
         finally:
             await safe
-        return await self._ask(press, resolved, routed)
+        return other or await self._ask(press, admitted, site)
 
-    async def _ask(self, press: Press, resolved: Resolved, routed: Routed) -> Verdict:
-        wanted = self._wanted(press, routed)
-        order = self._order(press, resolved)
-        results = await asyncio.gather(*(self._one(press, name, order) for name in wanted))
-        outcome, evidence, reason = judge(results, self.site.optional)
+    async def _admit(self, handle: PressHandle, site: Site) -> _Admitted:
+        """Resolve the press and say whether it is allowed.
+
+        When who pressed first may not, whoever pressed the same meanwhile is looked at: a
+        stranger's press must not swallow an agent's.
+        """
+        resolver, tried = self.resolver, list[_Admitted]()
+        for by in handle.sightings:  # more may come while the first are looked at
+            if any(_same_person(by, one.by) for one in tried):
+                continue
+            resolved = await resolver.resolve(by)
+            structlog.contextvars.bind_contextvars(call=resolved.call.linkedid)
+            ruling = may(by, resolved.presser, resolver.rules)
+            routed = site.router.route(resolved.call, resolved.recorders)
+            self._note(handle.press, "resolved", {
+                **resolved.body(resolver.rules), "policy": ruling.why,
+                "recorders": list(_wanted(by, routed)),
+            })  # fmt: skip
+            tried.append(_Admitted(by, resolved, routed, ruling))
+            if ruling.allowed:
+                return tried[-1]
+        handle.denied = True
+        self._joining.denied(handle)
+        return tried[-1]
+
+    async def _against_others(self, handle: PressHandle, resolved: Resolved) -> Verdict | None:
+        """Return how the press ends because of another one on its call, None if it goes on.
+
+        What the call is was perhaps not known when the press came, and now it is.
+        """
+        press, lineage = handle.press, everything(resolved.call)
+        self._joining.widen(handle, lineage)
+        while True:
+            ruling = self._joining.rule(
+                lineage, press.verb, handle.at, only=press.recorder, itself=handle
+            )
+            first = ruling.join
+            if first is None or not self._answers(first, press):
+                break
+            await asyncio.wait({first.verdict})
+            if not first.denied:
+                self._joined(press, first)
+                took = self.monotonic() - press.received
+                return replace(first.verdict.result(), press_id=press.id, took=took)
+        if ruling.overruled is not None:
+            self._joining.ended(handle)  # nothing was asked for, so nothing is to be superseded
+            verb = ruling.overruled.press.verb.value
+            why = f"a {verb} was pressed on this call a moment ago, and {verb} wins"
+            return self._end(press, Outcome.DENIED, why, resolved)
+        for older in ruling.supersedes:
+            self._give_up(older, f"a {press.verb.value} was pressed on this call")
+        return None
+
+    async def _ask(self, press: Press, admitted: _Admitted, site: Site) -> Verdict:
+        resolved = admitted.resolved
+        wanted = _wanted(press, admitted.routed)
+        strangers = [name for name in wanted if name not in site.recorders]
+        if strangers:
+            known = ", ".join(sorted(site.recorders)) or "none"
+            why = f"no recorder is called {strangers[0]!r}, known: {known}"
+            return self._end(press, Outcome.FAILED, why, resolved)
+        order = replace(self._order(admitted.by, resolved, site), press_id=press.id)
+        results = await ask(
+            [site.recorders[name] for name in wanted],
+            order,
+            lambda result: self._note(press, "answered", result_body(result)),
+            overrun=site.overrun,
+        )
+        outcome, evidence, reason = judge(results, site.optional)
         return self._end(press, outcome, reason, resolved, evidence, tuple(results))
 
-    async def _one(self, press: Press, name: str, order: Order) -> RecorderResult:
-        recorder = self.site.recorders[name]
-        try:
-            async with asyncio.timeout(order.budget + _GRACE_OVER_BUDGET):
-                result = await recorder.act(order)
-        except TimeoutError:
-            result = self._lost(recorder, f"it did not end within {order.budget:g} s")
-        except Exception:  # noqa: BLE001 - a broken bridge must not take the others with it
-            self._log.exception("recorder_broke", recorder=name)
-            result = self._lost(recorder, "a fault in its bridge, see the log")
-        self._note(press, "answered", result_body(result))
-        return result
-
     @staticmethod
-    def _lost(recorder: Recorder, detail: str) -> RecorderResult:
-        return RecorderResult(
-            recorder.name, recorder.kind, Outcome.FAILED, Evidence.NONE, detail, retryable=True
-        )
-
-    def _wanted(self, press: Press, routed: Routed) -> tuple[str, ...]:
-        """Return the recorders to ask: those of the route, or the one the press names."""
-        if press.recorder is not None:
-            return (press.recorder,) if press.recorder in self.site.recorders else ()
-        return routed.recorders
-
-    def _order(self, press: Press, resolved: Resolved) -> Order:
+    def _order(press: Press, resolved: Resolved, site: Site) -> Order:
         return Order(
             press.id, press.verb, resolved.call, resolved.presser, resolved.agent, resolved.tag,
-            self.site.budget,
+            site.budget,
         )  # fmt: skip
 
     def _end(  # noqa: PLR0917 - what an ending is made of
@@ -246,11 +316,12 @@ class Engine:
         )
         self.watch(press, verdict)
 
-    def _note(self, press: Press, kind: str, body: Mapping[str, object]) -> None:
-        """Journal something that nobody has to wait for."""
+    def _note(self, press: Press, kind: str, body: Mapping[str, object]) -> "asyncio.Task[None]":
+        """Journal something that nobody has to wait for. Records keep the order of these calls."""
         task = asyncio.create_task(self._write(press, kind, body), name=f"journal-{press.id}")
         self._notes.add(task)
         task.add_done_callback(self._notes.discard)
+        return task
 
     async def _write(self, press: Press, kind: str, body: Mapping[str, object]) -> None:
         """Write to the journal; a journal that is broken stops no stop, but is said loudly."""
@@ -266,23 +337,12 @@ def _settle(future: "asyncio.Future[None]") -> None:
         future.set_result(None)
 
 
-def _resolved_body(resolved: Resolved, rules: names.Rules) -> dict[str, object]:
-    return {
-        "call": resolved.call.linkedid,
-        "lineage": sorted(resolved.call.lineage),
-        "seen": resolved.seen,
-        "presser": resolved.presser.name if resolved.presser else None,
-        "agent": resolved.agent,
-        "notes": list(resolved.notes),
-        "channels": [
-            {
-                "channel": channel.name,
-                "uniqueid": channel.uniqueid,
-                "extension": channel.extension,
-                "why": names.resolve(channel.name, rules).reason,
-                "monitors": channel.monitors,
-                "bridge": channel.bridge_id,
-            }
-            for channel in resolved.call.channels
-        ],
-    }
+def _wanted(press: Press, routed: Routed) -> tuple[str, ...]:
+    """Return the recorders to ask: those of the route, or the one the press names."""
+    return routed.recorders if press.recorder is None else (press.recorder,)
+
+
+def _same_person(one: Press, other: Press) -> bool:
+    """Say whether the policy must rule alike on two presses: same channel, same kind of way."""
+    phones = {one.way in PHONE_WAYS, other.way in PHONE_WAYS}
+    return one.uniqueid == other.uniqueid and len(phones) == 1

@@ -31,7 +31,9 @@ class _Seen(Generic[Handle]):
     verb: Verb
     at: float
     handle: Handle
+    only: str | None
     running: bool = True
+    counts: bool = True
 
 
 class Joining(Generic[Handle]):
@@ -41,36 +43,76 @@ class Joining(Generic[Handle]):
     """
 
     def __init__(self, window: float) -> None:
-        self._window = window
+        self.window = window
         self._seen: deque[_Seen[Handle]] = deque()
 
-    def rule(self, lineage: frozenset[str], verb: Verb, now: float) -> Ruling[Handle]:
-        """Say what a press of `verb` on the call of `lineage` is to the ones before it.
+    def rule(
+        self,
+        lineage: frozenset[str],
+        verb: Verb,
+        at: float,
+        *,
+        only: str | None = None,
+        itself: Handle | None = None,
+    ) -> Ruling[Handle]:
+        """Say what a press of `verb` at `at` on the call of `lineage` is to the other ones.
 
-        The same verb within the window, or while the first still runs, is the same press. Of
-        opposite verbs within the window the silencing one wins, whichever came first.
+        The same verb within the window, or while the first still runs, is the same press, if
+        both are limited to the same recorder (`only`) or both to none. Of opposite verbs within
+        the window the silencing one wins, whichever came first.
+
+        A press that is remembered already is ruled on again as `itself`, once its call is known
+        for certain: it can then be the same as an earlier one that was allowed, never as a later.
         """
-        self._forget(now)
+        self._forget(at)
         near = [seen for seen in self._seen if seen.lineage & lineage]
-        for seen in reversed(near):
-            if seen.verb is verb:
-                return Ruling(join=seen.handle)
+        earlier = near
+        if itself is not None:
+            place = next((n for n, seen in enumerate(near) if seen.handle is itself), len(near))
+            earlier = [seen for seen in near[:place] if seen.counts]
+            near = [seen for seen in near if seen.handle is not itself]
+        same = [s.handle for s in earlier if s.verb is verb and s.only == only]
+        join = same[-1] if same else None
         if verb in _STARTS:
-            silencing = [s for s in near if s.verb.silences and now - s.at < self._window]
-            return Ruling(overruled=silencing[-1].handle) if silencing else Ruling()
-        return Ruling(supersedes=tuple(s.handle for s in near if s.running and s.verb in _STARTS))
+            silencing = [s for s in near if s.verb.silences and s.counts and self._close(s.at, at)]
+            return Ruling(join, overruled=silencing[-1].handle if silencing else None)
+        starts = (s.handle for s in near if s.running and s.verb in _STARTS)
+        return Ruling(join, supersedes=tuple(starts))
 
-    def add(self, lineage: frozenset[str], verb: Verb, now: float, handle: Handle) -> None:
+    def add(
+        self,
+        lineage: frozenset[str],
+        verb: Verb,
+        at: float,
+        handle: Handle,
+        *,
+        only: str | None = None,
+    ) -> None:
         """Remember a press that goes its own way."""
-        self._seen.append(_Seen(lineage, verb, now, handle))
+        self._seen.append(_Seen(lineage, verb, at, handle, only))
+
+    def widen(self, handle: Handle, lineage: frozenset[str]) -> None:
+        """Note that the call of a press is known better than when it came."""
+        for seen in self._of(handle):
+            seen.lineage |= lineage
+
+    def denied(self, handle: Handle) -> None:
+        """Note that a press was not allowed: it must not stand in the way of one that is."""
+        for seen in self._of(handle):
+            seen.counts = False
 
     def ended(self, handle: Handle) -> None:
         """Note that a press runs no more."""
-        for seen in self._seen:
-            if seen.handle is handle:
-                seen.running = False
+        for seen in self._of(handle):
+            seen.running = False
+
+    def _of(self, handle: Handle) -> list[_Seen[Handle]]:
+        return [seen for seen in self._seen if seen.handle is handle]
+
+    def _close(self, one: float, other: float) -> bool:
+        return abs(other - one) < self.window
 
     def _forget(self, now: float) -> None:
         self._seen = deque(
-            seen for seen in self._seen if seen.running or now - seen.at < self._window
+            seen for seen in self._seen if seen.running or now - seen.at < self.window
         )

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What went wrong with the PBX, as exit codes."""
 
-from ami.errors import AmiError, AmiInsecure, AmiRefused, AmiUntrusted
+from ami.errors import AmiError, AmiInjection, AmiInsecure, AmiRefused, AmiUntrusted
 from offrecord.exits import Exit, UserError
 
 _EXITS: tuple[tuple[type[AmiError], Exit], ...] = (
     (AmiInsecure, Exit.CONFIG),
+    (AmiInjection, Exit.CONFIG),
     (AmiRefused, Exit.PBX_SECRET),
     (AmiUntrusted, Exit.PBX_UNTRUSTED),
 )

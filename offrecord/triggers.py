@@ -111,6 +111,7 @@ class Triggers:
                 uniqueid=event.uniqueid,
                 channel=event.channel,
                 agent=fields.get("agent") or None,
+                recorder=fields.get("recorder") or None,
             )
         )
 

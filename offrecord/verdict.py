@@ -2,7 +2,7 @@
 """What became of a press: the evidence of every recorder, and the outcome of them together."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridges.model import Evidence, Outcome, RecorderResult, Verb, worst
 from offrecord import feedback
@@ -67,6 +67,13 @@ def result_body(result: RecorderResult) -> dict[str, object]:
             for step in result.steps
         ],
     }
+
+
+def honest(result: RecorderResult) -> RecorderResult:
+    """Return the result with no more claimed than its evidence carries: L1 confirms nothing."""
+    if result.outcome is Outcome.CONFIRMED and result.evidence < Evidence.READ_BACK:
+        return replace(result, outcome=Outcome.ACCEPTED)
+    return result
 
 
 def judge(

@@ -2,6 +2,7 @@
 """Commands that speak to the running daemon: `calls`, `explain`, and a press from a terminal."""
 
 import getpass
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,12 @@ def _ask(socket_path: Path, request: Mapping[str, object]) -> list[dict[str, Any
 @click.command()
 @socket_option
 @json_option
-def calls(socket_path: Path, as_json: bool) -> None:
+def calls(socket_path: Path, as_json: bool) -> int:
     """Show the live calls, their channels and what is known to record them."""
     body = _ask(socket_path, {"op": "calls"})[-1]
     if as_json:
         print_json(body)
-        return
+        return Exit.OK if body["known"] else Exit.PBX_UNREACHABLE
     if not body["known"]:
         raise UserError(
             "the calls are not known: the link to the PBX is down",
@@ -55,6 +56,7 @@ def calls(socket_path: Path, as_json: bool) -> None:
         print_table(table)
     else:
         click.echo("no call is up")
+    return Exit.OK
 
 
 @click.command()
@@ -111,7 +113,7 @@ def _press_command(verb: Verb, what: str) -> click.Command:
         request = {
             "op": "press", "way": "cli", "verb": verb.value, "target": target, "agent": agent,
             "recorder": recorder, "wait": 10.0 if wait else 0.0,
-            "options": {"user": getpass.getuser()},
+            "options": {"user": _user()},
         }  # fmt: skip
         replies = _ask(socket_path, request)
         body = {key: value for reply in replies for key, value in reply.items()}
@@ -126,6 +128,13 @@ def _press_command(verb: Verb, what: str) -> click.Command:
         return outcome_exit(Outcome(body["outcome"]))
 
     return command
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as in many containers
+        return f"uid {os.getuid()}"
 
 
 def _say(body: Mapping[str, Any]) -> None:

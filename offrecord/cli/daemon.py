@@ -14,14 +14,20 @@ from offrecord.exits import Exit
 @click.command()
 @config_option
 def run(config_path: Path) -> int:
-    """Run the daemon beside the PBX, until SIGTERM or SIGINT."""
+    """Run the daemon beside the PBX, until SIGTERM or SIGINT.
+
+    SIGHUP has it read the configuration again.
+    """
     from offrecord import logs
-    from offrecord.config import load
+    from offrecord.config import Loaded, load
     from offrecord.daemon import Daemon
 
-    loaded = load(config_path, os.environ)
+    def read() -> Loaded:
+        return load(config_path, os.environ)
+
+    loaded = read()
     logs.configure(loaded.config.log.level, loaded.config.log.format, secrets=loaded.secrets)
-    asyncio.run(Daemon(loaded).run())
+    asyncio.run(Daemon(loaded, read).run())
     return Exit.OK
 
 

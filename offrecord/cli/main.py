@@ -29,6 +29,11 @@ _COMMANDS = {
     "simulate": ("offrecord.cli.simulate", "simulate"),
 }
 
+# Since click 8.2 a group called without anything is an error whose text is the whole help.
+_NO_ARGUMENTS: tuple[type, ...] = tuple(
+    filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)])
+)
+
 
 class _Commands(click.Group):
     """Finds commands by name and imports them only then."""
@@ -68,8 +73,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _fail("stopped", 130)
     except click.UsageError as problem:
-        hint = f"see `{problem.ctx.command_path} --help`" if problem.ctx else "see --help"
-        return _fail(f"{problem.format_message()} {hint}", Exit.USAGE)
+        return _usage(problem)
     except click.ClickException as problem:
         return _fail(problem.format_message(), problem.exit_code)
     except UserError as problem:
@@ -88,6 +92,14 @@ def _run(arguments: Sequence[str] | None) -> int:
     return outcome if isinstance(outcome, int) else Exit.OK
 
 
+def _usage(problem: click.UsageError) -> int:
+    if isinstance(problem, _NO_ARGUMENTS):
+        click.echo(problem.format_message(), err=True)
+        return Exit.USAGE
+    hint = f"see `{problem.ctx.command_path} --help`" if problem.ctx else "see --help"
+    return _fail(f"{problem.format_message().rstrip('.')}; {hint}", Exit.USAGE)
+
+
 def _fail(text: str, code: int) -> int:
-    click.echo(f"offrecord: {text}", err=True)
+    click.echo(f"offrecord: {' '.join(text.split())}", err=True)
     return code

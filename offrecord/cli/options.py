@@ -47,5 +47,8 @@ def print_json(body: Mapping[str, Any] | list[Any]) -> None:
 
 def print_table(table: Table) -> None:
     """Print a table as wide as the terminal; into a pipe or file without cutting anything."""
-    console = Console()
-    console.print(table) if console.is_terminal else Console(width=400).print(table)
+    # Names from outside are text: a bracket in one is no markup.
+    console = Console(markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console.width = 400
+    console.print(table)

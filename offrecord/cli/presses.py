@@ -31,8 +31,11 @@ def _since(_context: click.Context, _option: click.Parameter, value: str | None)
         return 0
     span = re.fullmatch(r"(\d+)([smhd])", value)
     if span:
-        past = timedelta(seconds=int(span[1]) * _UNITS[span[2]])
-        return int((datetime.now(UTC) - past).timestamp() * 1000)
+        try:
+            past = timedelta(seconds=int(span[1]) * _UNITS[span[2]])
+            return int((datetime.now(UTC) - past).timestamp() * 1000)
+        except (OverflowError, ValueError):
+            return 0  # since before there was a calendar: everything
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:

@@ -157,8 +157,6 @@ class Replay:
                 writer, action, "Success", "",
                 **dict.fromkeys(_COMMANDS, "(Priv: call,reporting,all)"),
             )  # fmt: skip
-        elif name == "ping":
-            self._reply(writer, action, "Success", "", Ping="Pong")
         elif name == "getvar":
             self._reply(writer, action, "Success", "", Variable=action["Variable"], Value="")
         elif name == "setvar":

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the commands of the guides are run: a root folder of their own, and a site around it.
+
+Paths such as `/etc/offrecord` lie in that folder. What `<!-- with: … -->` may name:
+
+- `pbx`: an embedded PBX with a captured call, and a Noojee server with a certificate;
+- `daemon`: `offrecord run` beside them; `call`: 410 is talking to 411, recorded twice; `pressed`:
+  410 has pressed *1, and the verdict is in the journal;
+- `pbx-away`, `wrong-secret`, `noojee-away`, `noojee-stranger`: what is wrong with that site.
+"""
+
+import asyncio
+import os
+import re
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bridges.simulators.noojee import DEMO_KEY, NoojeeSimulator
+from bridges.simulators.noojee_switches import NoojeeSwitches
+from bridges.simulators.server import SimServer
+from offrecord import certs, control
+from offrecord.journal import presses
+from offrecord.lab.ports import free_tcp
+from offrecord.lab.replay import Replay, stream
+from offrecord.lab.tap import Packet
+from tests.unit.docs_kit import ROOT, blocks
+
+GIVEN = frozenset(
+    {"pbx", "daemon", "call", "pressed", "pbx-away", "wrong-secret", "noojee-away",
+     "noojee-stranger"}
+)  # fmt: skip
+CREDENTIALS = "/etc/offrecord/credentials"
+_PLACES = r"(?<![\w./])/(?=(?:etc|opt|run|usr/local|usr/share/asterisk|var/lib)/)"
+_BIN = Path(sys.executable).parent
+_SECONDS = 20.0
+
+
+class DocsPbx(Replay):
+    """The embedded PBX, with an account that may do what the shipped snippet grants."""
+
+    def _answer(self, action: Packet, writer: asyncio.StreamWriter) -> None:
+        name = action["Action"].lower()
+        if name == "setvar" and action["Variable"].startswith("DEVICE_STATE("):
+            self._reply(writer, action, "Success", "Variable Set")
+            device = action["Variable"][len("DEVICE_STATE(") : -1]
+            writer.write(
+                f"Event: DeviceStateChange\r\nPrivilege: call,all\r\nDevice: {device}\r\n"
+                f"State: {action['Value']}\r\n\r\n".encode()
+            )
+        elif name == "listcommands":
+            actions = ("CoreShowChannels", "CoreSettings", "Getvar", "Setvar", "StopMixMonitor")
+            listing = dict.fromkeys((*actions, "MixMonitorMute"), "(Priv: call,reporting,all)")
+            self._reply(writer, action, "Success", "", **listing)
+        else:
+            super()._answer(action, writer)
+
+
+@dataclass(slots=True)
+class Ran:
+    """How one command ended: all that it printed, and its exit code."""
+
+    printed: str
+    code: int
+
+
+class DocsSite:
+    """A root folder, and what runs around it. The folder has what a machine with Asterisk has."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for folder in (
+            "etc/asterisk", "etc/offrecord", "etc/systemd/system", "opt/offrecord/bin",
+            "run/offrecord", "usr/local/bin", "usr/share/asterisk/agi-bin", "var/lib/offrecord",
+            "checkout",
+        ):  # fmt: skip
+            (root / folder).mkdir(parents=True)
+        for name in ("manager", "features", "extensions", "queues"):
+            (root / f"etc/asterisk/{name}.conf").write_text("[general]\n")
+        for program in ("offrecord", "offrecord-agi"):
+            (root / "opt/offrecord/bin" / program).symlink_to(_BIN / program)
+        for name in ("dialplan-examples", "packaging", "constraints.txt", "pyproject.toml"):
+            (root / "checkout" / name).symlink_to(ROOT / name)
+
+    def path(self, name: str) -> Path:
+        """Return where a path of the guides lies."""
+        return self.root / name.lstrip("/")
+
+    def placed(self, text: str) -> str:
+        """Return a text with the paths of the guides turned to those of this site."""
+        return re.sub(_PLACES, f"{self.root}/", text)
+
+    @property
+    def config(self) -> Path:
+        """The configuration file."""
+        return self.path("/etc/offrecord/offrecord.toml")
+
+    def first_site(self) -> None:
+        """Lay the first site of the README, where the guide itself has laid none."""
+        credentials = self.path(CREDENTIALS)
+        credentials.mkdir(mode=0o700, exist_ok=True)
+        for name, secret in (("ami.secret", "docs-secret"), ("noojee.key", DEMO_KEY)):
+            self.secret(credentials / name, secret)
+        if not self.config.exists():
+            block = next(b for b in blocks("README.md", "toml") if b.file.endswith(".toml"))
+            self.config.write_text(self.placed(block.text))
+
+    @staticmethod
+    def secret(path: Path, text: str) -> None:
+        """Write a secret where there is none yet."""
+        if not path.exists():
+            path.write_text(f"{text}\n")
+            path.chmod(0o600)
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of the commands when nothing runs around them."""
+        kept = {key: value for key, value in os.environ.items() if "OFFRECORD" not in key}
+        return {
+            **kept,
+            "HOME": str(self.root),
+            "PATH": f"{self.root}/usr/local/bin:{_BIN}:{os.environ['PATH']}",
+            "OFFRECORD_CONFIG": str(self.config),
+            "OFFRECORD_SOCKET": str(self.path("/run/offrecord/offrecord.sock")),
+            "OFFRECORD__SOCKET__PATH": str(self.path("/run/offrecord/offrecord.sock")),
+            "OFFRECORD__JOURNAL__PATH": str(self.path("/var/lib/offrecord/journal.sqlite3")),
+        }
+
+    async def run(self, commands: Sequence[str], given: Sequence[str] = ()) -> list[Ran]:
+        """Run the commands of one block in one shell, in a checkout; the key is typed where asked.
+
+        `given` is what must be there.
+        """
+        if not given:
+            return await self._shell(commands, self.environment())
+        async with self._around(given) as more:
+            return await self._shell(commands, {**self.environment(), **more})
+
+    async def _shell(self, commands: Sequence[str], environment: Mapping[str, str]) -> list[Ran]:
+        mark = "\x1e"
+        script = "".join(f"{self.placed(c)}\nprintf '{mark}%s{mark}' $?\n" for c in commands)
+        shell = await asyncio.create_subprocess_exec(
+            "bash", "-c", script, cwd=self.root / "checkout", env=dict(environment),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        out, _ = await asyncio.wait_for(shell.communicate(f"{DEMO_KEY}\n".encode()), 60)
+        parts = self._told(out.decode()).split(mark)
+        return [Ran(text, int(code)) for text, code in zip(parts[::2], parts[1::2], strict=False)]
+
+    def _told(self, text: str) -> str:
+        """Return what was printed as the guides have it: their paths, their Noojee."""
+        return re.sub(
+            r"https://127\.0\.0\.1:\d+", "https://noojee.example", text.replace(str(self.root), "")
+        )
+
+    @asynccontextmanager
+    async def _around(self, given: Sequence[str]) -> AsyncIterator[dict[str, str]]:
+        """Lay what is given, and yield what the environment says of it."""
+        unknown = set(given) - GIVEN
+        assert not unknown, unknown
+        self.first_site()
+        async with AsyncExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            made = certs.issue(folder)
+            noojee = NoojeeSimulator(DEMO_KEY, switches=NoojeeSwitches(auto=True))
+            server = SimServer(noojee, tls=made.server_context())
+            await stack.enter_async_context(server)
+            secret = self.path(f"{CREDENTIALS}/ami.secret").read_text().strip()
+            if "wrong-secret" in given:
+                secret = "another"
+            agi = free_tcp()
+            pbx = DocsPbx(stream("22"), ("127.0.0.1", agi), secret)
+            port = await pbx.start()
+            stack.push_async_callback(pbx.stop)
+            away = free_tcp()
+            variables = {
+                "OFFRECORD__AMI__PORT": str(away if "pbx-away" in given else port),
+                "OFFRECORD__AGI__PORT": str(agi),
+                "OFFRECORD__RECORDERS__NOOJEE__URL": (
+                    f"https://127.0.0.1:{away}" if "noojee-away" in given else server.url
+                ),
+            }
+            if "noojee-stranger" not in given:
+                variables["OFFRECORD__RECORDERS__NOOJEE__CA_FILE"] = str(made.ca_file)
+            if "daemon" in given:
+                await self._daemon(variables, stack)
+            if {"call", "pressed"} & set(given):
+                digit = pbx.play_until_press()
+                await self._until("calls", lambda body: len(body["calls"]) == 1)
+                if "pressed" in given:
+                    await pbx.press(digit, "stop")
+                    await self._verdict()
+            yield variables
+
+    async def _daemon(self, variables: Mapping[str, str], stack: AsyncExitStack) -> None:
+        for old in self.path("/var/lib/offrecord").iterdir():
+            old.unlink()
+        log = self.root / "daemon.log"
+        environment = {
+            **self.environment(), **variables, "CREDENTIALS_DIRECTORY": str(self.path(CREDENTIALS))
+        }  # fmt: skip
+        with log.open("wb") as out:
+            daemon = await asyncio.create_subprocess_exec(
+                _BIN / "offrecord", "run", env=environment, stdout=out, stderr=out
+            )
+
+        async def stop() -> None:
+            if daemon.returncode is None:
+                daemon.terminate()
+            assert await asyncio.wait_for(daemon.wait(), _SECONDS) == 0, log.read_text()
+
+        stack.push_async_callback(stop)
+        await self._until("status", lambda body: bool(body["known"]))
+
+    async def _until(self, op: str, holds: Any) -> None:
+        path = self.path("/run/offrecord/offrecord.sock")
+        async with asyncio.timeout(_SECONDS):
+            while True:
+                if path.exists():
+                    [body] = await asyncio.to_thread(
+                        lambda: list(control.ask(path, {"op": op}, _SECONDS))
+                    )
+                    if holds(body):
+                        return
+                await asyncio.sleep(0.02)
+
+    async def _verdict(self) -> None:
+        journal = self.path("/var/lib/offrecord/journal.sqlite3")
+        async with asyncio.timeout(_SECONDS):
+            while not any(one.outcome for one in await asyncio.to_thread(presses, journal)):
+                await asyncio.sleep(0.02)
