@@ -30,7 +30,8 @@ class FastAgiSettings:
     known. `read_timeout` bounds the whole environment, however slowly it trickles in,
     `reply_timeout` Asterisk's answer to a command, `sound_timeout` a sound. Beyond
     `max_connections` the connection that has been silent for longest gives way to a new one.
-    `interim_sound` is played when the verdict is not known in time, nothing by default.
+    `interim_sound` is played when the verdict is not known in time, nothing by default; an empty
+    `failure_sound` is silence.
     """
 
     host: str = "127.0.0.1"
@@ -167,7 +168,8 @@ class Session:
         await self._tell("", verdict)
 
     def _failure(self, text: str) -> AgiVerdict:
-        return AgiVerdict(FAILED, (self._settings.failure_sound,), text)
+        sound = self._settings.failure_sound
+        return AgiVerdict(FAILED, (sound,) if sound else (), text)
 
     async def _stay(self, press: AgiPress, accepted: Accepted) -> bool:
         """Wait for the verdict as long as is allowed; True when it was told."""

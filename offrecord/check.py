@@ -33,6 +33,8 @@ class Check:
     ok: bool
     text: str
     exit: Exit = Exit.OK
+    warning: bool = False
+    """True for what works and is not as it should be."""
 
 
 async def checks(loaded: Loaded) -> list[Check]:
@@ -40,6 +42,7 @@ async def checks(loaded: Loaded) -> list[Check]:
     rules = sites.name_rules(loaded.config)
     pbx = Pbx(sites.ami_settings(loaded.config), graph=CallGraph(rules))
     recorders = sites.recorders(loaded, pbx)
+    sites.keypad(loaded)
     found = [Check("config", ok=True, text=f"{len(loaded.warnings)} warnings")]
     found += [Check("config", ok=False, text=text, exit=Exit.CONFIG) for text in loaded.warnings]
     found += await _pbx(pbx, recorders)
@@ -102,11 +105,21 @@ async def _privileges(pbx: Pbx) -> list[Check]:
     if report is None:
         text = "the PBX did not say what the account may do; see whether it is overloaded"
         return [Check("privileges", ok=False, text=text, exit=Exit.PBX_PRIVILEGES)]
+    too_much = [
+        Check("privileges", ok=True, warning=True,
+              text=f"{one.direction} = {one.privilege} is more than is used: {one.risk}")
+        for one in report.excessive
+    ]  # fmt: skip
     if not report.missing:
-        return [Check("privileges", ok=True, text="enough")]
+        blind = ", ".join(f"{one.direction} = {one.privilege}" for one in report.unchecked)
+        text = f"enough, as far as can be checked: {blind} cannot" if blind else "enough"
+        return [Check("privileges", ok=True, text=text), *too_much]
     return [
-        Check("privileges", ok=False, text=str(missing), exit=Exit.PBX_PRIVILEGES)
-        for missing in report.missing
+        *(
+            Check("privileges", ok=False, text=str(missing), exit=Exit.PBX_PRIVILEGES)
+            for missing in report.missing
+        ),
+        *too_much,
     ]
 
 
@@ -117,7 +130,8 @@ async def _recorder(recorder: Recorder) -> Check:
         async with asyncio.timeout(_PATIENCE):
             return Check(what, ok=True, text=await recorder.probe())
     except RecorderUnavailable as problem:
-        return Check(what, ok=False, text=str(problem), exit=RECORDER_EXITS[problem.cause])
+        text = str(problem).removeprefix(f"recorder {recorder.name!r}: ")
+        return Check(what, ok=False, text=text, exit=RECORDER_EXITS[problem.cause])
     except TimeoutError:
         text = f"no answer within {_PATIENCE:g} s; check address and network"
         return Check(what, ok=False, text=text, exit=Exit.RECORDER_UNREACHABLE)

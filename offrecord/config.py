@@ -5,7 +5,7 @@
 (`OFFRECORD__AMI__PORT=5039`); `render` prints what came out. Secrets are only ever named.
 """
 
-from offrecord.config_load import Loaded, load
+from offrecord.config_load import Loaded, journal_path, load
 from offrecord.config_model import (
     AgiConfig,
     AmiConfig,
@@ -46,6 +46,7 @@ __all__ = [
     "SocketConfig",
     "SoundsConfig",
     "UserEventConfig",
+    "journal_path",
     "load",
     "recorder_settings",
     "render",

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from offrecord.config_model import Config, RecorderConfig
+from offrecord.config_model import Config, JournalConfig, RecorderConfig
 from offrecord.config_sources import ConfigError, Merged, Problem, dotted, read
 from offrecord.secrets import Secret, SecretError, is_reference, resolve
 
@@ -82,6 +82,21 @@ def load(path: Path | None, env: Mapping[str, str]) -> Loaded:
     warnings += _doubts(config)
     sources = {dotted(at): merged.source(_plain(at)) for at, _ in leaves(config)}
     return Loaded(config, MappingProxyType(sources), tuple(warnings), merged)
+
+
+def journal_path(path: Path, env: Mapping[str, str]) -> Path:
+    """Return where the journal is, without a look at the secrets: its readers may not have them.
+
+    Raises `ConfigError`.
+    """
+    merged = read(path, env)
+    try:
+        section = JournalConfig.model_validate(
+            merged.tree.get("journal", {}), context={"folder": path.parent.absolute()}
+        )
+    except ValidationError as error:
+        raise ConfigError(*problems_of(merged, ("journal",), JournalConfig, error)) from None
+    return section.path
 
 
 def leaves(config: Config) -> Iterator[tuple[tuple[str | int, ...], Any]]:

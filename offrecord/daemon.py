@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import errno
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -18,10 +18,10 @@ import structlog
 from agi.errors import AgiBind
 from agi.server import FastAgiServer
 from agi.session import FastAgiSettings
-from ami.calls import Call, CallGraph
+from ami.calls import CallGraph
 from ami.errors import AmiError
 from ami.pbx import Pbx
-from bridges.model import Outcome, Recorder, Verb
+from bridges.model import Recorder, Verb
 from offrecord import logs, systemd
 from offrecord import site as sites
 from offrecord.config import Config, Loaded
@@ -29,12 +29,9 @@ from offrecord.control import ControlServer
 from offrecord.engine import Engine
 from offrecord.exits import Exit, UserError
 from offrecord.journal import Journal, JournalError
+from offrecord.operations import Operations
 from offrecord.pbx_errors import user_error
-from offrecord.resolve import Unresolved
-from offrecord.triggers import Triggers, told
-
-_MAX_WAIT = 30.0
-"""Seconds that a client of the control socket may wait for a verdict, at most."""
+from offrecord.triggers import Triggers
 
 _AT_START = ("ami", "agi", "socket", "journal", "keypad", "user_event")
 """Sections that count from the next start on: what they describe is open already."""
@@ -77,7 +74,11 @@ class Daemon:
             self._config.user_event.name if self._config.user_event.enabled else None,
             sites.keypad(loaded),
         )
+        self._operations = Operations(
+            self._engine, self._triggers, self._pbx, self._journal, self._stop.is_set
+        )
         agi = self._config.agi
+        failed = self._config.sounds.failed
         self._fastagi = FastAgiServer(
             self._triggers.agi,
             FastAgiSettings(
@@ -86,6 +87,7 @@ class Daemon:
                 wait=agi.wait,
                 verbs=tuple(verb.value for verb in Verb),
                 interim_sound=agi.interim_sound,
+                failure_sound=failed[0] if failed else "",
             ),
         )
 
@@ -128,10 +130,7 @@ class Daemon:
         stack.push_async_callback(self._fastagi.close)
         control = ControlServer(
             self._config.socket.path,
-            {
-                "press": self._op_press, "calls": self._op_calls,
-                "explain": self._op_explain, "status": self._op_status,
-            },
+            self._operations.table(),
             mode=self._config.socket.mode, group=self._config.socket.group,
         )  # fmt: skip
         await self._listen(control.start(), str(self._config.socket.path), "socket.path")
@@ -239,108 +238,3 @@ class Daemon:
                 await recorder.close()
             except Exception:  # noqa: BLE001 - one that cannot let go must not keep the others
                 self._log.exception("recorder_not_closed", recorder=recorder.name)
-
-    async def _op_press(self, request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
-        """Take a press from the one-shot script or from a terminal."""
-        verb, way = str(request.get("verb", "")), str(request.get("way", "cli"))
-        if verb not in set(Verb) or way not in {"agi", "cli"}:
-            yield {"error": f"no verb {verb!r} by {way!r}", "fix": f"verbs: {', '.join(Verb)}"}
-            return
-        uniqueid = _text(request, "uniqueid")
-        target = (_text(request, "target") if way == "cli" else None) or uniqueid
-        recorder = _text(request, "recorder")
-        if target is None:
-            needs = "a target or a uniqueid" if way == "cli" else "a uniqueid"
-            yield {"error": f"a press by {way} needs {needs}", "fix": "name one"}
-            return
-        if self._stop.is_set():
-            yield {"error": "the daemon is about to end, so the press is not taken",
-                   "fix": "press again once it is back", "exit": Exit.DAEMON_DOWN}  # fmt: skip
-            return
-        if way == "cli" and recorder is not None and recorder not in self._recorders:
-            known = ", ".join(sorted(self._recorders))
-            yield {"error": f"no recorder is called {recorder!r}", "fix": f"known: {known}",
-                   "exit": Exit.NOT_FOUND}  # fmt: skip
-            return
-        press = self._triggers.make(
-            Verb(verb), "agi" if way == "agi" else "cli", target,
-            uniqueid=uniqueid, channel=_text(request, "channel"), agent=_text(request, "agent"),
-            recorder=recorder, options={**_options(request), **_user(request, way)},
-        )  # fmt: skip
-        wait = request.get("wait", 0.0)
-        patience = min(float(wait), _MAX_WAIT) if isinstance(wait, (int, float)) else 0.0
-        async for reply in told(self._engine.press(press), patience):
-            yield {**reply, **self._sounds(reply)}
-
-    def _sounds(self, reply: Mapping[str, object]) -> dict[str, object]:
-        """Return what the one-shot script is to play for a reply that carries an outcome."""
-        if reply.get("outcome") not in set(Outcome):
-            return {}
-        return {"sounds": list(self._triggers.sounds[Outcome(str(reply["outcome"]))])}
-
-    async def _op_calls(self, _request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
-        graph = self._pbx.graph
-        yield {"known": graph.known, "calls": [_call_body(call) for call in graph.calls()]}
-
-    async def _op_explain(self, request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
-        """Say what a press would do. Its answer holds no secret: recorders mask theirs."""
-        target, verb = _text(request, "target"), str(request.get("verb", "stop"))
-        if target is None or verb not in set(Verb):
-            yield {"error": "explain needs a target and a verb", "fix": "name them"}
-            return
-        press = self._triggers.make(Verb(verb), "cli", target, agent=_text(request, "agent"))
-        try:
-            yield await self._engine.explain(press)
-        except Unresolved as problem:
-            known = self._pbx.graph.known
-            yield {
-                "error": problem.why,
-                "fix": "offrecord calls lists the live ones" if known else "see offrecord check",
-                "exit": Exit.NOT_FOUND if known else Exit.PBX_UNREACHABLE,
-            }
-
-    async def _op_status(self, _request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
-        trouble = self._journal.trouble
-        yield {
-            "link": self._pbx.link.state.value,
-            "known": self._pbx.graph.known,
-            "calls": len(self._pbx.graph.calls()),
-            "journal": str(trouble) if trouble else "ok",
-            "recorders": sorted(self._recorders),
-        }
-
-
-def _text(request: Mapping[str, Any], key: str) -> str | None:
-    value = request.get(key)
-    return value if isinstance(value, str) and value else None
-
-
-def _options(request: Mapping[str, Any]) -> dict[str, str]:
-    given = request.get("options")
-    if not isinstance(given, Mapping):
-        return {}
-    return {str(key): str(value) for key, value in given.items()}
-
-
-def _user(request: Mapping[str, Any], way: str) -> dict[str, str]:
-    """Return who the kernel says asks, for presses from a terminal: a name could be anyone's."""
-    return {"uid": str(request["peer"]["uid"])} if way == "cli" else {}
-
-
-def _call_body(call: Call) -> dict[str, object]:
-    return {
-        "call": call.linkedid,
-        "extensions": list(call.extensions),
-        "channels": [
-            {
-                "channel": channel.name,
-                "uniqueid": channel.uniqueid,
-                "extension": channel.extension,
-                "state": channel.state,
-                "bridge": channel.bridge_id,
-                "monitors": channel.monitors,
-                "muted": channel.muted,
-            }
-            for channel in call.channels
-        ],
-    }

@@ -109,7 +109,9 @@ def resolve(
         raise SecretError(f"the name after `{how}` is missing; {HOW_TO_NAME}")
     if how == "env":
         return _usable(env.get(name), f"environment variable {name}")
-    return _from_file(_path(name, env, folder), warn)
+    # systemd guards its credentials itself, and grants them by ACL, which shows as a group's mode.
+    guarded = name.startswith(_CREDENTIALS)
+    return _from_file(_path(name, env, folder), (lambda _text: None) if guarded else warn)
 
 
 def _path(name: str, env: Mapping[str, str], folder: Path) -> Path:

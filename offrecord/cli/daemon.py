@@ -3,6 +3,7 @@
 
 import asyncio
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -50,10 +51,14 @@ def check(config_path: Path, print_config: bool, as_json: bool) -> int:
         click.echo(render(loaded))
         return Exit.OK
     logging.disable()  # what the parts would log is in the report
-    found = asyncio.run(checks(loaded))
+    try:
+        found = asyncio.run(checks(loaded))
+    finally:
+        logging.disable(logging.NOTSET)
     if as_json:
-        print_json([{"what": c.what, "ok": c.ok, "text": c.text, "exit": c.exit} for c in found])
+        print_json([asdict(one) for one in found])
     else:
         for one in found:
-            click.echo(f"{'ok  ' if one.ok else 'FAIL'}  {one.what}: {one.text}", err=not one.ok)
+            mark = "FAIL" if not one.ok else "warn" if one.warning else "ok  "
+            click.echo(f"{mark}  {one.what}: {one.text}", err=not one.ok)
     return next((one.exit for one in found if not one.ok), Exit.OK)

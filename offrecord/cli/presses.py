@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`offrecord presses` and `offrecord show`: read the journal, with or without a daemon."""
 
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,18 +13,14 @@ from rich.table import Table
 from bridges.model import Outcome
 from offrecord import journal
 from offrecord.cli.options import config_option, json_option, print_json, print_table
-from offrecord.config import load
+from offrecord.config import journal_path
 from offrecord.exits import Exit, UserError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def _journal_path(config_path: Path, given: Path | None) -> Path:
-    if given is not None:
-        return given
-    import os
-
-    return load(config_path, os.environ).config.journal.path
+def _journal_file(config_path: Path, given: Path | None) -> Path:
+    return journal_path(config_path, os.environ) if given is None else given
 
 
 def _since(_context: click.Context, _option: click.Parameter, value: str | None) -> int:
@@ -52,7 +49,7 @@ def clock(at: int) -> str:
 
 
 _JOURNAL = click.option(
-    "--journal", "journal_path", type=click.Path(path_type=Path, dir_okay=False),
+    "--journal", "journal_file", type=click.Path(path_type=Path, dir_okay=False),
     help="The journal's file, when it is not the configured one.",
 )  # fmt: skip
 
@@ -73,13 +70,13 @@ def presses(
     outcome: str | None,
     limit: int,
     config_path: Path,
-    journal_path: Path | None,
+    journal_file: Path | None,
     as_json: bool,
 ) -> None:
     """List presses from the journal, newest first."""
     wanted = Outcome(outcome) if outcome else None
     found = journal.presses(
-        _journal_path(config_path, journal_path),
+        _journal_file(config_path, journal_file),
         since=since, call=call, agent=agent, outcome=wanted, limit=limit,
     )  # fmt: skip
     if as_json:
@@ -101,15 +98,15 @@ def presses(
 @config_option
 @_JOURNAL
 @json_option
-def show(press: str, config_path: Path, journal_path: Path | None, as_json: bool) -> None:
+def show(press: str, config_path: Path, journal_file: Path | None, as_json: bool) -> None:
     """Show everything the journal knows of one PRESS, as a time line."""
-    records = journal.show(_journal_path(config_path, journal_path), press)
+    records = journal.show(_journal_file(config_path, journal_file), press)
     if not records:
         raise UserError(
             f"the journal has no press {press}", "see offrecord presses for ids", Exit.NOT_FOUND
         )
     if as_json:
-        print_json([{"at": r.at, "kind": r.kind, "seq": r.seq, **r.body} for r in records])
+        print_json([{"seq": r.seq, "at": r.at, "kind": r.kind, "body": r.body} for r in records])
         return
     first = records[0].at
     click.echo(f"press {press}, {clock(first)}")

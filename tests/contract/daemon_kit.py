@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real `offrecord run` process between a scripted PBX and a simulated Noojee, and its commands."""
+"""A real `offrecord run` between a scripted PBX and a simulated Noojee, and its commands."""
 
 import asyncio
 import json

@@ -27,7 +27,6 @@ from offrecord import certs, control
 from offrecord.journal import presses
 from offrecord.lab.ports import free_tcp
 from offrecord.lab.replay import Replay, stream
-from offrecord.lab.tap import Packet
 from tests.unit.docs_kit import ROOT, blocks
 
 GIVEN = frozenset(
@@ -38,26 +37,6 @@ CREDENTIALS = "/etc/offrecord/credentials"
 _PLACES = r"(?<![\w./])/(?=(?:etc|opt|run|usr/local|usr/share/asterisk|var/lib)/)"
 _BIN = Path(sys.executable).parent
 _SECONDS = 20.0
-
-
-class DocsPbx(Replay):
-    """The embedded PBX, with an account that may do what the shipped snippet grants."""
-
-    def _answer(self, action: Packet, writer: asyncio.StreamWriter) -> None:
-        name = action["Action"].lower()
-        if name == "setvar" and action["Variable"].startswith("DEVICE_STATE("):
-            self._reply(writer, action, "Success", "Variable Set")
-            device = action["Variable"][len("DEVICE_STATE(") : -1]
-            writer.write(
-                f"Event: DeviceStateChange\r\nPrivilege: call,all\r\nDevice: {device}\r\n"
-                f"State: {action['Value']}\r\n\r\n".encode()
-            )
-        elif name == "listcommands":
-            actions = ("CoreShowChannels", "CoreSettings", "Getvar", "Setvar", "StopMixMonitor")
-            listing = dict.fromkeys((*actions, "MixMonitorMute"), "(Priv: call,reporting,all)")
-            self._reply(writer, action, "Success", "", **listing)
-        else:
-            super()._answer(action, writer)
 
 
 @dataclass(slots=True)
@@ -173,7 +152,7 @@ class DocsSite:
             if "wrong-secret" in given:
                 secret = "another"
             agi = free_tcp()
-            pbx = DocsPbx(stream("22"), ("127.0.0.1", agi), secret)
+            pbx = Replay(stream("22"), ("127.0.0.1", agi), secret)
             port = await pbx.start()
             stack.push_async_callback(pbx.stop)
             away = free_tcp()

@@ -2,11 +2,12 @@
 """The whole daemon as a process: every way in, every command, and what each of them leaves."""
 
 import asyncio
+import os
 from pathlib import Path
 
 from bridges.model import Outcome
 from offrecord.exits import Exit
-from tests.contract.daemon_kit import House, Ran, house
+from tests.contract.daemon_kit import House, Ran, house, offrecord
 
 
 def stopped(here: House) -> list[str]:
@@ -123,26 +124,30 @@ async def test_the_commands_of_a_day_in_words_and_in_json(tmp_path: Path) -> Non
         assert not here.stops
         assert (await here.command("presses")).out == "no press matches\n"
 
-        await here_stops(here)
 
+async def test_a_press_from_a_terminal_can_be_looked_up(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        stop = await here.command("stop", "410", "--json")
+        press = stop.json["press"]
+        listed, table, shown, line = await asyncio.gather(
+            here.command("presses", "--json"), here.command("presses", "--outcome", "accepted"),
+            here.command("show", press, "--json"), here.command("show", press),
+        )  # fmt: skip
 
-async def here_stops(here: House) -> None:
-    stop = await here.command("stop", "410", "--json")
-    assert (stop.code, stop.err) == (Exit.ACCEPTED, "")
-    assert stop.json["outcome"] == "accepted"
-    press = stop.json["press"]
-    listed, table, shown, line = await asyncio.gather(
-        here.command("presses", "--json"), here.command("presses", "--outcome", "accepted"),
-        here.command("show", press, "--json"), here.command("show", press),
-    )  # fmt: skip
-    [one] = listed.json
-    assert (one["press"], one["way"], one["target"]) == (press, "cli", "410")
-    assert press in table.out
-    kinds = [record["kind"] for record in shown.json if "verb" in record or "call" in record]
-    assert kinds[0] == "pressed"
-    assert shown.json[0]["options"]["uid"]
-    assert "verdict" in line.out
-    assert "StopMixMonitor 1.1 (SIP/410-00000001), 1 stopped" in line.out
+        assert (stop.code, stop.err) == (Exit.ACCEPTED, "")
+        assert stop.json["outcome"] == "accepted"
+        [one] = listed.json
+        assert (one["press"], one["way"], one["target"]) == (press, "cli", "410")
+        assert press in table.out
+        assert [record["kind"] for record in shown.json] == [
+            "pressed", "resolved", "answered", "answered", "verdict",
+        ]  # fmt: skip
+        assert shown.json[0]["body"]["options"]["uid"] == str(os.getuid())
+        assert {record["body"].get("kind") for record in shown.json} == {
+            "mixmonitor", "noojee", None,
+        }  # fmt: skip
+        assert "StopMixMonitor 1.1 (SIP/410-00000001), 1 stopped" in line.out
+        assert line.out.splitlines()[-1].split()[2:4] == ["verdict", "accepted"]
 
 
 async def test_a_proven_stop_leaves_with_zero_and_says_what_was_proven(tmp_path: Path) -> None:
@@ -201,8 +206,6 @@ async def test_check_beside_a_running_daemon_finds_all_well(tmp_path: Path) -> N
 
 
 async def test_resolve_needs_no_daemon() -> None:
-    from tests.contract.daemon_kit import offrecord
-
     plain, told = await asyncio.gather(
         offrecord("resolve", "SIP/410-12FA7B"),
         offrecord("resolve", "--json", "SIP/410-12FA7B", "PJSIP/my-trunk-00000002"),

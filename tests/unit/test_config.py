@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bridges.model import Verb
-from offrecord.config import ConfigError, load, render
+from offrecord.config import ConfigError, journal_path, load, render
 from offrecord.exits import Exit
 
 PASSWORD = "correct horse battery"
@@ -321,3 +321,22 @@ def test_routes_to_disabled_recorders_are_warned_of(folder: Path) -> None:
     assert loaded.warnings == (
         "the default route has no enabled recorder, so its presses will fail",
     )
+
+
+def test_the_journal_is_found_without_a_look_at_any_secret(tmp_path: Path) -> None:
+    path = tmp_path / "offrecord.toml"
+    path.write_text(
+        '[ami]\nusername = "u"\nsecret = { file = "/nowhere/at.all" }\n'
+        '[journal]\npath = "here.sqlite3"\n'
+    )
+
+    assert journal_path(path, {}) == tmp_path / "here.sqlite3"
+    assert journal_path(path, {"OFFRECORD__JOURNAL__PATH": "/else.db"}) == Path("/else.db")
+
+
+def test_a_broken_journal_section_is_told_as_by_the_daemon(tmp_path: Path) -> None:
+    path = tmp_path / "offrecord.toml"
+    path.write_text("[journal]\npth = 1\n")
+
+    with pytest.raises(ConfigError, match=r"journal\.pth"):
+        journal_path(path, {})
