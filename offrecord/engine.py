@@ -92,13 +92,13 @@ class Engine:
         first = self._joining.rule(lineage, press.verb, now, only=press.recorder).join
         if first is not None and self._answers(first, press):
             first.sightings.append(press)
-            self._joining.widen(first, lineage)
             self._joined(press, first)
             return first
         loop = asyncio.get_running_loop()
         handle = PressHandle(press, now, loop.create_future(), loop.create_future(), [press])
         self._joining.add(lineage, press.verb, now, handle, only=press.recorder)
-        task = asyncio.create_task(self._live(handle), name=f"press-{press.id}")
+        live = self._live(handle, self.resolver, self.site)
+        task = asyncio.create_task(live, name=f"press-{press.id}")
         self._running[handle] = task
         task.add_done_callback(lambda _done: self._running.pop(handle, None))
         return handle
@@ -171,12 +171,12 @@ class Engine:
         if handle.begun and task is not None:
             task.cancel()
 
-    async def _live(self, handle: PressHandle) -> None:
+    async def _live(self, handle: PressHandle, resolver: Resolver, site: Site) -> None:
         press = handle.press
         handle.begun = True
         with structlog.contextvars.bound_contextvars(press=press.id):
             try:
-                verdict = await self._carry_out(handle)
+                verdict = await self._carry_out(handle, resolver, site)
             except asyncio.CancelledError:
                 why = handle.given_up or "it was cut short"
                 verdict = self._end(press, Outcome.FAILED, why)
@@ -185,13 +185,12 @@ class Engine:
                 verdict = self._end(press, Outcome.FAILED, "a fault in offrecord, see its log")
             self._joining.ended(handle)
             # Whoever waits hears the verdict before the disk has it: the proof is the recorder's.
-            _settle(handle.journalled)
             handle.verdict.set_result(verdict)
             self._say(press, verdict)
             await asyncio.shield(self._note(press, "verdict", verdict.body()))
 
-    async def _carry_out(self, handle: PressHandle) -> Verdict:
-        press, site = handle.press, self.site
+    async def _carry_out(self, handle: PressHandle, resolver: Resolver, site: Site) -> Verdict:
+        press = handle.press
         safe = asyncio.create_task(
             self._write(press, "pressed", press.body()), name=f"journal-{press.id}"
         )
@@ -200,7 +199,7 @@ class Engine:
             if handle.given_up:
                 return self._end(press, Outcome.FAILED, handle.given_up)
             try:
-                admitted = await self._admit(handle, site)
+                admitted = await self._admit(handle, resolver, site)
             except Unresolved as problem:
                 return self._end(press, problem.outcome, problem.why)
             ruling, resolved = admitted.ruling, admitted.resolved
@@ -211,13 +210,13 @@ class Engine:
             await safe
         return other or await self._ask(press, admitted, site)
 
-    async def _admit(self, handle: PressHandle, site: Site) -> _Admitted:
+    async def _admit(self, handle: PressHandle, resolver: Resolver, site: Site) -> _Admitted:
         """Resolve the press and say whether it is allowed.
 
         When who pressed first may not, whoever pressed the same meanwhile is looked at: a
         stranger's press must not swallow an agent's.
         """
-        resolver, tried = self.resolver, list[_Admitted]()
+        tried: list[_Admitted] = []
         for by in handle.sightings:  # more may come while the first are looked at
             if any(_same_person(by, one.by) for one in tried):
                 continue

@@ -267,9 +267,9 @@ async def test_another_configuration_counts_from_the_next_press_on(tmp_path: Pat
     old, fresh = FakeRecorder("local", script=gate), FakeRecorder("cloud")
     async with bench(tmp_path, old) as here:
         under_way = here.press()
-        await gate.reached.wait()
         site = Site({"cloud": fresh}, Router(("cloud",), ("cloud",)))
         here.engine.use(here.engine.resolver, site, 0.0)
+        await gate.reached.wait()
         gate.opened.set()
         [first] = await end(under_way)
         [second] = await end(here.press())

@@ -20,6 +20,9 @@ from tests.contract.engine_kit import (
 )
 from tests.unit.call_kit import graph, new
 
+STRANGER = {"uniqueid": "1.1", "channel": "SIP/my-trunk-1"}
+AGENT = {"uniqueid": "1.2", "channel": "SIP/411-2"}
+
 # one press, seen twice
 
 
@@ -173,6 +176,44 @@ async def test_a_press_made_while_the_calls_were_not_known_is_recognised_after(
         gate.opened.set()
 
 
+async def test_a_call_once_known_is_recognised_when_it_is_not_any_more(tmp_path: Path) -> None:
+    gate = Gate()
+    async with bench(tmp_path, FakeRecorder("local", script=gate)) as here:
+        first = here.press(uniqueid="1.1")
+        await gate.reached.wait()
+        here.pbx.graph = graph()
+
+        assert here.press(uniqueid="1.2") is first
+        gate.opened.set()
+
+
+async def test_a_stranger_ahead_of_an_agent_is_waited_for_and_then_passed_over(
+    tmp_path: Path,
+) -> None:
+    told = asyncio.Event()
+
+    class Slow(FakePbx):
+        async def getvar(self, uniqueid: str, name: str) -> str:
+            if (uniqueid, name) == ("1.1", "OFFRECORD_AGENT"):
+                await told.wait()
+            return await super().getvar(uniqueid, name)
+
+    local = FakeRecorder("local")
+    pbx = Slow(graph())
+    pbx.graph.known = False
+    async with bench(tmp_path, local, pbx=pbx, wait_known=5) as here:
+        stranger, agent = here.press(**STRANGER), here.press(**AGENT)
+        await asyncio.sleep(0.01)
+        pbx.learn(*TRUNK_CALL)
+        await asyncio.sleep(0.01)
+        assert not agent.verdict.done()
+        told.set()
+        [denied, done] = await end(stranger, agent)
+
+        assert (denied.outcome, done.outcome) == (Outcome.DENIED, Outcome.CONFIRMED)
+        assert len(local.orders) == 1
+
+
 async def test_opposite_presses_of_two_legs_meet_when_the_call_is_known(tmp_path: Path) -> None:
     local = FakeRecorder("local")
     pbx = FakePbx(graph())
@@ -257,10 +298,6 @@ async def test_a_pause_and_a_stop_do_not_meet(tmp_path: Path) -> None:
 
 
 # a stranger's press
-
-
-STRANGER = {"uniqueid": "1.1", "channel": "SIP/my-trunk-1"}
-AGENT = {"uniqueid": "1.2", "channel": "SIP/411-2"}
 
 
 async def test_a_strangers_press_does_not_swallow_the_agents(tmp_path: Path) -> None:

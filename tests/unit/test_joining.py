@@ -64,3 +64,46 @@ def test_old_presses_are_forgotten() -> None:
     joining.rule(CALL, Verb.STOP, 10.0)
 
     assert not joining._seen
+
+
+def test_presses_limited_to_different_recorders_are_different() -> None:
+    joining = _pressed(Verb.STOP)
+    joining.add(CALL, Verb.STOP, 0.1, "second", only="noojee")
+
+    assert joining.rule(CALL, Verb.STOP, 0.2).join == "first"
+    assert joining.rule(CALL, Verb.STOP, 0.2, only="noojee").join == "second"
+    assert joining.rule(CALL, Verb.STOP, 0.2, only="local").join is None
+
+
+def test_a_press_ruled_on_again_is_not_itself_and_not_a_later_one() -> None:
+    joining = _pressed(Verb.STOP)
+    joining.add(CALL, Verb.STOP, 0.1, "second")
+
+    assert joining.rule(CALL, Verb.STOP, 0.0, itself="first").join is None
+    assert joining.rule(CALL, Verb.STOP, 0.1, itself="second").join == "first"
+
+
+def test_a_press_that_was_denied_stands_in_nobodys_way() -> None:
+    joining = _pressed(Verb.STOP)
+    joining.add(OTHER, Verb.STOP, 0.1, "denied")
+    joining.add(CALL, Verb.STOP, 0.2, "third")
+    joining.widen("denied", CALL)
+    joining.denied("denied")
+
+    assert joining.rule(CALL, Verb.STOP, 0.2, itself="third").join == "first"
+    assert joining.rule(OTHER, Verb.RESUME, 0.2).overruled is None
+
+
+def test_a_call_that_is_known_better_is_recognised_by_all_its_ids() -> None:
+    joining = _pressed(Verb.STOP)
+    assert joining.rule(OTHER, Verb.STOP, 0.1).join is None
+    joining.widen("first", OTHER)
+
+    assert joining.rule(OTHER, Verb.STOP, 0.1).join == "first"
+
+
+def test_whichever_of_two_opposite_presses_came_first_the_silencing_one_wins() -> None:
+    joining = _pressed(Verb.RESUME)
+    joining.add(CALL, Verb.STOP, 1.0, "stop")
+
+    assert joining.rule(CALL, Verb.RESUME, 0.0, itself="first").overruled == "stop"

@@ -149,6 +149,23 @@ async def test_monitors_that_nobody_counted_are_stopped_all_the_same() -> None:
     assert pbx.monitors["1.1"] == 0
 
 
+async def test_a_view_taken_anew_in_the_middle_is_looked_at_again() -> None:
+    pbx = two_phones(one=1)
+
+    def resync(_name: str, uniqueid: str) -> Response | None:
+        if uniqueid == "1.2":
+            pbx.script = lambda _name, _uniqueid: None
+            pbx.graph.mark_unknown()
+            pbx.graph.known = True
+        return None
+
+    pbx.script = resync
+    result = await act(pbx)
+
+    assert result.outcome is Outcome.CONFIRMED
+    assert pbx.of("StopMixMonitor").count("1.1") == 3
+
+
 async def test_while_the_calls_are_not_known_nothing_is_claimed_of_the_whole_call() -> None:
     pbx = two_phones(one=1)
     pbx.graph.mark_unknown()

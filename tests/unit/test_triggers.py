@@ -91,12 +91,15 @@ async def test_the_presser_hears_the_sounds_and_the_sentence_of_the_verdict() ->
 async def test_a_session_that_gave_up_waiting_does_not_break_the_press() -> None:
     engine = FakeEngine()
     made = triggers(engine)
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, fault: faults.append(fault))
     one = made.agi(AgiPress("stop", "SIP/410-1", "1.1", 0.0))
     other = made.heard(engine.handles[0])
     one.verdict.cancel()
     engine.handles[0].verdict.set_result(verdict())
 
     assert (await other).outcome == "confirmed"
+    assert not faults
 
 
 # user events
@@ -129,7 +132,12 @@ async def test_the_case_of_names_and_verbs_does_not_matter(event: UserEvent) -> 
 
 @pytest.mark.parametrize(
     "event",
-    [user_event(), user_event(Verb=""), user_event(Verb="halt"), user_event("offrecord", "")],
+    [
+        user_event(),
+        user_event(Verb=""),
+        user_event(Verb="halt"),
+        user_event(uniqueid="", Verb="stop"),
+    ],
 )
 async def test_a_user_event_that_is_no_press_is_said_with_the_way_to_write_it(
     event: UserEvent,
