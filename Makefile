@@ -7,21 +7,21 @@ ARGS ?=
 .PHONY: demo test check bench format
 
 demo:
-	@scripts/setup
+	@scripts/setup demo
 	@.venv/bin/offrecord demo $(ARGS)
 
 test: check
 	@.venv/bin/python -m pytest $(ARGS)
 
 check:
-	@scripts/setup
+	@scripts/setup test
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
 bench:
-	@scripts/setup
+	@scripts/setup test
 	@for file in bench/[a-z]*.py; do name=$$(basename $$file .py); echo "== $$name"; \
 		.venv/bin/python -m bench.$$name || exit 1; done
 
