@@ -91,7 +91,8 @@ class PeerSession:
         self.writer.write(data.encode() if isinstance(data, str) else data)
 
     def cut(self) -> None:
-        self.writer.transport.abort()
+        if not self.writer.is_closing():  # Python 3.11.2 cannot abort TLS that is closed already
+            self.writer.transport.abort()
 
 
 class AmiPeer:
