@@ -58,6 +58,7 @@ class House:
     daemon: DaemonProcess
     peer: AmiPeer
     noojee: NoojeeSimulator
+    server: SimServer
 
     @property
     def stops(self) -> list[Entry]:
@@ -154,7 +155,7 @@ async def house(
             made[name] = {**made.get(name, {}), **table}
         daemon.tables = made
         await daemon.start()
-        found = House(daemon, peer, noojee)
+        found = House(daemon, peer, noojee, server)
         try:
             await found.known(2)
             yield found

@@ -178,8 +178,13 @@ async def test_a_press_made_while_the_calls_were_not_known_is_recognised_after(
 
 async def test_a_call_once_known_is_recognised_when_it_is_not_any_more(tmp_path: Path) -> None:
     gate = Gate()
-    async with bench(tmp_path, FakeRecorder("local", script=gate)) as here:
+    pbx = FakePbx(graph())
+    pbx.graph.known = False
+    recorder = FakeRecorder("local", script=gate)
+    async with bench(tmp_path, recorder, pbx=pbx, wait_known=5) as here:
         first = here.press(uniqueid="1.1")
+        await asyncio.sleep(0.01)
+        pbx.learn(*CALL)
         await gate.reached.wait()
         here.pbx.graph = graph()
 
