@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from offrecord.lab.asterisk import Asterisk
@@ -48,7 +48,6 @@ class Rig:
     pbx: Asterisk
     farm: Asterisk
     fastagi: str
-    calls: list[str] = field(default_factory=list)
 
     @property
     def technology(self) -> str:
