@@ -93,6 +93,8 @@ class ControlServer:
         task = asyncio.current_task()
         assert task is not None
         self._clients.add(task)
+        # `drain` is to wait for the last byte: what is left when the exchange ends is cut off.
+        writer.transport.set_write_buffer_limits(high=0)
         try:
             await self._exchange(reader, writer)
         except (OSError, TimeoutError) as error:

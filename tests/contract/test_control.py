@@ -153,6 +153,20 @@ async def test_a_list_of_ten_thousand_channels_comes_through_whole(daemon: Daemo
     assert len(reply["calls"]) == 10_000
 
 
+async def test_a_client_that_reads_slowly_gets_the_last_byte_too(daemon: Daemon) -> None:
+    # The kernel takes an answer in bursts; some of these lengths leave it a last one of a few kB.
+    for count in range(10_000, 14_000, 200):
+        reader, writer = await asyncio.open_unix_connection(str(daemon.path), limit=1024)
+        writer.write(b'{"op":"calls","count":%d}\n' % count)
+        answer = b""
+        while more := await reader.read(2048):
+            answer += more
+            await asyncio.sleep(0)
+        writer.close()
+        await writer.wait_closed()
+        assert len(json.loads(answer)["calls"]) == count
+
+
 @pytest.mark.parametrize(
     ("data", "error"),
     [
