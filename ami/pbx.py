@@ -154,6 +154,12 @@ class Pbx:
         patience = self.settings.action_timeout if timeout is None else timeout
         return await self.link.action(name, fields, timeout=patience)
 
+    async def action_list(
+        self, name: str, fields: Mapping[str, str | Sequence[str]], *, timeout: float
+    ) -> list[Response]:
+        """Send an action that is answered by a list; see `AmiLink.action_list`."""
+        return await self.link.action_list(name, fields, timeout=timeout)
+
     async def getvar(self, uniqueid: str, name: str) -> str:
         """Return a channel's variable or the value of a function; empty when it is not set.
 

@@ -7,7 +7,9 @@ Pure data. `Order` goes in, `RecorderResult` comes out; `Recorder` is what a bri
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from starlette.types import ASGIApp
 
 from ami.calls import Call, Channel
 
@@ -88,7 +90,9 @@ class Order:
     `call` is the view taken for this press; `presser` the channel that pressed, when a channel
     did. `agent` is the recorder's own name for the person (Noojee: `agentLoginName`). `budget`
     is how many seconds the recorder may take, retries included. `tag` goes to recorders that
-    label a recording when it starts.
+    label a recording when it starts. `facts` holds the channel variables that the recorder asked
+    for by `Capabilities.variables`: each with its different values on this call, the presser's
+    first.
     """
 
     press_id: str
@@ -98,6 +102,7 @@ class Order:
     agent: str | None = None
     tag: str | None = None
     budget: float = 5.0
+    facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +139,15 @@ class RecorderResult:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a kind of recorder can do at best."""
+    """What a recorder can do at best, and what it has to be told for it."""
 
     verbs: frozenset[Verb]
     best_evidence: Evidence
     """The highest level this kind can ever give; below `READ_BACK` it is never `confirmed`."""
     stand_ins: Mapping[Verb, str] = field(default_factory=dict)
     """For verbs the vendor lacks: what is done instead, said in the outcome."""
+    variables: tuple[str, ...] = ()
+    """Channel variables that an order for this recorder is to carry as `facts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +196,19 @@ class Recorder(Protocol):
 
     def plan(self, order: Order) -> Plan:
         """Say what `act` would send, sending nothing."""
+
+
+@runtime_checkable
+class Hooked(Protocol):
+    """A recorder that its vendor reports to over HTTP.
+
+    The daemon serves `hook`, an ASGI app, under `/hooks/NAME/` of its `[http]` address. The app
+    has to make sure by itself that it is the vendor who speaks.
+    """
+
+    @property
+    def hook(self) -> ASGIApp | None:
+        """What answers the vendor's requests; None when the settings ask for no reports."""
 
 
 class RecorderUnavailable(Exception):

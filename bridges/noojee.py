@@ -5,17 +5,15 @@ Noojee gives no way to read a recording's state while the call lasts, so the bes
 is `accepted` (L1), never `confirmed`.
 """
 
-import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 import anyio
 import httpx
 
-from ami.calls import CallGraph
+from bridges.live import HasGraph, LiveOn, live_on
 from bridges.model import (
     Capabilities,
     Evidence,
@@ -32,7 +30,6 @@ from bridges.noojee_rules import (
     TABLE,
     Aim,
     Case,
-    LiveOn,
     Refusal,
     Request,
     Row,
@@ -43,6 +40,7 @@ from bridges.noojee_rules import (
     unavailable,
 )
 from bridges.noojee_settings import NoojeeSettings
+from bridges.warm import Warmer
 from noojee import (
     WITHOUT_AGENT,
     Answer,
@@ -51,20 +49,10 @@ from noojee import (
     NoojeeError,
 )
 
-log = logging.getLogger(__name__)
-
 _PAUSE: Final = 0.2
 """Seconds before the one repetition, so that it does not meet the very same moment."""
 _LEAST: Final = 0.3
 """Seconds that must be left for a repetition to be worth a try."""
-
-
-class HasGraph(Protocol):
-    """What is needed of a PBX here; `ami.pbx.Pbx` is one."""
-
-    @property
-    def graph(self) -> CallGraph:
-        """The live calls."""
 
 
 class NoojeeRecorder:
@@ -95,7 +83,7 @@ class NoojeeRecorder:
         self._live_on = live_on
         self._clock = clock
         self._sleep = sleep
-        self._warming: asyncio.Task[None] | None = None
+        self._warmer = Warmer(f"noojee {name}", self._away, settings.keep_warm, sleep)
         self._client = NoojeeClient(
             settings.url,
             auth=settings.credentials(),
@@ -111,11 +99,7 @@ class NoojeeRecorder:
     @classmethod
     def build(cls, name: str, settings: NoojeeSettings, pbx: HasGraph) -> Self:
         """Return the recorder called `name` for the calls of one PBX."""
-        return cls(
-            name,
-            settings,
-            live_on=lambda number: pbx.graph.live_on(number) if pbx.graph.known else None,
-        )
+        return cls(name, settings, live_on=live_on(pbx))
 
     def __repr__(self) -> str:
         """Return name and server, never the key."""
@@ -123,31 +107,20 @@ class NoojeeRecorder:
 
     async def open(self) -> None:
         """Connect ahead of the first press, and stay connected: a handshake is time recorded."""
-        if self._settings.keep_warm:
-            self._warming = asyncio.create_task(self._keep_warm(), name=f"warm-{self.name}")
+        self._warmer.start()
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._warming is not None:
-            self._warming.cancel()
-            await asyncio.gather(self._warming, return_exceptions=True)
+        await self._warmer.stop()
         await self._client.aclose()
 
-    async def _keep_warm(self) -> None:
-        """Ask the time before the server closes an idle connection; say once when it is away."""
-        away = False
-        while True:
-            try:
-                await self._client.time()
-            except NoojeeError as error:
-                if not away:
-                    log.warning("noojee away, recorder=%s reason=%s", self.name, error)
-                away = True
-            else:
-                if away:
-                    log.info("noojee back, recorder=%s", self.name)
-                away = False
-            await self._sleep(self._settings.keep_warm)
+    async def _away(self) -> str | None:
+        """Ask the time, which keeps a connection open and needs no key."""
+        try:
+            await self._client.time()
+        except NoojeeError as error:
+            return str(error)
+        return None
 
     async def probe(self) -> str:
         """Ask the server's time, which needs no key and so does not prove it."""

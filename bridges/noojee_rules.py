@@ -5,13 +5,14 @@ Pure functions and one table. A unique id goes before an extension: by extension
 of the live calls of that handset by itself, and a stop that comes late would hit the next call.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Literal
 
 from ami.calls import Call, Channel
+from bridges.correlate import handset
+from bridges.live import LiveOn
 from bridges.model import Evidence, Order, Outcome, Verb
 from noojee import (
     Extension,
@@ -24,8 +25,6 @@ from noojee import (
 )
 
 TargetRule = Literal["presser", "linkedid", "extension"]
-LiveOn = Callable[[str], Sequence[Channel] | None]
-"""The live channels of an extension; None while the PBX's calls are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +56,16 @@ def choose(order: Order, rule: TargetRule, live_on: LiveOn) -> Aim | Refusal:
     that follows another PBX, whose unique ids are not ours; it is used only while it means
     exactly one live call, as it also is for an id that Noojee would not take for one.
     """
-    handset, why = _handset(order.call, order.presser)
+    phone, why = handset(order.call, order.presser)
     if rule == "linkedid":
         aim = _by_id(order.call.linkedid, "the call's first channel")
     elif rule == "extension":
         aim = None
-    elif handset is not None:
-        aim = _by_id(handset.uniqueid, why)
+    elif phone is not None:
+        aim = _by_id(phone.uniqueid, why)
     else:
         aim = _by_id(order.call.linkedid, "no channel of this call belongs to an extension")
-    return aim or _by_extension(order.call, handset, live_on)
+    return aim or _by_extension(order.call, phone, live_on)
 
 
 def _by_id(uniqueid: str, why: str) -> Aim | None:
@@ -76,10 +75,10 @@ def _by_id(uniqueid: str, why: str) -> Aim | None:
         return None
 
 
-def _by_extension(call: Call, handset: Channel | None, live_on: LiveOn) -> Aim | Refusal:
-    if handset is None or handset.extension is None:
+def _by_extension(call: Call, phone: Channel | None, live_on: LiveOn) -> Aim | Refusal:
+    if phone is None or phone.extension is None:
         return Refusal("no channel of this call belongs to an extension")
-    number = handset.extension
+    number = phone.extension
     live = live_on(number)
     if live is None:
         return Refusal(f"the PBX's calls are not known, so {number} may mean another call")
@@ -93,28 +92,6 @@ def _by_extension(call: Call, handset: Channel | None, live_on: LiveOn) -> Aim |
         return Aim(Extension(number), f"the only live call of extension {number}")
     except ValueError as error:
         return Refusal(str(error))
-
-
-def _handset(call: Call, presser: Channel | None) -> tuple[Channel | None, str]:
-    """Return the phone a press is about, and why it."""
-    if presser is not None and _is_handset(presser):
-        return presser, "the presser's own channel"
-    phones = [channel for channel in call.channels if _is_handset(channel)]
-    if presser is None:
-        why = "the first channel of the call that belongs to an extension"
-        return (phones[0] if phones else None), why
-    near = {presser.bridge_id}
-    if presser.local_peer and (peer := call.channel(presser.local_peer)):
-        near.add(peer.bridge_id)
-    near.discard(None)
-    beside = [channel for channel in phones if channel.bridge_id in near]
-    chosen = beside or phones
-    why = f"{presser.name} belongs to no extension; this is the phone on its call"
-    return (chosen[0] if chosen else None), why
-
-
-def _is_handset(channel: Channel) -> bool:
-    return channel.extension is not None and channel.technology.upper() != "LOCAL"
 
 
 class Case(StrEnum):

@@ -1,35 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The settings of a `noojee` recorder, as `[recorders.NAME]` holds them. Times are in seconds."""
 
-from pathlib import Path
-from typing import Annotated, Literal, Protocol, Self, runtime_checkable
+from typing import Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from bridges.noojee_rules import TargetRule
+from bridges.settings import AbsolutePath, RecorderSettings, SecretText
 from noojee import ApiKey, Signed, check_server
 
 
-@runtime_checkable
-class SecretText(Protocol):
-    """A secret that the configuration has resolved and that shows as stars."""
-
-    def reveal(self) -> str:
-        """Return the secret itself."""
-
-
-def _absolute(path: Path) -> Path:
-    if not path.is_absolute():
-        raise ValueError("an absolute path is needed")
-    return path
-
-
-class NoojeeSettings(BaseModel):
+class NoojeeSettings(RecorderSettings):
     """Settings of a `noojee` recorder."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True
-    )
 
     url: str = Field(description="the server's address, such as https://noojee.example")
     api_key: SecretText = Field(
@@ -48,7 +30,7 @@ class NoojeeSettings(BaseModel):
     require_agent: bool = Field(
         default=False, description="true to send no stop for which no Noojee user is known"
     )
-    ca_file: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+    ca_file: AbsolutePath | None = Field(
         None, description="the PEM file of the authority that signed the server's certificate"
     )
     timeout: float = Field(

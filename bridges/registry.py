@@ -2,7 +2,12 @@
 """Kinds of recorders by name, ours and third parties', found by entry point.
 
 A package adds a kind by an entry point of the group `offrecord.recorders` that names a class
-with `Settings` (a dataclass or pydantic model of its options) and `build`.
+with `kind`, `Settings` (a dataclass or pydantic model of its options; `bridges.settings` has
+bases) and `build`. What `build` returns is a `bridges.model.Recorder`.
+
+To write one: `bridges.model` has the words, `bridges.http` the requests, `bridges.correlate` and
+`bridges.numbers` help to find the call, `bridges.conformance` is the suite that it must pass.
+`docs/writing-a-recorder.md` goes through all of it, with `examples/offrecord-oreka`.
 """
 
 from importlib.metadata import entry_points
@@ -18,7 +23,9 @@ class RecorderKind(Protocol):
     """What an entry point of the group must name."""
 
     kind: str
+    """The name of the kind, the same as the entry point's."""
     Settings: type[Any]
+    """The keys of `[recorders.NAME]`; a `bridges.settings.SecretText` is resolved before."""
 
     @classmethod
     def build(cls, name: str, settings: Any, pbx: Pbx) -> Recorder:

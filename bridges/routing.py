@@ -1,40 +1,71 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which recorders hold a call: pure rules, first match wins, and why is always said.
+"""Which recorders hold a call: pure rules, and why is always said.
 
-Order: a channel variable set in the dialplan, then the rules in the order of the file (by trunk
-and by extension), then the default.
+The first of these that says anything decides: a channel variable set in the dialplan; the rules
+about trunks and DIDs; those about queues; those about agents and extensions; the default. A call
+with several trunks (or queues, or extensions) is held by the recorders of all of them, each of
+which goes by the first rule that matches it: a call that crosses two platforms is recorded on
+both.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from ami.calls import Call
+from bridges.correlate import trunks
+from bridges.numbers import plain
 
 VARIABLE = "OFFRECORD_RECORDERS"
 """Channel variable that names the recorders of a call, separated by commas."""
 
 
+class RuleClass(StrEnum):
+    """What a rule is about; the classes are tried in this order."""
+
+    TRUNK = "trunks and DIDs"
+    QUEUE = "queues"
+    PERSON = "agents and extensions"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One routing rule: every given pattern must match one channel of the call.
+    """One routing rule: all its patterns must match.
 
-    `trunk` is matched against the endpoints of channels that are no extension, `extension` against
-    the extensions of the call; both are shell patterns (`my-trunk*`, `4??`) and case-sensitive.
+    `trunk` is matched against the endpoint and `did` against the dialled number of a channel that
+    is no extension, `queue` against the queues the call is in, `agent` against the login of the
+    person who pressed, `extension` against the extensions of the call. All are shell patterns
+    (`my-trunk*`, `4??`) and case-sensitive. The first of them that is given says what class the
+    rule is of.
     """
 
     recorders: tuple[str, ...]
     trunk: str | None = None
     extension: str | None = None
+    did: str | None = None
+    queue: str | None = None
+    agent: str | None = None
+
+    @property
+    def about(self) -> RuleClass:
+        """What the rule is about."""
+        if self.trunk is not None or self.did is not None:
+            return RuleClass.TRUNK
+        return RuleClass.QUEUE if self.queue is not None else RuleClass.PERSON
+
+    def patterns(self) -> dict[str, str]:
+        """Return the patterns that are given, by name."""
+        given = {name: getattr(self, name) for name in KEYS}
+        return {name: pattern for name, pattern in given.items() if pattern is not None}
 
     def __str__(self) -> str:
         """Return the rule as `explain` shows it."""
-        parts = [
-            f"{key} = {value}"
-            for key, value in (("trunk", self.trunk), ("extension", self.extension))
-            if value is not None
-        ]
-        return ", ".join(parts)
+        return ", ".join(f"{name} = {pattern}" for name, pattern in self.patterns().items())
+
+
+KEYS = ("trunk", "did", "queue", "agent", "extension")
+"""What a rule can match on, most telling first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +85,10 @@ class Routed:
     trials: tuple[Trial, ...]
 
 
+_Subject = dict[str, str]
+"""One trunk, queue or extension of a call, by the keys of a rule that it answers to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Router:
     """The routes of one site.
@@ -66,43 +101,101 @@ class Router:
     default: tuple[str, ...]
     rules: Sequence[Rule] = ()
 
-    def route(self, call: Call, named: str = "") -> Routed:
-        """Return the recorders of `call`; `named` is the value of the channel variable."""
-        trials: list[Trial] = []
-        wanted = tuple(word.strip() for word in named.split(",") if word.strip())
-        strangers = tuple(name for name in wanted if name not in self.known)
-        if strangers:
-            why = f"no recorder is called {', '.join(strangers)}"
-            trials.append(Trial(f"variable {VARIABLE}", matched=False, why=why))
-        elif wanted:
-            trials.append(Trial(f"variable {VARIABLE}", matched=True, why=f"names {named}"))
-            return Routed(tuple(dict.fromkeys(wanted)), tuple(trials))
-        else:
-            trials.append(Trial(f"variable {VARIABLE}", matched=False, why="not set"))
-        for rule in self.rules:
-            matched, why = _matches(rule, call)
-            trials.append(Trial(f"rule {rule}", matched, why))
-            if matched:
-                return Routed(rule.recorders, tuple(trials))
+    def route(
+        self, call: Call, named: str = "", *, queues: Sequence[str] = (), agent: str | None = None
+    ) -> Routed:
+        """Return the recorders of `call`.
+
+        `named` is the value of the channel variable, `queues` are the queues the call is in, and
+        `agent` the login of the person who pressed.
+        """
+        by_name = self._named(named)
+        if by_name.matched:
+            return Routed(_words(named), (by_name,))
+        trials = [by_name]
+        everywhere = _everywhere(call, queues, agent)
+        decided: RuleClass | None = None
+        recorders: list[str] = []
+        for about in RuleClass:
+            rules = [rule for rule in self.rules if rule.about is about]
+            if decided is not None:
+                why = f"rules about {decided} decided already"
+                trials += [Trial(f"rule {rule}", matched=False, why=why) for rule in rules]
+                continue
+            for rule, why, taken in _judge(rules, _subjects(about, call, queues), everywhere):
+                trials.append(Trial(f"rule {rule}", taken, why))
+                if taken:
+                    decided = about
+                    recorders += rule.recorders
+        if decided is not None:
+            return Routed(tuple(dict.fromkeys(recorders)), tuple(trials))
         trials.append(Trial("default", matched=True, why="no rule before it matched"))
         return Routed(self.default, tuple(trials))
 
+    def _named(self, named: str) -> Trial:
+        route, wanted = f"variable {VARIABLE}", _words(named)
+        strangers = ", ".join(name for name in wanted if name not in self.known)
+        if strangers:
+            return Trial(route, matched=False, why=f"no recorder is called {strangers}")
+        if wanted:
+            return Trial(route, matched=True, why=f"names {', '.join(wanted)}")
+        return Trial(route, matched=False, why="not set")
 
-def _matches(rule: Rule, call: Call) -> tuple[bool, str]:
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def _everywhere(call: Call, queues: Sequence[str], agent: str | None) -> dict[str, list[str]]:
+    """Return what a call has of each key, wherever on it that is."""
+    outside = trunks(call)
+    return {
+        "trunk": [channel.endpoint for channel in outside],
+        "did": [did for channel in outside if (did := plain(channel.exten))],
+        "queue": list(queues),
+        "agent": [agent] if agent else [],
+        "extension": list(call.extensions),
+    }
+
+
+def _subjects(about: RuleClass, call: Call, queues: Sequence[str]) -> list[_Subject]:
+    """Return what the rules of one class are about, each of which takes the first that fits."""
+    match about:
+        case RuleClass.TRUNK:
+            return [{"trunk": one.endpoint, "did": plain(one.exten)} for one in trunks(call)]
+        case RuleClass.QUEUE:
+            return [{"queue": queue} for queue in queues]
+    return [{"extension": extension} for extension in call.extensions] or [{}]
+
+
+def _judge(
+    rules: Sequence[Rule], subjects: list[_Subject], everywhere: dict[str, list[str]]
+) -> list[tuple[Rule, str, bool]]:
+    """Return every rule of one class with why, and whether any subject goes by it."""
+    left, judged = list(subjects), []
+    for rule in rules:
+        found = [(subject, _fits(rule, subject, everywhere)) for subject in subjects]
+        hits = [(subject, why) for subject, (fits, why) in found if fits]
+        fresh = [(subject, why) for subject, why in hits if subject in left]
+        left = [subject for subject in left if all(subject is not hit for hit, _ in hits)]
+        if fresh:
+            judged.append((rule, f"{fresh[0][1]} on the call", True))
+        elif hits:
+            judged.append((rule, f"{hits[0][1]} goes by an earlier rule", False))
+        else:
+            why = found[0][1][1] if found else _fits(rule, {}, everywhere)[1]
+            judged.append((rule, why, False))
+    return judged
+
+
+def _fits(rule: Rule, subject: _Subject, everywhere: dict[str, list[str]]) -> tuple[bool, str]:
+    """Say whether a rule fits one subject; what it leaves open may be anywhere on the call."""
     found: list[str] = []
-    trunks = [
-        channel.endpoint
-        for channel in call.channels
-        if channel.extension is None and channel.technology != "Local"
-    ]
-    for what, pattern, values in (
-        ("trunk", rule.trunk, trunks),
-        ("extension", rule.extension, list(call.extensions)),
-    ):
-        if pattern is None:
-            continue
+    for key, pattern in rule.patterns().items():
+        values = [subject[key]] if key in subject else everywhere[key]
         hit = next((value for value in values if fnmatchcase(value, pattern)), None)
         if hit is None:
-            return False, f"no {what} of the call ({', '.join(values) or 'none'}) is {pattern}"
-        found.append(f"{what} {hit}")
-    return True, f"{' and '.join(found)} on the call"
+            seen = ", ".join(filter(None, everywhere[key])) or "none"
+            return False, f"no {key} of the call ({seen}) is {pattern}"
+        found.append(f"{key} {hit}")
+    return True, " and ".join(found)

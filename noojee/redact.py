@@ -23,12 +23,16 @@ _LONG_NUMBER: Final = re.compile(r"[0-9](?:[ -]?[0-9]){11,}")
 
 
 class Redactor:
-    """Masks one client's key, any hash, and long numbers in texts meant for people."""
+    """Masks the given secrets, any hash, and long numbers in texts meant for people."""
 
-    def __init__(self, api_key: str) -> None:
-        forms = {api_key, quote(api_key, safe="")}
+    def __init__(self, *secrets: str) -> None:
+        forms = {form for secret in secrets for form in (secret, quote(secret, safe=""))}
         # A key of a letter or two would mask half of every text; as a parameter it is masked still.
-        long = "|".join(re.escape(form) for form in forms if len(form) >= _SHORTEST)
+        long = "|".join(
+            re.escape(form)
+            for form in sorted(forms, key=len, reverse=True)
+            if len(form) >= _SHORTEST
+        )
         self._key = re.compile(long or r"(?!)", re.IGNORECASE)
 
     def __repr__(self) -> str:

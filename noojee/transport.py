@@ -198,7 +198,7 @@ def _translate(error: Exception, operation: str, place: str, *, sent: bool) -> N
             f"{operation}: {place} does not answer; {WHITELIST_HINT}", operation=operation
         )
     if isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol) or not sent:
-        why = _reason(error)
+        why = reason(error)
         return NotConnectedError(
             f"{operation}: cannot connect to {place}{why}", operation=operation
         )
@@ -208,7 +208,7 @@ def _translate(error: Exception, operation: str, place: str, *, sent: bool) -> N
     )
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """Return what the operating system said, which never holds a URL."""
     seen: BaseException | None = error
     while seen is not None:

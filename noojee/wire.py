@@ -56,11 +56,11 @@ def origin(base_url: str, *, plain_http: bool) -> str:
         raise ValueError("the address of the server holds more than scheme, host and port")
     if url.path not in {"", "/"}:
         raise ValueError(
-            f"the address of the server ends after host and port; {url.path!r} is for api_path"
+            f"the address of the server ends after host and port; {url.path!r} is too much"
         )
     if url.scheme == "http" and not plain_http and not _loopback(host):
         raise ValueError(
-            f"{base_url!r} would send key and hash in the clear; use https, "
+            f"{base_url!r} would send credentials in the clear; use https, "
             "or allow it by plain_http"
         )
     return f"{url.scheme}://{url.netloc.decode('ascii')}"

@@ -15,6 +15,7 @@ from bridges.model import Recorder, RecorderUnavailable
 from offrecord import site as sites
 from offrecord.config import Loaded
 from offrecord.exits import RECORDER_EXITS, Exit
+from offrecord.http import hook_of
 from offrecord.journal import JournalError, presses
 from offrecord.pbx_errors import user_error
 
@@ -43,8 +44,16 @@ async def checks(loaded: Loaded) -> list[Check]:
     pbx = Pbx(sites.ami_settings(loaded.config), graph=CallGraph(rules))
     recorders = sites.recorders(loaded, pbx)
     sites.keypad(loaded)
+    sites.agents(loaded)
+    sites.http_tls(loaded)
     found = [Check("config", ok=True, text=f"{len(loaded.warnings)} warnings")]
     found += [Check("config", ok=False, text=text, exit=Exit.CONFIG) for text in loaded.warnings]
+    found += [
+        Check("hooks", ok=True, warning=True,
+              text=f"{name} waits for reports of its vendor: set enabled = true in [http]")
+        for name, recorder in recorders.items()
+        if hook_of(recorder) is not None and not loaded.config.http.enabled
+    ]  # fmt: skip
     found += await _pbx(pbx, recorders)
     found.append(_journal(loaded.config.journal.path))
     return found

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ami.names import PATTERN
 from bridges.model import Outcome, Verb
+from bridges.routing import KEYS
 from offrecord.config_types import (
     AnyPath,
     Frozen,
@@ -83,6 +84,32 @@ class AgiConfig(Section):
     interim_sound: Text | None = Field(
         default=None, description="the sound played when the verdict is not there in time"
     )
+
+
+class HttpConfig(Section):
+    """`[http]`: the address where vendors report what they know of a call."""
+
+    enabled: bool = Field(default=False, description="true to listen for reports of vendors")
+    host: Text = Field(default="127.0.0.1", description="the address to listen on")
+    port: ListenPort = Field(default=8473, description="the port to listen on")
+    certificate: AnyPath | None = Field(
+        default=None, description="the PEM file of the certificate to serve HTTPS with"
+    )
+    key: AnyPath | None = Field(default=None, description="the PEM file of the certificate's key")
+    allow_plain_http: bool = Field(
+        default=False, description="true to be spoken to in the clear from other machines"
+    )
+
+    @model_validator(mode="after")
+    def _tokens_stay_private(self) -> "HttpConfig":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("`certificate` and `key` go together: give both or none")
+        if not (self.certificate or self.allow_plain_http or is_loopback(self.host)):
+            raise ValueError(
+                f"vendors would send their tokens to {self.host} in the clear: give `certificate`"
+                " and `key`, or accept it by `allow_plain_http = true`"
+            )
+        return self
 
 
 class SocketConfig(Section):
@@ -185,6 +212,20 @@ class ExtensionsConfig(Section):
     )
 
 
+class AgentLookupConfig(Section):
+    """`[agent_lookup]`: where the logins are found of those whom `[agents]` does not name."""
+
+    file: AnyPath | None = Field(
+        default=None, description="a file of lines `extension,login`, read again when it changes"
+    )
+    astdb: Text | None = Field(
+        default=None, description="a family of the PBX's database, as `offrecord/agent`"
+    )
+    queue_members: bool = Field(
+        default=False, description="true when the names of queue members are logins"
+    )
+
+
 class JournalConfig(Section):
     """`[journal]`: where presses are written down."""
 
@@ -266,6 +307,15 @@ class RouteRule(Section):
     trunk: Text | None = Field(
         default=None, description="a shell pattern of trunk endpoints, as `my-*`"
     )
+    did: Text | None = Field(
+        default=None, description="a shell pattern of numbers dialled from outside, as `0455*`"
+    )
+    queue: Text | None = Field(
+        default=None, description="a shell pattern of queues, as `support-*`"
+    )
+    agent: Text | None = Field(
+        default=None, description="a shell pattern of logins of who pressed, as `fred`"
+    )
     extension: Text | None = Field(
         default=None, description="a shell pattern of extensions, as `4??`"
     )
@@ -273,8 +323,8 @@ class RouteRule(Section):
 
     @model_validator(mode="after")
     def _matches_something(self) -> "RouteRule":
-        if self.trunk is None and self.extension is None:
-            raise ValueError("this rule has neither `trunk` nor `extension`: add one of them")
+        if all(getattr(self, key) is None for key in KEYS):
+            raise ValueError(f"this rule matches nothing: add one of {', '.join(KEYS)}")
         return self
 
 
@@ -292,6 +342,7 @@ class Config(Section):
 
     ami: AmiConfig = Field(description="[ami] with at least `username` and `secret`")
     agi: AgiConfig = Field(default_factory=AgiConfig)
+    http: HttpConfig = Field(default_factory=HttpConfig)
     socket: SocketConfig = Field(default_factory=SocketConfig)
     keypad: KeypadConfig = Field(default_factory=KeypadConfig)
     user_event: UserEventConfig = Field(default_factory=UserEventConfig)
@@ -301,6 +352,7 @@ class Config(Section):
         default_factory=lambda: MappingProxyType({}),
         description='extensions and their agent\'s login, such as "410" = "s.tanaka"',
     )
+    agent_lookup: AgentLookupConfig = Field(default_factory=AgentLookupConfig)
     journal: JournalConfig = Field(default_factory=JournalConfig)
     log: LogConfig = Field(default_factory=LogConfig)
     sounds: SoundsConfig = Field(default_factory=SoundsConfig)

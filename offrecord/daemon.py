@@ -28,12 +28,13 @@ from offrecord.config import Config, Loaded
 from offrecord.control import ControlServer
 from offrecord.engine import Engine
 from offrecord.exits import Exit, UserError
+from offrecord.http import HttpServer, hook_of, hooks
 from offrecord.journal import Journal, JournalError
 from offrecord.operations import Operations
 from offrecord.pbx_errors import user_error
 from offrecord.triggers import Triggers
 
-_AT_START = ("ami", "agi", "socket", "journal", "keypad", "user_event")
+_AT_START = ("ami", "agi", "http", "socket", "journal", "keypad", "user_event")
 """Sections that count from the next start on: what they describe is open already."""
 
 _LISTEN_FIXES: dict[int | None, str] = {
@@ -63,7 +64,7 @@ class Daemon:
         self._recorders = sites.recorders(loaded, self._pbx)
         self._journal = Journal(self._config.journal.path)
         self._engine = Engine(
-            sites.resolver(self._config, self._pbx),
+            sites.resolver(loaded, self._pbx),
             self._journal,
             sites.site(loaded, self._recorders),
             self._config.press.join_window,
@@ -90,6 +91,11 @@ class Daemon:
                 failure_sound=failed[0] if failed else "",
             ),
         )
+        self._http = self._http_server() if self._config.http.enabled else None
+
+    def _http_server(self) -> HttpServer:
+        given, tls = self._config.http, sites.http_tls(self._loaded)
+        return HttpServer(hooks(lambda: self._recorders), given.host, given.port, tls)
 
     async def run(self) -> None:
         """Open, serve until told to stop, close.
@@ -108,7 +114,10 @@ class Daemon:
                 await self._open(stack)
                 self._tell_ready()
                 host, port = self._fastagi.address
-                self._log.info("ready", agi=f"{host}:{port}", recorders=sorted(self._recorders))
+                where = {"agi": f"{host}:{port}"}
+                if self._http is not None:
+                    where["http"] = "{}:{}".format(*self._http.address)
+                self._log.info("ready", **where, recorders=sorted(self._recorders))
                 await self._serve()
         except AmiError as problem:
             raise user_error(problem) from problem
@@ -128,6 +137,11 @@ class Daemon:
         agi = self._config.agi
         await self._listen(self._fastagi.start(), f"agi://{agi.host}:{agi.port}", "agi.port")
         stack.push_async_callback(self._fastagi.close)
+        if self._http is not None:
+            http = self._config.http
+            await self._listen(self._http.start(), f"{http.host}:{http.port}", "http.port")
+            stack.push_async_callback(self._http.close)
+        self._warn_of_hooks(self._recorders)
         control = ControlServer(
             self._config.socket.path,
             self._operations.table(),
@@ -151,6 +165,12 @@ class Daemon:
                 f"{fix}, or change {key}",
                 Exit.PORT_IN_USE,
             ) from problem
+
+    def _warn_of_hooks(self, recorders: Mapping[str, Recorder]) -> None:
+        for name, recorder in recorders.items():
+            if self._http is None and hook_of(recorder) is not None:
+                why = "its vendor's reports are not heard: set enabled = true in [http]"
+                self._log.warning("hook_not_served", recorder=name, problem=why)
 
     async def _close_journal(self) -> None:
         lost = await self._journal.close()
@@ -205,7 +225,7 @@ class Daemon:
         loaded = await asyncio.to_thread(self._read_again)
         config = loaded.config
         made = sites.recorders(loaded, self._pbx)
-        site, resolver = sites.site(loaded, made), sites.resolver(config, self._pbx)
+        site, resolver = sites.site(loaded, made), sites.resolver(loaded, self._pbx)
         sites.keypad(loaded)
         for recorder in made.values():
             await recorder.open()
@@ -214,6 +234,7 @@ class Daemon:
         self._engine.use(resolver, site, config.press.join_window)
         self._triggers.sounds = config.sounds.by_outcome()
         old, self._recorders = self._recorders, made
+        self._warn_of_hooks(made)
         retiring = asyncio.create_task(self._retire(old), name="retire")
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)

@@ -125,7 +125,7 @@ class Engine:
         resolver, site = self.resolver, self.site
         resolved = await resolver.resolve(press)
         ruling = may(press, resolved.presser, resolver.rules)
-        routed = site.router.route(resolved.call, resolved.recorders)
+        resolved, routed = await _route(press, resolved, resolver, site)
         order = self._order(press, resolved, site)
         plans = [site.recorders[name].plan(order) for name in _wanted(press, routed)]
         return {
@@ -138,6 +138,7 @@ class Engine:
                 {
                     "recorder": plan.recorder,
                     "kind": plan.kind,
+                    "role": "may" if plan.recorder in site.optional else "must",
                     "target": plan.target,
                     "requests": list(plan.requests),
                     "refusal": plan.refusal,
@@ -223,7 +224,7 @@ class Engine:
             resolved = await resolver.resolve(by)
             structlog.contextvars.bind_contextvars(call=resolved.call.linkedid)
             ruling = may(by, resolved.presser, resolver.rules)
-            routed = site.router.route(resolved.call, resolved.recorders)
+            resolved, routed = await _route(by, resolved, resolver, site)
             self._note(handle.press, "resolved", {
                 **resolved.body(resolver.rules), "policy": ruling.why,
                 "recorders": list(_wanted(by, routed)),
@@ -284,8 +285,8 @@ class Engine:
     @staticmethod
     def _order(press: Press, resolved: Resolved, site: Site) -> Order:
         return Order(
-            press.id, press.verb, resolved.call, resolved.presser, resolved.agent, resolved.tag,
-            site.budget,
+            press.id, press.verb, resolved.call, resolved.presser, resolved.who.login,
+            resolved.tag, site.budget, resolved.facts,
         )  # fmt: skip
 
     def _end(  # noqa: PLR0917 - what an ending is made of
@@ -329,6 +330,18 @@ class Engine:
         except JournalError as problem:
             self.journal_failures += 1
             self._log.critical("journal_not_written", kind=kind, problem=str(problem))
+
+
+async def _route(
+    press: Press, found: Resolved, resolver: Resolver, site: Site
+) -> tuple[Resolved, Routed]:
+    """Return the recorders of a call, and the call with what they have to be told of it."""
+    routed = site.router.route(
+        found.call, found.recorders, queues=found.queues, agent=found.who.login
+    )
+    asked = (site.recorders.get(name) for name in _wanted(press, routed))
+    variables = [name for one in asked if one for name in one.capabilities.variables]
+    return await resolver.with_facts(found, variables), routed
 
 
 def _settle(future: "asyncio.Future[None]") -> None:

@@ -2,16 +2,18 @@
 """From a press to the call it means: legs, presser, agent, and the recorders named for it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ami import names
 from ami.calls import Call, CallGraph, Channel
 from ami.errors import AmiDenied, AmiError
 from ami.monitors import NO_CHANNEL
+from ami.wire import Response
 from bridges.model import Outcome
 from bridges.routing import VARIABLE as RECORDERS_VARIABLE
+from offrecord.agents import Agents, Who
 from offrecord.press import Press
 
 AGENT_VARIABLE = "OFFRECORD_AGENT"
@@ -19,6 +21,9 @@ AGENT_VARIABLE = "OFFRECORD_AGENT"
 
 TAG_VARIABLE = "OFFRECORD_TAG"
 """Channel variable with the label a recording gets when it is started (again)."""
+
+APPLICATION, DATA = "CHANNEL(appname)", "CHANNEL(appdata)"
+"""What a channel is in: a caller waits in, and talks from within, `Queue` with `name,options`."""
 
 _TICK, _TICKS = 0.02, 25
 """Seconds between two looks for a channel that the PBX knows and we do not yet, and how many."""
@@ -46,23 +51,31 @@ class PbxView(Protocol):
     async def getvar(self, uniqueid: str, name: str) -> str:
         """Return a channel variable, empty when it is not set."""
 
+    async def action_list(
+        self, name: str, fields: Mapping[str, str | Sequence[str]], *, timeout: float
+    ) -> list[Response]:
+        """Send an action that is answered by a list and return its rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """The call a press means.
 
     `seen` is False when the PBX could not be asked: the call is then as it was last seen, or only
-    what the press itself told, its own channel. `notes` are sentences for the journal about what
-    could not be read.
+    what the press itself told, its own channel. `recorders` are those that channel variables name.
+    `facts` are the channel variables that recorders asked for, each with its different values.
+    `notes` are sentences for the journal about what could not be read.
     """
 
     call: Call
     presser: Channel | None
-    agent: str | None
+    who: Who
     recorders: str
     tag: str | None
     seen: bool = True
     notes: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def body(self, rules: names.Rules) -> dict[str, object]:
         """Return the call as the journal and `explain` show it."""
@@ -71,7 +84,10 @@ class Resolved:
             "lineage": sorted(self.call.lineage),
             "seen": self.seen,
             "presser": self.presser.name if self.presser else None,
-            "agent": self.agent,
+            "agent": self.who.login,
+            "agent_from": self.who.source,
+            "queues": list(self.queues),
+            "facts": {name: list(values) for name, values in self.facts.items()},
             "notes": list(self.notes),
             "channels": [
                 {
@@ -91,15 +107,17 @@ class Resolved:
 class Resolver:
     """Resolves presses against the live calls of one PBX.
 
-    `agents` maps extensions to the recorders' name for the person; `variable` is the channel
-    variable that holds a channel's extension, where a site sets one. `wait_known` is how many
-    seconds a press may wait for the calls to be known. `sleep` is a seam.
+    `agents` knows the logins of people; `variable` is the channel variable that holds a
+    channel's extension, where a site sets one. `wait_known` is how many seconds a press may wait
+    for the calls to be known. `queues` says that the queue of a call is asked for. `sleep` is a
+    seam.
     """
 
     pbx: PbxView
-    agents: Mapping[str, str]
+    agents: Agents
     variable: str | None = None
     wait_known: float = 3.0
+    queues: bool = False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     @property
@@ -181,9 +199,8 @@ class Resolver:
             raise Unresolved(Outcome.FAILED, f"{why}, so nobody knows which call {press.target} is")
         call = self.pbx.graph.call_of(press.uniqueid) or self._alone(press.uniqueid, press.channel)
         presser = call.channel(press.uniqueid)
-        extension = presser.extension if presser else None
-        agent = press.agent or self.agents.get(extension or "")
-        return Resolved(call, presser, agent, "", None, seen=False, notes=(why,))
+        who = _told(press) or self.agents.known(presser.extension if presser else None)
+        return Resolved(call, presser, who, "", None, seen=False, notes=(why,))
 
     def _alone(self, uniqueid: str, name: str | None) -> Call:
         parts = names.parse(name or "")
@@ -200,36 +217,83 @@ class Resolver:
 
     async def _with_variables(self, press: Press, call: Call, presser: Channel | None) -> Resolved:
         first = presser or call.channels[0]
-        asked = [
-            (first, AGENT_VARIABLE),
-            (first, TAG_VARIABLE),
-            (first, self.variable or ""),
-            *((channel, RECORDERS_VARIABLE) for channel in _presser_first(call, first)),
-        ]
-        answers = await asyncio.gather(*(self._read(channel, name) for channel, name in asked))
-        (agent, tag, exten, *named), notes = zip(*answers, strict=True)
+        everyone = _presser_first(call, first)
+        own = [AGENT_VARIABLE, TAG_VARIABLE, *filter(None, [self.variable])]
+        each = [RECORDERS_VARIABLE, *((APPLICATION, DATA) if self.queues else ())]
+        read = await self._read_all(
+            [*((first, name) for name in own), *((c, name) for c in everyone for name in each)]
+        )
+        exten = read.value(first, self.variable or "")
         told = names.resolve(first.name, self.rules, variable=exten).extension
         if exten and told == exten:
             first = replace(first, extension=exten)
             call = replace(call, channels=tuple(_swap(call.channels, first)))
             presser = first if presser is not None else None
+        agent = read.value(first, AGENT_VARIABLE)
+        variable = Who(agent, f"channel variable {AGENT_VARIABLE}") if agent else None
+        who = _told(press) or variable or self.agents.known(first.extension)
+        notes: tuple[str, ...] = ()
+        if who.login is None:
+            who, notes = await self.agents.ask(self.pbx, first)
         return Resolved(
             call,
             presser,
-            press.agent or agent or self.agents.get(first.extension or ""),
-            next(filter(None, named), ""),
-            tag or None,
-            notes=tuple(dict.fromkeys(filter(None, notes))),
+            who,
+            ",".join(read.values(everyone, RECORDERS_VARIABLE)),
+            read.value(first, TAG_VARIABLE) or None,
+            notes=(*read.notes, *notes),
+            queues=_queues(read, everyone) if self.queues else (),
         )
+
+    async def with_facts(self, found: Resolved, wanted: Iterable[str]) -> Resolved:
+        """Return `found` with the channel variables that the recorders of its call asked for."""
+        variables = tuple(dict.fromkeys(wanted))
+        if not variables or not found.seen:
+            return found
+        everyone = _presser_first(found.call, found.presser or found.call.channels[0])
+        read = await self._read_all([(one, name) for one in everyone for name in variables])
+        facts = {name: read.values(everyone, name) for name in variables}
+        return replace(found, facts=facts, notes=(*found.notes, *read.notes))
+
+    async def _read_all(self, asked: Sequence[tuple[Channel, str]]) -> "_Read":
+        answers = await asyncio.gather(*(self._read(channel, name) for channel, name in asked))
+        values = {
+            (channel.uniqueid, name): value
+            for (channel, name), (value, _) in zip(asked, answers, strict=True)
+        }
+        return _Read(values, tuple(dict.fromkeys(note for _, note in answers if note)))
 
     async def _read(self, channel: Channel, name: str) -> tuple[str, str]:
         """Return a channel variable and, when it could not be read, why."""
-        if not name:
-            return "", ""
         try:
             return await self.pbx.getvar(channel.uniqueid, name), ""
         except AmiError as error:
             return "", f"{name} of {channel.name} could not be read: {error}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Channel variables as they were answered, and sentences about those that were not."""
+
+    answers: Mapping[tuple[str, str], str]
+    notes: tuple[str, ...]
+
+    def value(self, channel: Channel, name: str) -> str:
+        return self.answers.get((channel.uniqueid, name), "")
+
+    def values(self, channels: Iterable[Channel], name: str) -> tuple[str, ...]:
+        """Return the different values of a variable, in the order of the channels."""
+        found = (self.value(channel, name) for channel in channels)
+        return tuple(dict.fromkeys(value for value in found if value))
+
+
+def _queues(read: _Read, channels: Iterable[Channel]) -> tuple[str, ...]:
+    data = (read.value(c, DATA) for c in channels if read.value(c, APPLICATION) == "Queue")
+    return tuple(dict.fromkeys(name for one in data if (name := one.partition(",")[0].strip())))
+
+
+def _told(press: Press) -> Who | None:
+    return Who(press.agent, "the press itself") if press.agent else None
 
 
 def everything(call: Call) -> frozenset[str]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the configuration to the parts it describes. Nothing here opens or sends anything."""
 
+import ssl
 from collections.abc import Mapping
 from typing import Final
 
@@ -10,9 +11,11 @@ from ami.pbx import Pbx
 from ami.settings import AmiSettings
 from bridges.model import Recorder
 from bridges.registry import UnknownKind, find
-from bridges.routing import Router, Rule
+from bridges.routing import KEYS, Router, Rule
+from offrecord.agents import AgentFile, Agents
 from offrecord.config import Config, ConfigError, Loaded, recorder_settings
 from offrecord.engine import Site
+from offrecord.http import server_tls
 from offrecord.resolve import Resolver
 
 _PING_PATIENCE: Final = 7.0
@@ -63,10 +66,43 @@ def keypad(loaded: Loaded) -> Keypad | None:
         raise ConfigError(loaded.problem(("keypad", "codes"), str(problem), fix)) from None
 
 
-def resolver(config: Config, pbx: Pbx) -> Resolver:
-    """Return what finds the call of a press."""
-    wait = config.press.wait_known
-    return Resolver(pbx, config.agents, config.extensions.variable, wait)
+def agents(loaded: Loaded) -> Agents:
+    """Return where logins are looked for. Raises `ConfigError` for a file that cannot be read."""
+    config, path = loaded.config, loaded.config.agent_lookup.file
+    try:
+        file = AgentFile(path) if path is not None else None
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None)
+        what = f"{path}: {why}" if why else str(problem)
+        fix = "name a file of lines `extension,login`"
+        raise ConfigError(loaded.problem(("agent_lookup", "file"), what, fix)) from None
+    lookup = config.agent_lookup
+    return Agents(config.agents, file, lookup.astdb, lookup.queue_members)
+
+
+def resolver(loaded: Loaded, pbx: Pbx) -> Resolver:
+    """Return what finds the call of a press. Raises `ConfigError`."""
+    config = loaded.config
+    return Resolver(
+        pbx,
+        agents(loaded),
+        config.extensions.variable,
+        config.press.wait_known,
+        queues=any(rule.queue is not None for rule in config.routes.rule),
+    )
+
+
+def http_tls(loaded: Loaded) -> ssl.SSLContext | None:
+    """Return what serves HTTPS, None for plain HTTP. Raises `ConfigError`."""
+    given = loaded.config.http
+    if given.certificate is None or given.key is None:
+        return None
+    try:
+        return server_tls(given.certificate, given.key)
+    except ValueError as problem:
+        fix = "give the PEM files of a certificate and of its own key"
+        where = ("http", "certificate")
+        raise ConfigError(loaded.problem(where, str(problem), fix)) from None
 
 
 def recorders(loaded: Loaded, pbx: Pbx) -> dict[str, Recorder]:
@@ -91,7 +127,8 @@ def site(loaded: Loaded, made: Mapping[str, Recorder]) -> Site:
     """Return what the engine needs to know of the site."""
     config = loaded.config
     rules = tuple(
-        Rule(config.routed(rule), rule.trunk, rule.extension) for rule in config.routes.rule
+        Rule(config.routed(rule), **{key: getattr(rule, key) for key in KEYS})
+        for rule in config.routes.rule
     )
     return Site(
         recorders=made,

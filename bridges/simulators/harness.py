@@ -106,6 +106,8 @@ class Seen:
     body: bytes
     fault: Fault | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """With names in lower case; they are not logged."""
 
     def hit_by(self, kind: str) -> bool:
         """Say whether the fault of that kind hits this request."""
@@ -114,11 +116,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a vendor's simulator answers."""
+    """What a vendor's simulator answers; a `content_type` of None sends no such header."""
 
     status: int
     body: bytes
-    content_type: str = "application/json"
+    content_type: str | None = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -173,6 +175,14 @@ class Simulator(ABC):
     def masked(self, seen: Seen) -> tuple[Mapping[str, str], str]:
         """Return query and raw query as the log may hold them."""
 
+    def shown_body(self, seen: Seen) -> str:
+        """Return the body of a request as the log may hold it; override where it has secrets."""
+        return seen.body[:2000].decode("utf-8", "replace")
+
+    def shown_answer(self, seen: Seen, reply: Reply) -> str:  # noqa: ARG002
+        """Return the body of an answer as the log may hold it; override where it has secrets."""
+        return reply.body[:2000].decode("utf-8", "replace")
+
     async def _vendor(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         seen = Seen(
@@ -181,6 +191,7 @@ class Simulator(ABC):
             request.url.query,
             dict(request.query_params),
             await request.body(),
+            headers=dict(request.headers),
         )
         operation = self.operation(seen)
         fault = seen.fault = self.faults.take(operation)
@@ -227,9 +238,9 @@ class Simulator(ABC):
                 path=seen.path,
                 query=query,
                 raw_query=raw_query,
-                body=seen.body[:2000].decode("utf-8", "replace"),
+                body=self.shown_body(seen),
                 status=reply.status if reply else None,
-                answer=reply.body[:2000].decode("utf-8", "replace") if reply else "",
+                answer=self.shown_answer(seen, reply) if reply else "",
                 fault=str(seen.fault) if seen.fault else None,
                 facts=seen.facts,
             )
@@ -293,7 +304,7 @@ async def _pause(fault: Fault | None, receive: Receive) -> bool:
 async def _half(reply: Reply, send: Send) -> None:
     """Promise a whole body and send half of it."""
     length = (b"content-length", str(len(reply.body)).encode())
-    head = [(b"content-type", reply.content_type.encode()), length]
+    head = [(b"content-type", (reply.content_type or "text/plain").encode()), length]
     await send({"type": "http.response.start", "status": reply.status, "headers": head})
     body = reply.body[: len(reply.body) // 2]
     await send({"type": "http.response.body", "body": body, "more_body": True})

@@ -71,7 +71,8 @@ def explain(target: str, verb: str, agent: str | None, socket_path: Path, as_jso
     if as_json:
         print_json(body)
         return
-    click.echo(f"call {body['call']}, {verb} by {body['agent'] or 'nobody named'}")
+    who = f"{body['agent']} ({body['agent_from']})" if body["agent"] else "nobody named"
+    click.echo(f"call {body['call']}, {verb} by {who}")
     for channel in body["channels"]:
         mark = "*" if channel["channel"] == body["presser"] else " "
         monitors = "?" if channel["monitors"] is None else channel["monitors"]
@@ -80,12 +81,17 @@ def explain(target: str, verb: str, agent: str | None, socket_path: Path, as_jso
             f"  extension {channel['extension'] or '-'} ({channel['why']})"
             f"  MixMonitors {monitors}"
         )
+    if body["queues"]:
+        click.echo(f"queue {', '.join(body['queues'])}")
+    for name, values in body["facts"].items():
+        click.echo(f"variable {name}: {', '.join(values) or 'not set'}")
     policy = body["policy"]
     click.echo(f"policy: {'allowed' if policy['allowed'] else 'denied'}, {policy['why']}")
     for route in body["routes"]:
         click.echo(f"route {'->' if route['matched'] else '--'} {route['route']}: {route['why']}")
     for recorder in body["recorders"]:
-        click.echo(f"recorder {recorder['recorder']} ({recorder['kind']}): {recorder['target']}")
+        kind = f"{recorder['kind']}, {recorder['role']}"
+        click.echo(f"recorder {recorder['recorder']} ({kind}): {recorder['target']}")
         for request in recorder["requests"]:
             click.echo(f"    {request}")
         if recorder["refusal"]:

@@ -20,7 +20,12 @@ from offrecord import certs
 from offrecord.exits import Exit, UserError
 
 # Kind to module and class, imported when asked for.
-_KINDS = {"noojee": ("bridges.simulators.noojee", "NoojeeSimulator")}
+_KINDS = {
+    "genesys": ("bridges.simulators.genesys", "GenesysSimulator"),
+    "imagicle": ("bridges.simulators.imagicle", "ImagicleSimulator"),
+    "noojee": ("bridges.simulators.noojee", "NoojeeSimulator"),
+    "voipnow": ("bridges.simulators.voipnow", "VoipNowSimulator"),
+}
 
 
 @click.command()

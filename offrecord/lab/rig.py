@@ -2,8 +2,9 @@
 """A PBX and a farm of SIP phones: two real Asterisks that call each other on loopback.
 
 The PBX runs the dialplan snippets the product ships, as they are. The farm registers phones 410
-to 413 and sends calls in from a trunk; each phone plays a tone of its own and presses keys with
-RFC 4733 digits.
+to 413; each plays a tone of its own and presses keys with RFC 4733 digits. The farm is also the
+other platform at the far end of the PBX's trunk: it sends calls in, and answers those that go
+out, by way of `offrecord.lab.far`.
 """
 
 import asyncio
@@ -15,10 +16,13 @@ from pathlib import Path
 
 from offrecord.lab.asterisk import Asterisk
 from offrecord.lab.chroot import ensure
+from offrecord.lab.ports import free_udp
 from offrecord.lab.tap import Packet, Tap
 
 PHONES = ("410", "411", "412", "413")
 TRUNK = "my-trunk"
+FAR = "far-side"
+"""The farm's line for calls into the trunk whose caller is any outside number."""
 TONES = {"410": 440, "411": 1000, "412": 1700, "413": 2300, TRUNK: 700}
 AMI_SECRET = "lab-offrecord"  # noqa: S105 - the laboratory's own account on loopback
 _FOLDER = Path(__file__).parent
@@ -40,14 +44,16 @@ def example(name: str) -> str:
 class Rig:
     """The two Asterisks of one laboratory.
 
-    `release` is "22" (PJSIP) or "16" (chan_sip); the farm is always 22. `features` names the
-    shipped features file the PBX runs with. `fastagi` is where its dialplan sends presses.
+    `release` is "22" (PJSIP), "16" (chan_sip) or "16-pjsip"; the farm is always 22. `fastagi` is
+    where the PBX's dialplan sends presses. `far_port` is where its trunk leads: a `FarServer`
+    listens there, see `LabSite`.
     """
 
     release: str
     pbx: Asterisk
     farm: Asterisk
     fastagi: str
+    far_port: int
 
     @property
     def technology(self) -> str:
@@ -111,21 +117,23 @@ def rig(
 def build(release: str, *, fastagi: str, features: str, label: str) -> Rig:
     """Make a rig without starting it."""
     quiet = lambda _text: None  # noqa: E731
-    pbx = Asterisk(ensure(release, quiet), f"{label}-{release}", chan_sip=release == "16")
+    chroot = ensure(release.partition("-")[0], quiet)
+    pbx = Asterisk(chroot, f"{label}-{release}", chan_sip=release == "16")
     pbx.environment["OFFRECORD_SOCKET"] = f"{pbx.inside}/offrecord.sock"
     farm = Asterisk(ensure("22", quiet), f"{label}-{release}-farm")
-    pbx.files.update(pbx_files(pbx, farm, fastagi, features))
-    farm.files.update(farm_files(pbx, farm))
-    return Rig(release, pbx, farm, fastagi)
+    far_port = free_udp()
+    pbx.files.update(pbx_files(pbx, far_port, fastagi, features))
+    farm.files.update(farm_files(pbx, farm, far_port))
+    return Rig(release, pbx, farm, fastagi, far_port)
 
 
-def pbx_files(pbx: Asterisk, farm: Asterisk, fastagi: str, features: str) -> dict[str, str]:
+def pbx_files(pbx: Asterisk, far_port: int, fastagi: str, features: str) -> dict[str, str]:
     """Return the PBX's configuration: the shipped snippets, and phones to use them."""
     snippet = "extensions-sip.conf" if pbx.chan_sip else "extensions-pjsip.conf"
     technology = "SIP" if pbx.chan_sip else "PJSIP"
     shipped = (
         "extensions-pjsip.conf", "extensions-sip.conf", "extensions-queue.conf",
-        "queues-offrecord.conf", "manager-offrecord.conf",
+        "extensions-genesys.conf", "queues-offrecord.conf", "manager-offrecord.conf",
     )  # fmt: skip
     files = {name: example(name) for name in shipped}
     files["features.conf"] = example(features)
@@ -138,14 +146,18 @@ def pbx_files(pbx: Asterisk, farm: Asterisk, fastagi: str, features: str) -> dic
     files["queues.conf"] = "[general]\n#include queues-offrecord.conf\n"
     files["extensions.conf"] = (
         f"[general]\n#include {snippet}\n#include extensions-queue.conf\n"
+        "#include extensions-genesys.conf\n"
         f"[globals]\nOFFRECORD_AGI={fastagi}\nOFFRECORD_TECH={technology}\n"
-        + (_FOLDER / "lab-extensions.conf").read_text().replace("@TECH@", technology)
+        + (_FOLDER / "lab-extensions.conf")
+        .read_text()
+        .replace("@TECH@", technology)
+        .replace("@OUT@", "offrecord-genesys-out" + ("-sip" if pbx.chan_sip else ""))
     )
-    files |= _sip_conf(pbx, farm) if pbx.chan_sip else _pjsip_conf(pbx, farm)
+    files |= _sip_conf(pbx, far_port) if pbx.chan_sip else _pjsip_conf(pbx, far_port)
     return files
 
 
-def _pjsip_conf(pbx: Asterisk, farm: Asterisk) -> dict[str, str]:
+def _pjsip_conf(pbx: Asterisk, far_port: int) -> dict[str, str]:
     text = (
         "[global]\ntype=global\nendpoint_identifier_order=username,auth_username,ip\n"
         f"[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:{pbx.sip_port}\n"
@@ -160,13 +172,13 @@ def _pjsip_conf(pbx: Asterisk, farm: Asterisk) -> dict[str, str]:
         )
     text += (
         f"[{TRUNK}]\ntype=endpoint\ncontext=lab-trunk\ndisallow=all\nallow=ulaw\n"
-        f"dtmf_mode=rfc4733\ndirect_media=no\naors={TRUNK}\n"
-        f"[{TRUNK}]\ntype=aor\ncontact=sip:{TRUNK}@127.0.0.1:{farm.sip_port}\n"
+        f"dtmf_mode=rfc4733\ndirect_media=no\ntrust_id_inbound=yes\naors={TRUNK}\n"
+        f"[{TRUNK}]\ntype=aor\ncontact=sip:{TRUNK}@127.0.0.1:{far_port}\n"
     )
     return {"pjsip.conf": text}
 
 
-def _sip_conf(pbx: Asterisk, farm: Asterisk) -> dict[str, str]:
+def _sip_conf(pbx: Asterisk, far_port: int) -> dict[str, str]:
     text = (
         f"[general]\nudpbindaddr=127.0.0.1:{pbx.sip_port}\nallowguest=no\ncontext=none\n"
         "directmedia=no\ndtmfmode=rfc2833\nmaxexpiry=3600\n"
@@ -177,13 +189,13 @@ def _sip_conf(pbx: Asterisk, farm: Asterisk) -> dict[str, str]:
             f"disallow=all\nallow=ulaw\ncallerid=Phone {phone} <{phone}>\n"
         )
     text += (
-        f"[{TRUNK}]\ntype=friend\nhost=127.0.0.1\nport={farm.sip_port}\ninsecure=invite,port\n"
-        "context=lab-trunk\ndisallow=all\nallow=ulaw\n"
+        f"[{TRUNK}]\ntype=friend\nhost=127.0.0.1\nport={far_port}\ninsecure=invite,port\n"
+        "trustrpid=yes\ncontext=lab-trunk\ndisallow=all\nallow=ulaw\n"
     )
     return {"sip.conf": text}
 
 
-def farm_files(pbx: Asterisk, farm: Asterisk) -> dict[str, str]:
+def farm_files(pbx: Asterisk, farm: Asterisk, far_port: int) -> dict[str, str]:
     """Return the farm's configuration: a registration and an outgoing line for each phone."""
     there = f"sip:127.0.0.1:{pbx.sip_port}"
     text = (
@@ -199,6 +211,11 @@ def farm_files(pbx: Asterisk, farm: Asterisk) -> dict[str, str]:
             f"[as{phone}]\ntype=endpoint\ncontext=phones\ndisallow=all\nallow=ulaw\n"
             f"dtmf_mode=rfc4733\ndirect_media=no\naors=pbx\nfrom_user={phone}\n{auth}"
         )
+    text += (
+        f"[{FAR}]\ntype=endpoint\ncontext=phones\ndisallow=all\nallow=ulaw\n"
+        f"dtmf_mode=rfc4733\ndirect_media=no\naors={FAR}\nfrom_user={TRUNK}\nsend_pai=yes\n"
+        f"[{FAR}]\ntype=aor\ncontact=sip:127.0.0.1:{far_port}\n"
+    )
     for phone in PHONES:
         text += (
             f"[{phone}]\ntype=auth\nauth_type=userpass\nusername={phone}\npassword=lab-{phone}\n"
@@ -210,9 +227,10 @@ def farm_files(pbx: Asterisk, farm: Asterisk) -> dict[str, str]:
         f"exten => {phone},1,Answer()\n same => n,Playtones({hertz})\n same => n,Wait(120)\n"
         for phone, hertz in TONES.items()
     )
+    outside = f"exten => _0X.,1,Goto({TRUNK},1)\n"
     return {
         "pjsip.conf": text,
-        "extensions.conf": f"[general]\n[phones]\n{people}[callers]\n{people}",
+        "extensions.conf": f"[general]\n[phones]\n{people}{outside}[callers]\n{people}",
     }
 
 
@@ -224,28 +242,34 @@ class People:
 
     async def call(self, caller: str, dialled: str, *, timeout: float = 10) -> str:
         """Let `caller` dial; return the farm's channel of the caller once it was answered."""
+        return await self._call(f"as{caller}", dialled, caller, caller, timeout=timeout)
+
+    async def call_in(self, dialled: str, *, number: str, timeout: float = 10) -> str:
+        """Let the other platform call in by the trunk, as the outside `number`; as `call`."""
+        return await self._call(FAR, dialled, number, TRUNK, timeout=timeout)
+
+    async def _call(
+        self, line: str, dialled: str, number: str, person: str, *, timeout: float
+    ) -> str:
         since = len(self._farm.events)
         await self._farm.action(
-            "Originate", Channel=f"PJSIP/{dialled}@as{caller}", Context="callers", Exten=caller,
-            Priority="1", Async="true", Timeout="20000", CallerID=f"<{caller}>",
+            "Originate", Channel=f"PJSIP/{dialled}@{line}", Context="callers", Exten=person,
+            Priority="1", Async="true", Timeout="20000", CallerID=f"<{number}>",
         )  # fmt: skip
+        return await self._up(f"PJSIP/{line}-", since, timeout)
+
+    async def _up(self, start: str, since: int, timeout: float) -> str:
         _, packet = await self._farm.wait_for(
             lambda p: p.get("Event") == "Newstate"
-            and p.get("Channel", "").startswith(f"PJSIP/as{caller}-")
+            and p.get("Channel", "").startswith(start)
             and p.get("ChannelStateDesc") == "Up",
             since=since, timeout=timeout,
         )  # fmt: skip
         return packet["Channel"]
 
     async def answered(self, since: int, *, timeout: float = 10) -> str:
-        """Return the farm's channel of a phone the PBX has rung since event `since`."""
-        _, packet = await self._farm.wait_for(
-            lambda p: p.get("Event") == "Newstate"
-            and p.get("Channel", "").startswith("PJSIP/pbx-")
-            and p.get("ChannelStateDesc") == "Up",
-            since=since, timeout=timeout,
-        )  # fmt: skip
-        return packet["Channel"]
+        """Return the farm's channel of whom the PBX has rung since event `since`."""
+        return await self._up("PJSIP/pbx-", since, timeout)
 
     @property
     def now(self) -> int:

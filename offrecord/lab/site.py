@@ -2,6 +2,7 @@
 """A whole site for one demo or one live test: PBX, phones, a Noojee server, and the daemon."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +15,21 @@ from bridges.simulators.noojee_switches import NoojeeSwitches
 from bridges.simulators.server import SimServer
 from offrecord.certs import Certificates
 from offrecord.lab.daemon import DaemonProcess
+from offrecord.lab.far import FarServer
 from offrecord.lab.rig import AMI_SECRET, TRUNK, People, Rig
 from offrecord.lab.tap import Packet, Tap
 
 AGENTS = {"410": "fred", "411": "wilma", "412": "barney", "413": "betty"}
+OUTSIDE = "0305550123"
+"""The number of the person at the other platform, unless a call says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """A call of two phones: the farm's channel of each, and the PBX's event of each in a bridge."""
+    """A call of two persons: the farm's channel of each, and the PBX's event of each in a bridge.
+
+    The events name the PBX's own channel of that person: a phone's, or the trunk's.
+    """
 
     caller: str
     callee: str
@@ -34,8 +41,10 @@ class LabSite:
     """Everything around one rig, opened with `async with`.
 
     `ami_port` is where the daemon finds AMI; set another before opening, to put something between.
-    `more` is merged into the daemon's configuration, table by table. The rig must run and send
-    its presses to the daemon. With a `certificate` the Noojee server speaks HTTPS.
+    `more` is merged into the daemon's configuration, table by table: `{"recorders": {"other": …}}`
+    adds a recorder to `local` and `noojee`. The rig must run and send its presses to the daemon.
+    With a `certificate` the Noojee server speaks HTTPS. `far` is the SIP server of the other
+    platform, behind the trunk.
     """
 
     def __init__(
@@ -45,6 +54,7 @@ class LabSite:
         *,
         more: dict[str, dict[str, Any]] | None = None,
         certificate: Certificates | None = None,
+        agents: Mapping[str, str] = AGENTS,
     ) -> None:
         self.lab = lab
         self.ami_port = lab.pbx.ami_port
@@ -54,16 +64,19 @@ class LabSite:
         )
         self._ca_file = certificate.ca_file if certificate else None
         self._more = more or {}
+        self._agents = dict(agents)
         self._stack = AsyncExitStack()
         self.daemon = DaemonProcess(folder, {}, socket=lab.pbx.root / "offrecord.sock")
         self.pbx = Tap(lab.pbx.ami_port)
         self.farm = Tap(lab.farm.ami_port)
         self.people = People(self.farm)
+        self.far = FarServer(lab.far_port, lab.pbx.sip_port, lab.farm.sip_port)
 
     async def __aenter__(self) -> Self:
         """Start the Noojee server and the daemon, and wait until the daemon knows the PBX."""
         try:
             await self._stack.enter_async_context(self.noojee_server)
+            await self._stack.enter_async_context(self.far)
             self.daemon.tables = self._tables()
             self._stack.push_async_callback(self.daemon.stop)
             await self.daemon.start()
@@ -108,14 +121,49 @@ class LabSite:
         other = await self.people.answered(mark)
         return Talk(phone, other, *await self.bridged(caller, callee))
 
-    async def bridged(self, first: str, second: str) -> tuple[Packet, Packet]:
-        """Wait until channels of two endpoints are in bridges; return the event of each."""
+    async def talk_in(
+        self,
+        dialled: str = "411",
+        *,
+        number: str = OUTSIDE,
+        uuid: str | None = None,
+        callee: str = "411",
+    ) -> Talk:
+        """Let the other platform call in by the trunk as `number`; `callee` is who answers.
+
+        With a `uuid` it names the call in its INVITE.
+        """
+        self.far.invite_uuid = uuid
+        mark, since = self.people.now, len(self.pbx.events)
+        person = await self.people.call_in(dialled, number=number)
+        other = await self.people.answered(mark)
+        return Talk(person, other, *await self.bridged(TRUNK, callee, since=since))
+
+    async def talk_out(
+        self, dialled: str = OUTSIDE, *, uuid: str | None = None, caller: str = "410"
+    ) -> Talk:
+        """Let a phone dial out by the trunk, and wait until the other platform has answered.
+
+        `dialled` begins with 0. With a `uuid` the other platform names the call in its answers.
+        """
+        mark, since = self.people.now, len(self.pbx.events)
+        self.far.answer_uuid = uuid
+        phone = await self.people.call(caller, dialled)
+        other = await self.people.answered(mark)
+        return Talk(phone, other, *await self.bridged(caller, TRUNK, since=since))
+
+    async def bridged(self, first: str, second: str, *, since: int = 0) -> tuple[Packet, Packet]:
+        """Wait until channels of two endpoints are in bridges; return the event of each.
+
+        Events before number `since` do not count.
+        """
         technology = self.lab.technology
 
         async def entered(endpoint: str) -> Packet:
             start = f"{technology}/{endpoint}-"
             _, packet = await self.pbx.wait_for(
-                lambda p: p.get("Event") == "BridgeEnter" and p["Channel"].startswith(start)
+                lambda p: p.get("Event") == "BridgeEnter" and p["Channel"].startswith(start),
+                since=since,
             )
             return packet
 
@@ -153,9 +201,18 @@ class LabSite:
             },
             "agi": {"host": host, "port": int(port)},
             "extensions": {"trunks": [TRUNK]},
-            "agents": dict(AGENTS),
+            "agents": self._agents,
             "recorders": {"local": {"kind": "mixmonitor"}, "noojee": noojee},
         }
-        for name, table in self._more.items():
-            tables[name] = {**tables.get(name, {}), **table}
-        return tables
+        return _merged(tables, self._more)
+
+
+def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table with what another one adds to it and changes of it, at any depth."""
+    made = dict(one)
+    for key, value in other.items():
+        old = made.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = _merged(old, value)  # noqa: PLW2901 - the merged one goes in its place
+        made[key] = value
+    return made

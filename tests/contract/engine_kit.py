@@ -11,6 +11,7 @@ from typing import Any
 
 from ami.calls import CallGraph
 from ami.errors import AmiDenied
+from ami.wire import Response
 from bridges.model import (
     Capabilities,
     Evidence,
@@ -21,6 +22,7 @@ from bridges.model import (
     Verb,
 )
 from bridges.routing import Router, Rule
+from offrecord.agents import Agents
 from offrecord.engine import Engine, PressHandle, Site
 from offrecord.journal import Journal, PressSummary, StoredRecord, presses, show
 from offrecord.press import Press, Way
@@ -70,6 +72,12 @@ class FakePbx:
         if self.graph.channel(uniqueid) is None:
             raise AmiDenied("Getvar", "No such channel")
         return self.variables.get((uniqueid, name), "")
+
+    async def action_list(
+        self, name: str, fields: Mapping[str, str | Sequence[str]], *, timeout: float
+    ) -> list[Response]:
+        """Know nobody by database or queue: the engine's tests name people by table."""
+        raise AmiDenied(name, "Permission denied")
 
     def learn(self, *events: Any) -> None:
         """Have the calls known from now on."""
@@ -207,7 +215,7 @@ async def bench(
     pbx = pbx or FakePbx(graph(*events))
     journal = Journal(path)
     engine = Engine(
-        Resolver(pbx, agents or {}, wait_known=wait_known),
+        Resolver(pbx, Agents(agents or {}), wait_known=wait_known),
         journal,
         Site(made, Router(tuple(made), tuple(made), rules), **site),  # type: ignore[arg-type]
     )

@@ -238,14 +238,15 @@ async def test_explain_tells_the_whole_decision_and_sends_nothing(tmp_path: Path
         json.dumps(body)
 
         assert (body["call"], body["presser"], body["agent"]) == ("1.1", "SIP/410-1", "fred")
+        assert (body["agent_from"], body["queues"], body["facts"]) == ("[agents]", [], {})
         assert body["policy"] == {"allowed": True, "why": "cli has rights of its own"}
         routes = body["routes"]
         assert isinstance(routes, list)
         assert [route["route"] for route in routes][-1] == "default"
         assert body["recorders"] == [
             {
-                "recorder": "local", "kind": "fake", "target": "here", "requests": ["STOP it"],
-                "refusal": None,
+                "recorder": "local", "kind": "fake", "role": "must", "target": "here",
+                "requests": ["STOP it"], "refusal": None,
             }
         ]  # fmt: skip
         assert not local.orders

@@ -340,7 +340,7 @@ async def test_a_connection_is_made_before_the_first_press_and_kept() -> None:
 async def test_a_server_that_is_away_is_said_once_and_its_return_too(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level("INFO", "bridges.noojee")
+    caplog.set_level("INFO", "bridges.warm")
     ticks = 0
     async with rig() as made:
 
@@ -361,4 +361,4 @@ async def test_a_server_that_is_away_is_said_once_and_its_return_too(
         await one.close()
 
     said = [record.getMessage().split(",")[0] for record in caplog.records]
-    assert said == ["noojee away", "noojee back"]
+    assert said == ["recorder away", "recorder back"]

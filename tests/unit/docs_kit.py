@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = {"console", "toml", "ini"}
-OWN_TEST = {"docs/noojee.md"}
+OWN_TEST = {"docs/noojee.md", "docs/writing-a-recorder.md"}
 """Guides whose blocks have a test module of their own."""
 
 _BLOCK = re.compile(

@@ -226,8 +226,8 @@ def test_the_configuration_cannot_be_changed_once_loaded(folder: Path) -> None:
         (
             '[[routes.rule]]\nrecorders = ["local"]',
             (
-                "offrecord.toml: routes.rule[0]: this rule has neither `trunk` nor `extension`: "
-                "add one of them"
+                "offrecord.toml: routes.rule[0]: this rule matches nothing: "
+                "add one of trunk, did, queue, agent, extension"
             ),
         ),
         (

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a press to the call it means, and what is done when the PBX cannot tell."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from ami.calls import CallGraph
+from ami.directory import QueueMember
 from ami.errors import AmiDenied, AmiDown, AmiError, AmiTimeout
 from ami.names import Rules
+from ami.wire import Response
 from bridges.model import Outcome, Verb
+from offrecord.agents import NOBODY, Agents
 from offrecord.press import Press
 from offrecord.resolve import Resolved, Resolver, Unresolved, everything
 from tests.unit.call_kit import TWO_PHONES, enter, graph, hangup, new
@@ -27,6 +30,7 @@ class FakePbx:
     variables: Mapping[tuple[str, str], str] = field(default_factory=dict)
     errors: Mapping[str, AmiError] = field(default_factory=dict)
     known_later: bool = False
+    lists: Mapping[str, list[dict[str, str]] | AmiError] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
 
@@ -42,6 +46,15 @@ class FakePbx:
             raise self.errors[uniqueid]
         return self.variables.get((uniqueid, name), "")
 
+    async def action_list(
+        self, name: str, fields: Mapping[str, str | Sequence[str]], *, timeout: float
+    ) -> list[Response]:
+        self.asked.append((name, str(fields.get("Key", ""))))
+        found = self.lists.get(name, [])
+        if isinstance(found, AmiError):
+            raise found
+        return [Response(True, "", row) for row in found]
+
 
 def press(target: str = "", **more: Any) -> Press:
     if not target:
@@ -51,7 +64,8 @@ def press(target: str = "", **more: Any) -> Press:
 
 
 def resolver(pbx: FakePbx, **more: Any) -> Resolver:
-    return Resolver(pbx, **{"agents": {"411": "wilma"}, "variable": "EXT"} | more)
+    agents = Agents(more.pop("agents", {"411": "wilma"}), **more.pop("lookup", {}))
+    return Resolver(pbx, agents, **{"variable": "EXT"} | more)
 
 
 async def resolved(pbx: FakePbx, one: Press, **more: Any) -> Resolved:
@@ -121,10 +135,125 @@ async def test_the_agent_is_the_presss_own_then_the_variables_then_the_maps() ->
     said = {("1.2", "OFFRECORD_AGENT"): "betty"}
     two = graph(*TWO_PHONES)
 
-    assert (await resolved(FakePbx(two, said), press(agent="barney"))).agent == "barney"
-    assert (await resolved(FakePbx(two, said), press())).agent == "betty"
-    assert (await resolved(FakePbx(two), press())).agent == "wilma"
-    assert (await resolved(FakePbx(two), press(), agents={})).agent is None
+    assert (await resolved(FakePbx(two, said), press(agent="barney"))).who.login == "barney"
+    assert (await resolved(FakePbx(two, said), press())).who.login == "betty"
+    assert (await resolved(FakePbx(two), press())).who.login == "wilma"
+    assert (await resolved(FakePbx(two), press(), agents={})).who.login is None
+
+
+MEMBERS = [
+    {"Event": "QueueParams", "Queue": "support"},
+    {"Event": "QueueMember", "Queue": "support", "Name": "Wilma", "Location": "SIP/411"},
+    {"Event": "QueueMember", "Queue": "sales", "Name": "Barney", "Location": "SIP/412"},
+]
+ENTRY = [{"Event": "DBGetResponse", "Family": "offrecord/agent", "Key": "411", "Val": "betty"}]
+LOOKUP = {"astdb": "offrecord/agent", "queue_members": True}
+
+
+@pytest.mark.parametrize(
+    ("lists", "login", "source"),
+    [
+        ({"DBGet": ENTRY, "QueueStatus": MEMBERS}, "betty", "AstDB offrecord/agent/411"),
+        (
+            {"DBGet": AmiDenied("DBGet", "Database entry not found"), "QueueStatus": MEMBERS},
+            "Wilma",
+            "member of queue support",
+        ),
+        ({}, None, "nobody knows"),
+    ],
+)
+async def test_whom_no_table_names_the_pbx_may_know(
+    lists: dict[str, Any], login: str | None, source: str
+) -> None:
+    pbx = FakePbx(graph(*TWO_PHONES), lists=lists)
+    found = await resolved(pbx, press(), agents={}, lookup=LOOKUP)
+
+    assert (found.who.login, found.who.source, found.notes) == (login, source, ())
+    assert ("DBGet", "411") in pbx.asked
+
+
+async def test_the_pbx_is_not_asked_for_whom_a_table_names() -> None:
+    pbx = FakePbx(graph(*TWO_PHONES), lists={"DBGet": ENTRY})
+    found = await resolved(pbx, press(), lookup=LOOKUP)
+
+    assert (found.who.login, found.who.source) == ("wilma", "[agents]")
+    assert not {name for name, _ in pbx.asked} & {"DBGet", "QueueStatus"}
+
+
+@pytest.mark.parametrize(
+    ("lists", "said"),
+    [
+        ({"DBGet": AmiDenied("DBGet", "Permission denied")}, "offrecord/agent/411"),
+        ({"QueueStatus": AmiTimeout("QueueStatus", 1.0)}, "the queues' members"),
+        (
+            {"QueueStatus": [*MEMBERS, {**MEMBERS[1], "Queue": "sales", "Name": "Betty"}]},
+            "Wilma in support, Betty in sales",
+        ),
+    ],
+)
+async def test_what_the_pbx_cannot_tell_of_a_person_is_noted_and_holds_nothing_up(
+    lists: dict[str, Any], said: str
+) -> None:
+    pbx = FakePbx(graph(*TWO_PHONES), lists=lists)
+    found = await resolved(pbx, press(), agents={}, lookup=LOOKUP)
+
+    assert found.who.login is None
+    (note,) = found.notes
+    assert said in note
+
+
+@pytest.mark.parametrize(
+    ("interface", "state", "here"),
+    [
+        ("SIP/411", "SIP/411", True),
+        ("Local/411@members/n", "Local/411@members", True),
+        ("Local/desk@members/n", "SIP/411", True),
+        ("SIP/4110", "SIP/4110", False),
+        ("Local/4110@members", "", False),
+    ],
+)
+def test_a_queue_member_is_at_its_device_or_behind_a_local_to_it(
+    interface: str, state: str, here: bool
+) -> None:
+    channel = graph(*TWO_PHONES).channel("1.2")
+    assert channel is not None
+    assert QueueMember("support", "Wilma", interface, state).is_at(channel) is here
+
+
+async def test_the_queue_of_a_call_is_what_its_caller_is_in_and_asked_for_when_needed() -> None:
+    inside = {
+        ("1.1", "CHANNEL(appname)"): "Queue",
+        ("1.1", "CHANNEL(appdata)"): "support,,,,60",
+        ("1.2", "CHANNEL(appname)"): "AppQueue",
+        ("1.2", "CHANNEL(appdata)"): "(Outgoing Line)",
+    }
+    pbx = FakePbx(graph(*TWO_PHONES), inside)
+
+    assert (await resolved(pbx, press(), queues=True)).queues == ("support",)
+    pbx.asked.clear()
+    assert (await resolved(pbx, press())).queues == ()
+    assert not any(name.startswith("CHANNEL") for _, name in pbx.asked)
+
+
+async def test_the_facts_that_recorders_ask_for_are_read_on_every_leg() -> None:
+    there = {("1.1", "UUID"): "A", ("1.2", "UUID"): "B", ("1.1", "OTHER"): "A"}
+    pbx = FakePbx(graph(*TWO_PHONES), there)
+    one = resolver(pbx)
+    found = await one.with_facts(await one.resolve(press()), ["UUID", "OTHER", "NONE", "UUID"])
+
+    assert found.facts == {"UUID": ("B", "A"), "OTHER": ("A",), "NONE": ()}
+    assert pbx.asked.count(("1.2", "UUID")) == 1
+
+
+async def test_a_fact_that_cannot_be_read_is_noted() -> None:
+    pbx = FakePbx(graph(*TWO_PHONES))
+    one = resolver(pbx)
+    before = await one.resolve(press())
+    pbx.errors = {"1.1": GONE}
+    found = await one.with_facts(before, ["UUID"])
+
+    assert found.facts == {"UUID": ()}
+    assert "UUID of SIP/410-1 could not be read" in found.notes[0]
 
 
 async def test_the_tag_is_read_from_the_presser() -> None:
@@ -140,7 +269,8 @@ async def test_recorders_named_on_any_leg_count_and_the_pressers_first() -> None
     both = {**there, ("1.2", name): "local"}
 
     assert (await resolved(FakePbx(graph(*TWO_PHONES), there), press())).recorders == "noojee"
-    assert (await resolved(FakePbx(graph(*TWO_PHONES), both), press())).recorders == "local"
+    found = await resolved(FakePbx(graph(*TWO_PHONES), both), press())
+    assert found.recorders == "local,noojee"
 
 
 async def test_the_configured_variable_names_the_pressers_extension() -> None:
@@ -153,7 +283,7 @@ async def test_the_configured_variable_names_the_pressers_extension() -> None:
     assert found.presser.extension == "430"
     assert found.call.channel("1.1") == found.presser
     assert found.call.extensions == ("430", "411")
-    assert found.agent == "fred"
+    assert found.who.login == "fred"
 
 
 async def test_without_a_configured_variable_none_is_asked_for() -> None:
@@ -182,7 +312,7 @@ async def test_a_variable_that_cannot_be_read_is_noted_and_holds_nothing_up() ->
     found = await resolved(pbx, press())
 
     assert found.seen
-    assert found.agent == "wilma"
+    assert found.who.login == "wilma"
     assert len(found.notes) == 1
     assert "OFFRECORD_RECORDERS of SIP/410-1 could not be read" in found.notes[0]
 
@@ -210,7 +340,7 @@ async def test_after_the_wait_the_call_is_the_one_last_seen_and_said_to_be_unsee
     assert found.call.extensions == ("410", "411")
     assert found.presser is not None
     assert found.presser.uniqueid == "1.2"
-    assert found.agent == "wilma"
+    assert found.who.login == "wilma"
     assert found.notes == ("the PBX could not be asked for 3 s",)
 
 
@@ -223,7 +353,7 @@ async def test_a_call_never_seen_is_the_pressers_channel_alone() -> None:
     assert found.presser is not None
     assert (found.presser.name, found.presser.extension) == ("SIP/411-2", "411")
     assert found.call.unknown_monitors == found.call.channels
-    assert found.agent == "fred"
+    assert found.who.login == "fred"
     assert not pbx.asked
 
 
@@ -320,7 +450,7 @@ def test_what_is_journalled_of_a_call_names_its_channels_and_why_they_are_whose(
     two = graph(*TWO_PHONES)
     call = two.call_of("1.1")
     assert call is not None
-    body = Resolved(call, None, None, "", None, notes=("a note",)).body(two.rules)
+    body = Resolved(call, None, NOBODY, "", None, notes=("a note",)).body(two.rules)
 
     assert body["call"] == "1.1"
     assert body["presser"] is None

@@ -157,10 +157,36 @@ def test_codes_that_cannot_be_dialled_are_a_mistake_in_the_configuration(loaded:
 
 def test_the_resolver_has_the_agents_the_variable_and_the_patience(loaded: Any) -> None:
     text = '[agents]\n410 = "fred"\n[extensions]\nvariable = "EXT"\n[press]\nwait_known = 1\n'
-    made = sites.resolver(loaded(text).config, pbx())
+    made = sites.resolver(loaded(text), pbx())
 
-    assert made.agents == {"410": "fred"}
+    assert made.agents.known("410").login == "fred"
+    assert not made.queues
     assert (made.variable, made.wait_known) == ("EXT", 1.0)
+
+
+def test_a_rule_about_a_queue_has_the_queue_asked_for(loaded: Any) -> None:
+    text = RECORDERS + '[[routes.rule]]\nqueue = "support"\nrecorders = ["local"]\n'
+    assert sites.resolver(loaded(text), pbx()).queues
+
+
+@pytest.mark.parametrize(
+    ("lines", "what"),
+    [
+        ("410,fred\n411\n", "line 2: this is not `extension,login`"),
+        ("410,fred\n410,wilma\n", "line 2: 410 has another login above"),
+        (None, "No such file"),
+    ],
+)
+def test_an_agents_file_that_cannot_be_used_is_one_line_with_its_place(
+    loaded: Any, tmp_path: Path, lines: str | None, what: str
+) -> None:
+    if lines is not None:
+        (tmp_path / "agents.csv").write_text(lines)
+    with pytest.raises(ConfigError) as caught:
+        sites.resolver(loaded(f'[agent_lookup]\nfile = "{tmp_path}/agents.csv"\n'), pbx())
+    (line,) = map(str, caught.value.problems)
+    assert "offrecord.toml: agent_lookup.file: " in line
+    assert what in line
 
 
 # recorders and routes
@@ -181,7 +207,7 @@ def test_recorders_are_made_by_their_kinds_and_the_disabled_ones_are_not(loaded:
         (
             '[recorders.x]\nkind = "tape"\n',
             "recorders.x.kind",
-            "known kinds are mixmonitor, noojee",
+            "known kinds are genesys, imagicle, mixmonitor, noojee, voipnow",
         ),
         ('[recorders.x]\nkind = "mixmonitor"\nfiles = "a"\n', "recorders.x.files", "`file`"),
         ('[recorders.x]\nkind = "mixmonitor"\nfile = "{caller}"\n', "recorders.x.file", "uniqueid"),
