@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from bridges.conformance import CHECKS, OPTIONAL, Check, NotApplicable
+from bridges.conformance import CHECKS, OPTIONAL, NotApplicable
 from tests.unit.docs_kit import ROOT, Block, blocks, read
 
 EXAMPLE = ROOT / "examples" / "offrecord-oreka"
