@@ -7,25 +7,21 @@
 
 from offrecord.config_load import Loaded, journal_path, load
 from offrecord.config_model import (
-    AgiConfig,
-    AmiConfig,
     Config,
     ExtensionsConfig,
     JournalConfig,
-    KeypadConfig,
     LogConfig,
     PressConfig,
     RecorderConfig,
     RouteRule,
     RoutesConfig,
     ShutdownConfig,
-    SocketConfig,
     SoundsConfig,
-    UserEventConfig,
 )
 from offrecord.config_recorders import recorder_settings
 from offrecord.config_render import render
 from offrecord.config_sources import ConfigError, Problem
+from offrecord.config_ways import AgiConfig, AmiConfig, KeypadConfig, SocketConfig, UserEventConfig
 
 __all__ = [
     "AgiConfig",
