@@ -18,6 +18,9 @@ from bridges.numbers import Match, Numbering, plain
 Item = TypeVar("Item")
 Whose = Literal["presser", "far"]
 
+_WHOLE: Final = 7
+"""Digits from which a number is taken for a whole one: short ones may be written in many ways."""
+
 _UNIQUEID: Final = re.compile(r"(?:.*-)?([0-9]{9,11})\.[0-9]+")
 """`[system name-]seconds.count`, as Asterisk makes uniqueids."""
 
@@ -152,7 +155,7 @@ def pick(
     labels = tuple(candidate.label for candidate in (in_time or left))
     if len(left) > 1:
         return Ambiguous(labels, f"{len(labels)} live ones fit this call")
-    if only:
+    if only and not (_whole(left[0].numbers) and _whole(told.others)):
         return Chosen(left[0].item, "it is the only live one of a line with one call")
     return Ambiguous(labels, "neither remote party nor time says that it is this call")
 
@@ -160,6 +163,11 @@ def pick(
 def _agreement(candidate: Candidate[Item], told: Parties, numbering: Numbering) -> Match:
     pairs = ((one, other) for one in candidate.numbers for other in told.others)
     return max((numbering.match(one, other) for one, other in pairs), default=Match.NO)
+
+
+def _whole(numbers: Iterable[str]) -> bool:
+    """Say whether any is long enough to be a whole number, which has to agree if it is the same."""
+    return any(len(plain(number)) >= _WHOLE for number in numbers)
 
 
 def _near(candidate: Candidate[Item], began: Iterable[float], window: float) -> bool:

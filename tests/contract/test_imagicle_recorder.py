@@ -4,6 +4,7 @@
 import asyncio
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,15 +103,24 @@ async def test_two_that_both_fit_are_ambiguous_and_named_and_left_alone() -> Non
         assert made.commands() == []
 
 
-async def test_a_stranger_on_the_line_is_believed_only_while_the_line_has_one_call() -> None:
-    other = phone(count=9, began=1_700_000_000)
-    for live, outcome in (("own", Outcome.CONFIRMED), ([other], Outcome.FAILED)):
-        async with rig(live=live) as made:
-            made.live.remote, made.live.started = "0612345678", made.clock.now - 3000
-            result = await made.act()
-            assert result.outcome is outcome
-            assert bool(made.sim.suite.live) is (outcome is Outcome.FAILED)
-            assert result.detail.startswith("ambiguous: ") is (outcome is Outcome.FAILED)
+@pytest.mark.parametrize(
+    ("live", "remote", "outcome"),
+    [
+        ("own", "", Outcome.CONFIRMED),
+        ("own", "0612345678", Outcome.FAILED),
+        ([phone(count=9, began=1_700_000_000)], "", Outcome.FAILED),
+    ],
+    ids=["nobody is told", "someone else is told", "the line has another call"],
+)
+async def test_what_agrees_in_nothing_is_believed_only_while_nothing_contradicts_it(
+    live: Any, remote: str, outcome: Outcome
+) -> None:
+    async with rig(live=live) as made:
+        made.live.remote, made.live.started = remote, made.clock.now - 3000
+        result = await made.act()
+        assert result.outcome is outcome
+        assert bool(made.sim.suite.live) is (outcome is Outcome.FAILED)
+        assert result.detail.startswith("ambiguous: ") is (outcome is Outcome.FAILED)
 
 
 async def test_a_line_that_another_call_uses_is_never_named_instead_of_a_recording() -> None:

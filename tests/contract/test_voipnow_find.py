@@ -3,6 +3,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from ami.calls import Channel
 from bridges.model import Evidence, Outcome, Verb
 from tests.contract.voipnow_kit import EXTENSION, PHONE, TRUNK, order, rig
 
@@ -133,11 +136,21 @@ async def test_two_calls_that_both_fit_and_are_not_recorded_leave_nothing_to_sto
         assert (result.outcome, result.evidence) == NOTHING
 
 
-async def test_one_call_that_agrees_in_nothing_is_ours_only_if_the_line_has_no_other() -> None:
-    for live, outcome in (((PHONE,), Outcome.CONFIRMED), (None, Outcome.FAILED)):
-        async with rig(live=live, call={"ago": 901.0, "remote": "0777666"}) as made:
-            result = await made.act()
-            assert result.outcome is outcome, result.detail
+@pytest.mark.parametrize(
+    ("live", "remote", "outcome"),
+    [
+        ((PHONE,), "411", Outcome.CONFIRMED),
+        ((PHONE,), "0777666", Outcome.FAILED),
+        (None, "411", Outcome.FAILED),
+    ],
+    ids=["nothing contradicts", "someone else is told", "the line may have another call"],
+)
+async def test_what_agrees_in_nothing_is_believed_only_while_nothing_contradicts_it(
+    live: tuple[Channel, ...] | None, remote: str, outcome: Outcome
+) -> None:
+    async with rig(live=live, call={"ago": 901.0, "remote": remote}) as made:
+        result = await made.act()
+        assert result.outcome is outcome, result.detail
 
 
 async def test_the_number_beyond_the_trunk_is_meant_where_so_configured() -> None:

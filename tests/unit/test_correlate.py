@@ -86,6 +86,7 @@ def test_nothing_live_is_nothing() -> None:
         ([one("a", "0455551234", began=100), one("b", "0455551234", began=1030)], False, "b"),
         ([one("a", "0455551234"), one("b", "+390455551234")], False, "a"),
         ([one("a")], True, "a"),
+        ([one("a", "0477")], True, "a"),
         ([one("a", "0477", began=1020)], False, "a"),
     ],
 )
@@ -106,6 +107,7 @@ def test_what_fits_one_call_only_is_chosen(
         ([one("a", "0455551234"), one("b", "0455551234"), one("c")], True, ("a", "b")),
         ([one("a", "0477")], False, ("a",)),
         ([one("a")], False, ("a",)),
+        ([one("a", "0455559999")], True, ("a",)),
     ],
 )
 def test_what_fits_several_or_none_for_sure_is_never_guessed(
