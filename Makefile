@@ -1,10 +1,11 @@
 # Two commands do the work: `make demo` shows a press being proven, `make test` passes the tests.
 # Both set up everything they need and reuse it the next time. ARGS goes to the tool behind:
-# make demo ARGS="--pbx 16", make test ARGS="tests/unit -k names".
+# make demo ARGS="--pbx 16", make test ARGS="tests/unit -k names",
+# make faults ARGS="--presses 10000 --seed 7".
 
 ARGS ?=
 
-.PHONY: demo test check bench format
+.PHONY: demo test check bench faults format
 
 demo:
 	@scripts/setup demo
@@ -24,6 +25,10 @@ bench:
 	@scripts/setup test
 	@for file in bench/[a-z]*.py; do name=$$(basename $$file .py); echo "== $$name"; \
 		.venv/bin/python -m bench.$$name || exit 1; done
+
+faults:
+	@scripts/setup test
+	@.venv/bin/python -m tests.faults.run $(ARGS)
 
 format:
 	@.venv/bin/ruff format .

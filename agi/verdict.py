@@ -7,7 +7,7 @@ are heard as a gap in the call.
 
 from agi.wire import printable
 
-VERBS = ("stop", "pause", "resume", "start")
+VERBS = ("stop", "pause", "resume", "start", "objection")
 """The verbs a press may ask for. None of them toggles."""
 
 PENDING = "pending"

@@ -231,4 +231,5 @@ def _snapshot(live: Live) -> Channel:
         bridge_id=None if live.bridge is None else live.bridge.bridge_id,
         monitors=live.monitors,
         muted=live.muted_read and live.muted_write,
+        mix=live.bridge.mix if live.bridge and live.bridge.is_conference else "",
     )

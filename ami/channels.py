@@ -14,7 +14,9 @@ class Channel:
     was dialled when the channel was made, not who the channel is. `application` is what the last
     listing told, empty before one. `bridge_id` is None outside of a bridge. `monitors` counts the
     MixMonitors that run on it; None means not known (after a resync that could not tell). `muted`
-    says that those MixMonitors record silence in both directions.
+    says that those MixMonitors record silence in both directions. `mix` is the name of the
+    conference it is in, when that one's mix is recorded as well; empty when it is not, None when
+    nobody knows (a conference that began while nobody listened, a bridge of ARI).
     """
 
     name: str
@@ -35,6 +37,7 @@ class Channel:
     bridge_id: str | None = None
     monitors: int | None = 0
     muted: bool = False
+    mix: str | None = ""
 
 
 @dataclass(frozen=True, slots=True)

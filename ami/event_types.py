@@ -119,6 +119,17 @@ class BridgeDestroy(NamedTuple):
     bridge_id: str
 
 
+class ConferenceMix(NamedTuple):
+    """A conference began or ended, or the recording of its mix did.
+
+    `recorded` is None for a conference that begins: one of which nothing else was told has none.
+    """
+
+    bridge_id: str
+    conference: str
+    recorded: bool | None
+
+
 class BridgeMerge(NamedTuple):
     """Everyone in `from_bridge` is about to move to `to_bridge`; leaving and entering follow."""
 
@@ -272,6 +283,7 @@ Event = (
     | BridgeEnter
     | BridgeLeave
     | BridgeDestroy
+    | ConferenceMix
     | BridgeMerge
     | DialBegin
     | DialEnd

@@ -19,6 +19,7 @@ from ami.event_types import (
     BridgeEnter,
     BridgeLeave,
     BridgeMerge,
+    ConferenceMix,
     DialBegin,
     DialEnd,
     DTMFEnd,
@@ -40,6 +41,7 @@ from ami.event_types import (
     Shutdown,
     UserEvent,
 )
+from ami.mixes import conference_mix
 from ami.packets import BridgeRow, ChannelRow, bridge_row, channel_row, headers, known
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "BridgeMerge",
     "BridgeRow",
     "ChannelRow",
+    "ConferenceMix",
     "DTMFEnd",
     "DialBegin",
     "DialEnd",
@@ -373,6 +376,9 @@ _DECODERS: dict[bytes, Callable[[bytes], Event | None]] = {
     b"Event: BridgeEnter": _bridge_enter,
     b"Event: BridgeLeave": _bridge_leave,
     b"Event: BridgeDestroy": _bridge_destroy,
+    b"Event: ConfbridgeStart": conference_mix,
+    b"Event: ConfbridgeRecord": conference_mix,
+    b"Event: ConfbridgeStopRecord": conference_mix,
     b"Event: BridgeMerge": _bridge_merge,
     b"Event: DialBegin": _dial_begin,
     b"Event: DialEnd": _dial_end,

@@ -133,7 +133,18 @@ class Follower:
         if live is not None and live.bridge and live.bridge.bridge_id == event.bridge_id:
             self._live.leave(live)
 
+    def _conference_mix(self, event: ev.ConferenceMix) -> None:
+        mixes = self._live.mixes
+        if event.recorded is None:  # the news of its recording comes before that of its beginning
+            mixes.setdefault(event.bridge_id, "")
+        else:
+            mixes[event.bridge_id] = event.conference if event.recorded else ""
+        bridge = self._live.bridges.get(event.bridge_id)
+        if bridge is not None:
+            bridge.mix = mixes[event.bridge_id]
+
     def _bridge_destroy(self, event: ev.BridgeDestroy) -> None:
+        self._live.mixes.pop(event.bridge_id, None)
         bridge = self._live.bridges.get(event.bridge_id)
         if bridge is not None:
             for live in list(bridge.members.values()):
@@ -231,6 +242,7 @@ class Follower:
         ev.BridgeEnter: _bridge_enter,
         ev.BridgeLeave: _bridge_leave,
         ev.BridgeDestroy: _bridge_destroy,
+        ev.ConferenceMix: _conference_mix,
         ev.BridgeMerge: _bridge_merge,
         ev.DialBegin: _dial_begin,
         ev.DialEnd: _dial_end,

@@ -30,20 +30,30 @@ class Lineage:
 
 
 class Bridge:
-    """A bridge with the channels in it. `kind` and `technology` are empty when not yet told."""
+    """A bridge with the channels in it. `kind` and `technology` are empty when not yet told.
 
-    __slots__ = ("bridge_id", "kind", "members", "technology")
+    `mix` is the name of the conference whose mix is recorded there, empty when it is not, None
+    when nobody knows.
+    """
+
+    __slots__ = ("bridge_id", "kind", "members", "mix", "technology")
 
     def __init__(self, bridge_id: str) -> None:
         self.bridge_id = bridge_id
         self.kind = ""
         self.technology = ""
+        self.mix: str | None = None
         self.members: dict[str, Live] = {}
 
     @property
     def joins(self) -> bool:
         """True where those inside hear each other; parked parties wait side by side, deaf."""
         return self.technology != "holding_bridge"
+
+    @property
+    def is_conference(self) -> bool:
+        """True where several meet, by ConfBridge or ARI, whose mix may be recorded."""
+        return self.kind == "base" and self.joins
 
 
 class Live:
@@ -97,6 +107,8 @@ class Registry:
         self.names: dict[str, Live] = {}
         self.lineages: dict[str, Lineage] = {}
         self.extensions: dict[str, list[Live]] = {}
+        self.mixes: dict[str, str] = {}
+        """What was told of conferences, by bridge: the name of one that is recorded, else ''."""
         self.bridges: dict[str, Bridge] = {}
         self.gone: set[str] = set()
         self._gone_order: deque[str] = deque()
@@ -196,6 +208,7 @@ class Registry:
         bridge = self.bridges.get(bridge_id)
         if bridge is None:
             bridge = self.bridges[bridge_id] = Bridge(bridge_id)
+            bridge.mix = self.mixes.get(bridge_id)
         if live.bridge is not bridge:
             self.leave(live)
             live.bridge = bridge

@@ -94,6 +94,8 @@ _WRITES: Final = {
     "call": ("Setvar", "stop and mute recordings"),
     "reporting": ("CoreShowChannels", "list the live channels after a reconnect"),
     "system": ("ModuleCheck", "start recordings"),
+    "originate": ("Originate", "play late tones to the presser"),
+    "user": ("UserEvent", "raise events for agents' desktops"),
 }
 """For each class an action of Asterisk's core that it allows and, short of `system`, no other."""
 
@@ -132,7 +134,12 @@ def judge(
 ) -> PrivilegeReport:
     """Weigh an account. `reads` tells for each read class yes, no, or why it is not known."""
     wanted_reads = [name for name in settings.event_mask.split(",") if name in _READS]
-    wanted_writes = ["call", "reporting", *(["system"] if settings.start_recordings else [])]
+    asked = {
+        "system": settings.start_recordings,
+        "originate": settings.whispers,
+        "user": settings.raises_events,
+    }
+    wanted_writes = ["call", "reporting", *(name for name, wanted in asked.items() if wanted)]
     read_line = f"read = {','.join(wanted_reads)}"
     write_line = f"write = {','.join(wanted_writes)}"
     missing = [

@@ -35,6 +35,11 @@ class AmiSettings:
     start_recordings: bool = False
     """The account is meant to start MixMonitors, so `system` is expected and not excessive."""
 
+    whispers: bool = False
+    """The account is meant to place calls that play tones, so `originate` is expected."""
+    raises_events: bool = False
+    """The account is meant to raise UserEvents, so `write = user` is expected."""
+
     connect_timeout: float = 5.0
     """For the connection with its TLS handshake, and again for the greeting and login. Asterisk
     answers a wrong secret only after 1 s, so less than 2 s would take a refusal for silence."""

@@ -14,9 +14,10 @@ from typing import Self
 
 from ami import monitors
 from ami.calls import Call, Channel
-from ami.errors import AmiDown, AmiError, AmiInjection, AmiUnsafe
+from ami.errors import AmiDenied, AmiDown, AmiError, AmiInjection, AmiUnsafe
 from ami.monitors import Pbx
 from bridges.model import (
+    ORDERS,
     Capabilities,
     Evidence,
     Order,
@@ -72,7 +73,7 @@ class MixMonitorRecorder:
 
     kind = "mixmonitor"
     Settings = MixMonitorSettings
-    capabilities = Capabilities(frozenset(Verb), Evidence.NOTHING_ELSE)
+    capabilities = Capabilities(frozenset(ORDERS), Evidence.NOTHING_ELSE)
 
     def __init__(
         self,
@@ -196,7 +197,8 @@ class _Run:
             again = known and now is not None and (now.monitored or now.unknown_monitors)
             if swept.proven and not again:
                 whole = known and (seen is not None or swept.gone)
-                return self._swept(stopped, swept, ended=now is None, whole=whole)
+                done = self._swept(stopped, swept, ended=now is None, whole=whole)
+                return await self._mixes(done, now) if now is not None else done
         return self.result(
             Outcome.FAILED,
             Evidence.ACCEPTED,
@@ -228,6 +230,32 @@ class _Run:
         detail = f"none was running on {looked_at}"
         return self.result(Outcome.NOTHING_TO_STOP, Evidence.NOTHING_ELSE, detail)
 
+    async def _mixes(self, done: RecorderResult, call: Call) -> RecorderResult:
+        """Also end what records a conference as a whole: that hangs on a channel nobody shows."""
+        if done.outcome is Outcome.FAILED:
+            return done
+        mixes = {channel.mix for channel in call.channels}
+        stopped = 0
+        for name in sorted(mix for mix in mixes if mix):
+            since = self.clock()
+            try:
+                drained = await monitors.stop_mix(self.pbx, name)
+            except AmiDenied as problem:
+                detail = (
+                    f"{done.detail}, but conference {name} records all of it and could not be"
+                    f" stopped ({problem.answer}): give the AMI account write = system"
+                )
+                return self.result(Outcome.FAILED, Evidence.READ_BACK, detail)
+            self.note(since, f"ConfbridgeStopRecord {name}", drained.answer, Evidence.READ_BACK)
+            stopped += drained.stopped
+        if None in mixes:
+            detail = f"{done.detail}; whether the conference as a whole is recorded is not known"
+            return self.result(Outcome.ACCEPTED, Evidence.READ_BACK, detail)
+        if stopped:
+            detail = f"{done.detail}; the recording of the conference was stopped"
+            return self.result(Outcome.CONFIRMED, Evidence.NOTHING_ELSE, detail)
+        return done
+
     async def pause(self) -> RecorderResult:
         """Mute what is known to record; where that is not known or not safe, stop instead."""
         call = self.call_now() or self.order.call
@@ -235,6 +263,8 @@ class _Run:
             return await self._stop_instead("the PBX's calls are not known")
         if call.unknown_monitors:
             return await self._stop_instead(_unknown(call))
+        if any(channel.mix != "" for channel in call.channels):
+            return await self._stop_instead("the recording of a conference cannot be muted")
         if not call.monitored:
             return self._none("no channel of this call is recorded")
         try:

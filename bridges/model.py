@@ -7,7 +7,7 @@ Pure data. `Order` goes in, `RecorderResult` comes out; `Recorder` is what a bri
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from starlette.types import ASGIApp
 
@@ -15,17 +15,30 @@ from ami.calls import Call, Channel
 
 
 class Verb(StrEnum):
-    """What a press asks for. Absolute: none of them toggles."""
+    """What a press asks for. Absolute: none of them toggles.
+
+    `OBJECTION` is a stop for the rest of the call, which no key can resume.
+    """
 
     STOP = "stop"
     PAUSE = "pause"
     RESUME = "resume"
     START = "start"
+    OBJECTION = "objection"
 
     @property
     def silences(self) -> bool:
         """True for the verbs after which nothing of the call may be recorded."""
-        return self in {Verb.STOP, Verb.PAUSE}
+        return self in {Verb.STOP, Verb.PAUSE, Verb.OBJECTION}
+
+    @property
+    def order(self) -> "Verb":
+        """The verb that recorders are given for it: they know those of `ORDERS` alone."""
+        return Verb.STOP if self is Verb.OBJECTION else self
+
+
+ORDERS: Final = (Verb.STOP, Verb.PAUSE, Verb.RESUME, Verb.START)
+"""The verbs of an `Order`. How long a stop holds is no recorder's business."""
 
 
 class Evidence(IntEnum):
@@ -85,7 +98,7 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One verb for one recorder on one call.
+    """One verb of `ORDERS` for one recorder on one call.
 
     `call` is the view taken for this press; `presser` the channel that pressed, when a channel
     did. `agent` is the recorder's own name for the person (Noojee: `agentLoginName`). `budget`

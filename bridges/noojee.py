@@ -6,15 +6,17 @@ is `accepted` (L1), never `confirmed`.
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 
 import anyio
 import httpx
 
+from bridges import noojee_legs
 from bridges.live import HasGraph, LiveOn, live_on
 from bridges.model import (
+    ORDERS,
     Capabilities,
     Evidence,
     Order,
@@ -23,7 +25,6 @@ from bridges.model import (
     RecorderResult,
     RecorderUnavailable,
     Step,
-    Verb,
 )
 from bridges.noojee_rules import (
     STAND_INS,
@@ -40,6 +41,7 @@ from bridges.noojee_rules import (
     unavailable,
 )
 from bridges.noojee_settings import NoojeeSettings
+from bridges.pieces import EndedCall, Piece
 from bridges.warm import Warmer
 from noojee import (
     WITHOUT_AGENT,
@@ -65,7 +67,7 @@ class NoojeeRecorder:
 
     kind = "noojee"
     Settings = NoojeeSettings
-    capabilities = Capabilities(frozenset(Verb), Evidence.ACCEPTED, STAND_INS)
+    capabilities = Capabilities(frozenset(ORDERS), Evidence.ACCEPTED, STAND_INS)
 
     def __init__(
         self,
@@ -82,6 +84,7 @@ class NoojeeRecorder:
         self._settings = settings
         self._live_on = live_on
         self._clock = clock
+        self._now = now
         self._sleep = sleep
         self._warmer = Warmer(f"noojee {name}", self._away, settings.keep_warm, sleep)
         self._client = NoojeeClient(
@@ -130,6 +133,10 @@ class NoojeeRecorder:
             cause, fix = unavailable(error)
             raise RecorderUnavailable(self.name, cause, error.message, fix) from None
         return f"{self._settings.url} answers, its time is {stamp} ms; the key was not tried"
+
+    async def pieces(self, call: EndedCall) -> Sequence[Piece]:
+        """Return the legs recorded of a call. Raises `RecorderUnavailable`."""
+        return await noojee_legs.pieces(self.name, self._client, call, self._now)
 
     def plan(self, order: Order) -> Plan:
         """Say what `act` would send, sending nothing."""

@@ -11,11 +11,11 @@ both.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 
 from ami.calls import Call
 from bridges.correlate import trunks
 from bridges.numbers import plain
+from bridges.patterns import match, seen
 
 VARIABLE = "OFFRECORD_RECORDERS"
 """Channel variable that names the recorders of a call, separated by commas."""
@@ -190,12 +190,9 @@ def _judge(
 
 def _fits(rule: Rule, subject: _Subject, everywhere: dict[str, list[str]]) -> tuple[bool, str]:
     """Say whether a rule fits one subject; what it leaves open may be anywhere on the call."""
-    found: list[str] = []
-    for key, pattern in rule.patterns().items():
-        values = [subject[key]] if key in subject else everywhere[key]
-        hit = next((value for value in values if fnmatchcase(value, pattern)), None)
-        if hit is None:
-            seen = ", ".join(filter(None, everywhere[key])) or "none"
-            return False, f"no {key} of the call ({seen}) is {pattern}"
-        found.append(f"{key} {hit}")
-    return True, " and ".join(found)
+    wanted = rule.patterns()
+    found = match(wanted, {**everywhere, **{key: [value] for key, value in subject.items()}})
+    if found.missed is not None:
+        key = found.missed
+        return False, f"no {key} of the call ({seen(everywhere[key])}) is {wanted[key]}"
+    return True, str(found)

@@ -3,12 +3,13 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
 from bridges.model import Evidence, Order, Outcome, Recorder, RecorderResult
 from bridges.routing import Router
+from offrecord.policy import Policy
 from offrecord.verdict import honest
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -19,7 +20,8 @@ class Site:
     """What the engine knows of one site; replaced as a whole when the configuration changes.
 
     `optional` names the recorders of role `may`. `budget` is seconds for each recorder, which
-    should end by itself; it is given up when it overruns that by `overrun` seconds.
+    should end by itself; it is given up when it overruns that by `overrun` seconds. `policy` says
+    who may press.
     """
 
     recorders: Mapping[str, Recorder]
@@ -27,6 +29,7 @@ class Site:
     optional: Collection[str] = ()
     budget: float = 5.0
     overrun: float = 0.5
+    policy: Policy = field(default_factory=Policy)
 
 
 async def ask(

@@ -15,6 +15,8 @@ from offrecord.config_model import Config, JournalConfig, RecorderConfig
 from offrecord.config_sources import ConfigError, Merged, Problem, dotted, read
 from offrecord.secrets import Secret, SecretError, is_reference, resolve
 
+_SECRETS: Final = frozenset({("ami", "secret"), ("tell", "webhook_secret")})
+"""The keys of our own sections that hold a secret."""
 _LOOKS_SECRET = re.compile(
     r"(^|[_-])(secret|passw(or)?d|passphrase|token|api[_-]?key|private[_-]?key)$", re.IGNORECASE
 )
@@ -154,7 +156,7 @@ def _with_secrets(
     def walk(value: Any, at: tuple[str, ...]) -> Any:
         option = at[:1] == ("recorders",) and len(at) > 2
         literal = option and isinstance(value, str) and _LOOKS_SECRET.search(at[-1])
-        if at == ("ami", "secret") or literal or (option and is_reference(value)):
+        if at in _SECRETS or literal or (option and is_reference(value)):
             try:
                 return resolve(value, env, folder, warn)
             except SecretError as error:

@@ -15,6 +15,11 @@ from pydantic import Field, model_validator
 from ami.names import PATTERN
 from bridges.model import Outcome
 from bridges.routing import KEYS
+from offrecord.config_audit import AuditConfig
+from offrecord.config_keep import LadderConfig, PauseConfig
+from offrecord.config_policy import PolicyConfig
+from offrecord.config_reconcile import ReconcileConfig
+from offrecord.config_tell import TellConfig
 from offrecord.config_types import (
     AnyPath,
     Frozen,
@@ -31,7 +36,7 @@ from offrecord.config_ways import (
     SocketConfig,
     UserEventConfig,
 )
-from offrecord.feedback import SOUNDS
+from offrecord.feedback import SETS
 
 
 class PressConfig(Section):
@@ -109,25 +114,23 @@ Sounds = tuple[Text, ...]
 class SoundsConfig(Section):
     """`[sounds]`: the sounds of each outcome, in order; an empty list is silence."""
 
-    confirmed: Sounds = Field(
-        default=SOUNDS[Outcome.CONFIRMED], description="a list of sound names"
+    set: Literal["stock", "offrecord"] = Field(
+        default="stock",
+        description="stock for the PBX's own beeps, offrecord for prompts copied there",
     )
-    accepted: Sounds = Field(default=SOUNDS[Outcome.ACCEPTED], description="a list of sound names")
-    contained: Sounds = Field(
-        default=SOUNDS[Outcome.CONTAINED], description="a list of sound names"
-    )
-    nothing_to_stop: Sounds = Field(
-        default=SOUNDS[Outcome.NOTHING_TO_STOP], description="a list of sound names"
-    )
-    denied: Sounds = Field(default=SOUNDS[Outcome.DENIED], description="a list of sound names")
-    call_ended: Sounds = Field(
-        default=SOUNDS[Outcome.CALL_ENDED], description="a list of sound names"
-    )
-    failed: Sounds = Field(default=SOUNDS[Outcome.FAILED], description="a list of sound names")
+    confirmed: Sounds | None = Field(default=None, description="a list of sound names")
+    accepted: Sounds | None = Field(default=None, description="a list of sound names")
+    contained: Sounds | None = Field(default=None, description="a list of sound names")
+    nothing_to_stop: Sounds | None = Field(default=None, description="a list of sound names")
+    denied: Sounds | None = Field(default=None, description="a list of sound names")
+    call_ended: Sounds | None = Field(default=None, description="a list of sound names")
+    failed: Sounds | None = Field(default=None, description="a list of sound names")
 
     def by_outcome(self) -> dict[Outcome, tuple[str, ...]]:
-        """Return the sounds keyed by outcome."""
-        return {outcome: getattr(self, outcome.value) for outcome in Outcome}
+        """Return the sounds keyed by outcome: those that were given, else those of the set."""
+        given = {outcome: getattr(self, outcome.value) for outcome in Outcome}
+        named = SETS[self.set]
+        return {o: named[o] if sounds is None else sounds for o, sounds in given.items()}
 
 
 class ShutdownConfig(Section):
@@ -204,6 +207,9 @@ class Config(Section):
     keypad: KeypadConfig = Field(default_factory=KeypadConfig)
     user_event: UserEventConfig = Field(default_factory=UserEventConfig)
     press: PressConfig = Field(default_factory=PressConfig)
+    policy: PolicyConfig = Field(default_factory=PolicyConfig)
+    pause: PauseConfig = Field(default_factory=PauseConfig)
+    ladder: LadderConfig = Field(default_factory=LadderConfig)
     extensions: ExtensionsConfig = Field(default_factory=ExtensionsConfig)
     agents: Annotated[Mapping[str, Text], Frozen] = Field(
         default_factory=lambda: MappingProxyType({}),
@@ -213,6 +219,9 @@ class Config(Section):
     journal: JournalConfig = Field(default_factory=JournalConfig)
     log: LogConfig = Field(default_factory=LogConfig)
     sounds: SoundsConfig = Field(default_factory=SoundsConfig)
+    tell: TellConfig = Field(default_factory=TellConfig)
+    reconcile: ReconcileConfig = Field(default_factory=ReconcileConfig)
+    audit: AuditConfig = Field(default_factory=AuditConfig)
     shutdown: ShutdownConfig = Field(default_factory=ShutdownConfig)
     recorders: Annotated[Mapping[str, RecorderConfig], Frozen] = Field(
         default_factory=lambda: MappingProxyType({}),

@@ -26,6 +26,9 @@ from offrecord.config_types import (
 )
 from offrecord.secrets import Secret
 
+OWN_EVENT = "offrecord-verdict"
+"""The user event that tells of a verdict; it must never be taken for a press."""
+
 
 class AmiConfig(Section):
     """`[ami]`: the link to the PBX's manager interface."""
@@ -170,3 +173,10 @@ class UserEventConfig(Section):
     name: Text = Field(
         default="offrecord", description="the name that the dialplan gives its user event"
     )
+
+    @field_validator("name")
+    @classmethod
+    def _not_our_own(cls, name: str) -> str:
+        if name.lower() == OWN_EVENT:
+            raise ValueError(f"{OWN_EVENT} is the event that the daemon raises itself")
+        return name

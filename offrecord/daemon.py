@@ -11,6 +11,7 @@ import errno
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import structlog
@@ -21,21 +22,36 @@ from agi.session import FastAgiSettings
 from ami.calls import CallGraph
 from ami.errors import AmiError
 from ami.pbx import Pbx
-from bridges.model import Recorder, Verb
-from offrecord import logs, systemd
+from bridges.model import Outcome, Recorder, Verb
+from offrecord import logs, recovery, systemd
 from offrecord import site as sites
-from offrecord.config import Config, Loaded
+from offrecord.audit.seal import seal_daily
+from offrecord.audit.syslog import Syslog
+from offrecord.config import Config, ConfigError, Loaded
+from offrecord.config_audit import place
 from offrecord.control import ControlServer
 from offrecord.engine import Engine
 from offrecord.exits import Exit, UserError
 from offrecord.http import HttpServer, hook_of, hooks
+from offrecord.intents import Intents
 from offrecord.journal import Journal, JournalError
+from offrecord.keeper import Keeper
+from offrecord.keeping import Observers, State
 from offrecord.operations import Operations
 from offrecord.pbx_errors import user_error
+from offrecord.press import Press
+from offrecord.reconcile import Reconciler
+from offrecord.reconcile_watch import CallWatch
+from offrecord.recovery_plan import Left
+from offrecord.tell.teller import Teller
 from offrecord.triggers import Triggers
+from offrecord.verdict import Verdict
 
-_AT_START = ("ami", "agi", "http", "socket", "journal", "keypad", "user_event")
+_AT_START = ("ami", "agi", "http", "socket", "journal", "keypad", "user_event", "tell", "audit")
 """Sections that count from the next start on: what they describe is open already."""
+
+_AFTER_START, _DAY = 60.0, 86400.0
+"""Seconds from the start to the first look for presses to seal, and between two."""
 
 _LISTEN_FIXES: dict[int | None, str] = {
     errno.EADDRINUSE: "stop what uses it",
@@ -62,13 +78,27 @@ class Daemon:
             sites.ami_settings(self._config), graph=CallGraph(sites.name_rules(self._config))
         )
         self._recorders = sites.recorders(loaded, self._pbx)
-        self._journal = Journal(self._config.journal.path)
+        copy_to = self._config.audit.syslog
+        self._syslog = Syslog(place(copy_to)) if copy_to else None
+        self._journal = Journal(
+            self._config.journal.path, copy=self._syslog.put if self._syslog else None
+        )
+        self._left = Left()
         self._engine = Engine(
             sites.resolver(loaded, self._pbx),
             self._journal,
             sites.site(loaded, self._recorders),
             self._config.press.join_window,
         )
+        self._keeper = Keeper(
+            self._pbx,
+            self._engine,
+            Intents(),
+            self._engine.note,
+            sites.keeper(loaded),
+            observers=self._observers(),
+        )
+        self._engine.keeper = self._keeper
         self._triggers = Triggers(
             self._engine,
             self._config.sounds.by_outcome(),
@@ -79,7 +109,7 @@ class Daemon:
             self._engine, self._triggers, self._pbx, self._journal, self._stop.is_set
         )
         agi = self._config.agi
-        failed = self._config.sounds.failed
+        failed = self._config.sounds.by_outcome()[Outcome.FAILED]
         self._fastagi = FastAgiServer(
             self._triggers.agi,
             FastAgiSettings(
@@ -92,6 +122,15 @@ class Daemon:
             ),
         )
         self._http = self._http_server() if self._config.http.enabled else None
+        self._teller: Teller | None = None
+        self._reconciler = Reconciler(
+            self._config.journal.path, lambda: self._recorders, self._config.reconcile,
+            self._engine.note,
+        )  # fmt: skip
+        self._calls = CallWatch(self._pbx, self._reconciler)
+        self._engine.watch = lambda press, verdict: self._calls.pressed(
+            press.verb.value, verdict.linkedid
+        )
 
     def _http_server(self) -> HttpServer:
         given, tls = self._config.http, sites.http_tls(self._loaded)
@@ -123,16 +162,26 @@ class Daemon:
             raise user_error(problem) from problem
 
     async def _open(self, stack: AsyncExitStack) -> None:
+        if self._syslog is not None:
+            self._syslog.start()
         try:
             await self._journal.open()
         except JournalError as problem:
             # Without a journal recordings can still be stopped, and that matters more.
             self._log.critical("journal_not_usable", problem=str(problem))
+        self._left = await recovery.look(self._journal.path)
         stack.push_async_callback(self._close_journal)
         stack.push_async_callback(self._close_recorders)
         for recorder in self._recorders.values():
             await recorder.open()
         self._pbx.subscribe(self._triggers.event)
+        self._pbx.subscribe(self._keeper.event)
+        self._tell(stack)
+        self._reconciler.open()
+        stack.push_async_callback(self._reconciler.close)
+        self._pbx.subscribe(self._calls.event)
+        self._calls.open()
+        stack.push_async_callback(self._calls.close)
         stack.push_async_callback(self._engine.close, self._config.shutdown.grace)
         agi = self._config.agi
         await self._listen(self._fastagi.start(), f"agi://{agi.host}:{agi.port}", "agi.port")
@@ -166,6 +215,36 @@ class Daemon:
                 Exit.PORT_IN_USE,
             ) from problem
 
+    def _observers(self) -> Observers:
+        """Return how the keeper reaches the teller, which comes with the running loop."""
+
+        def state(extension: str | None, _agent: object, state: State, _intent: object) -> None:
+            if self._teller is not None:
+                self._teller.state(extension, state)
+
+        def repeat(press: Press, verdict: Verdict, channel: str) -> None:
+            if self._teller is not None:
+                self._teller.repeat(press, verdict, channel)
+
+        def late(press: Press, verdict: Verdict, channel: str) -> None:
+            if self._teller is not None:
+                self._teller.verdict(press, verdict, channel, False, verdict.agent)
+
+        return Observers(state, repeat, late)
+
+    def _tell(self, stack: AsyncExitStack) -> None:
+        """Have people told of what happens, beside the tones in line. Raises `UserError`."""
+        try:
+            teller = Teller(self._pbx, self._config.tell, self._config.sounds.by_outcome())
+        except ValueError as problem:
+            fix = "name the PEM file of the authority that signed the certificate there"
+            where = ("tell", "webhook_ca_file")
+            raise ConfigError(self._loaded.problem(where, str(problem), fix)) from None
+        self._teller = self._triggers.teller = teller
+        self._pbx.subscribe(teller.event)
+        teller.open()
+        stack.push_async_callback(teller.close)
+
     def _warn_of_hooks(self, recorders: Mapping[str, Recorder]) -> None:
         for name, recorder in recorders.items():
             if self._http is None and hook_of(recorder) is not None:
@@ -176,6 +255,22 @@ class Daemon:
         lost = await self._journal.close()
         if lost:
             self._log.critical("journal_records_lost", count=lost)
+        if self._syslog is not None and (unsent := await asyncio.to_thread(self._syslog.close)):
+            self._log.error("syslog_records_lost", count=unsent)
+
+    async def _seal_daily(self) -> None:
+        """Move what is old enough into archives, a minute after the start and then every day."""
+        audit, path = self._config.audit, self._config.journal.path
+        if audit.keep_days is None:
+            return
+        await asyncio.sleep(_AFTER_START)
+        while True:
+            sealing = partial(seal_daily, path, audit.keep_days, folder=audit.archive_folder)
+            try:
+                await asyncio.to_thread(sealing)
+            except UserError as problem:
+                self._log.critical("journal_not_sealed", problem=str(problem))
+            await asyncio.sleep(_DAY)
 
     async def _close_recorders(self) -> None:
         await self._retire(self._recorders)
@@ -189,6 +284,10 @@ class Daemon:
         link = asyncio.create_task(self._pbx.run(), name="pbx")
         watchdog = asyncio.create_task(systemd.watchdog(), name="watchdog")
         reloads = asyncio.create_task(self._reload_when_told(), name="reload")
+        keeper = asyncio.create_task(self._keeper.run(), name="keeper")
+        recovering = recovery.of_daemon(self._left, self._pbx, self._engine, self._keeper)
+        recovered = asyncio.create_task(recovering.run(), name="recovery")
+        sealing = asyncio.create_task(self._seal_daily(), name="sealing")
         stop = asyncio.create_task(self._stop.wait(), name="stop")
         try:
             await asyncio.wait({link, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -200,9 +299,9 @@ class Daemon:
             # Presses under way still need the link, and their sessions the verdicts.
             await asyncio.gather(self._fastagi.close(grace), self._engine.close(grace))
         finally:
-            for task in (link, watchdog, reloads, stop):
+            for task in (link, watchdog, reloads, recovered, keeper, sealing, stop):
                 task.cancel()
-            for task in (link, watchdog, reloads, stop):
+            for task in (link, watchdog, reloads, recovered, keeper, sealing, stop):
                 with contextlib.suppress(asyncio.CancelledError, AmiError):
                     await task
 
@@ -225,14 +324,20 @@ class Daemon:
         loaded = await asyncio.to_thread(self._read_again)
         config = loaded.config
         made = sites.recorders(loaded, self._pbx)
-        site, resolver = sites.site(loaded, made), sites.resolver(loaded, self._pbx)
+        site = sites.site(loaded, made, self._engine.site.policy.limits)
+        resolver = sites.resolver(loaded, self._pbx)
         sites.keypad(loaded)
+        keeping = sites.keeper(loaded)
         for recorder in made.values():
             await recorder.open()
         graph = self._pbx.graph
         graph.use_rules(sites.name_rules(config, graph.rules.hints))
         self._engine.use(resolver, site, config.press.join_window)
+        self._keeper.use(keeping)
         self._triggers.sounds = config.sounds.by_outcome()
+        if self._teller is not None:
+            self._teller.sounds = config.sounds.by_outcome()
+        self._reconciler.settings = config.reconcile
         old, self._recorders = self._recorders, made
         self._warn_of_hooks(made)
         retiring = asyncio.create_task(self._retire(old), name="retire")

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
+from bridges.model import Evidence, Outcome, RecorderResult, Verb
 from bridges.routing import Routed
 from offrecord import feedback
 from offrecord.asking import Site, ask
+from offrecord.explaining import Promises, explain, facts_for, order_of, route, wanted
 from offrecord.joining import Joining
 from offrecord.journal import Journal, JournalError, Record
-from offrecord.policy import PHONE_WAYS, Ruling, may
+from offrecord.policy import Ruling
+from offrecord.policy_rules import kind_of
 from offrecord.press import Press
 from offrecord.resolve import Resolved, Resolver, Unresolved, everything
 from offrecord.verdict import Verdict, judge, result_body
@@ -32,7 +34,8 @@ class PressHandle:
 
     `journalled` is done once it is safe on disk (or once it is known that it cannot be);
     `verdict` when it has ended. The rest is the engine's own: `at` is monotonic seconds,
-    `sightings` the press and those that were the same one, seen elsewhere or again.
+    `sightings` the press and those that were the same one, seen elsewhere or again; `known` says
+    that the journal has it from before a restart.
     """
 
     press: Press
@@ -42,6 +45,7 @@ class PressHandle:
     sightings: list[Press] = field(default_factory=list)
     begun: bool = False
     denied: bool = False
+    known: bool = False
     given_up: str = ""
 
 
@@ -60,7 +64,7 @@ class Engine:
     """Carries presses through their life.
 
     `now` returns milliseconds since the epoch, UTC; `monotonic` seconds. `watch` is told of each
-    verdict.
+    verdict. `keeper` holds what presses promise beyond their verdict; without one nothing is.
     """
 
     resolver: Resolver
@@ -70,6 +74,7 @@ class Engine:
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     watch: Callable[[Press, Verdict], None] = lambda _press, _verdict: None
+    keeper: Promises | None = None
     journal_failures: int = 0
     _joining: Joining[PressHandle] = field(init=False)
     _running: dict[PressHandle, "asyncio.Task[None]"] = field(default_factory=dict)
@@ -85,19 +90,24 @@ class Engine:
         self.resolver, self.site = resolver, site
         self._joining.window = self.join_window = join_window
 
-    def press(self, press: Press) -> PressHandle:
-        """Take a press and return at once. The same press seen twice gets the first's handle."""
+    def press(self, press: Press, *, again: Site | None = None) -> PressHandle:
+        """Take a press and return at once. The same press seen twice gets the first's handle.
+
+        `again` is for one that the journal has from before a restart: its recorders are these.
+        """
         now = self.monotonic()
         lineage = self.resolver.lineage(press)
         first = self._joining.rule(lineage, press.verb, now, only=press.recorder).join
         if first is not None and self._answers(first, press):
             first.sightings.append(press)
+            self._joining.again(first, now)
             self._joined(press, first)
             return first
         loop = asyncio.get_running_loop()
         handle = PressHandle(press, now, loop.create_future(), loop.create_future(), [press])
+        handle.known = again is not None
         self._joining.add(lineage, press.verb, now, handle, only=press.recorder)
-        live = self._live(handle, self.resolver, self.site)
+        live = self._live(handle, self.resolver, again or self.site)
         task = asyncio.create_task(live, name=f"press-{press.id}")
         self._running[handle] = task
         task.add_done_callback(lambda _done: self._running.pop(handle, None))
@@ -118,34 +128,13 @@ class Engine:
         for handle in [*self._running]:
             self._give_up(handle, "the daemon was told to end before it was done")
         await asyncio.gather(*late, return_exceptions=True)
+        if self.keeper is not None:
+            await self.keeper.close()
         await asyncio.gather(*self._notes, return_exceptions=True)
 
     async def explain(self, press: Press) -> dict[str, object]:
         """Return the whole decision for a press as plain data, sending nothing to a recorder."""
-        resolver, site = self.resolver, self.site
-        resolved = await resolver.resolve(press)
-        ruling = may(press, resolved.presser, resolver.rules)
-        resolved, routed = await _route(press, resolved, resolver, site)
-        order = self._order(press, resolved, site)
-        plans = [site.recorders[name].plan(order) for name in _wanted(press, routed)]
-        return {
-            **resolved.body(resolver.rules),
-            "policy": {"allowed": ruling.allowed, "why": ruling.why},
-            "routes": [
-                {"route": t.route, "matched": t.matched, "why": t.why} for t in routed.trials
-            ],
-            "recorders": [
-                {
-                    "recorder": plan.recorder,
-                    "kind": plan.kind,
-                    "role": "may" if plan.recorder in site.optional else "must",
-                    "target": plan.target,
-                    "requests": list(plan.requests),
-                    "refusal": plan.refusal,
-                }
-                for plan in plans
-            ],
-        }
+        return await explain(press, self.resolver, self.site, self.keeper)
 
     def _answers(self, first: PressHandle, press: Press) -> bool:
         """Say whether the fate of an earlier press is also that of one which looks the same."""
@@ -159,10 +148,10 @@ class Engine:
             # Seen by another way it is the same one; pressed again it is a new try.
             return not any(seen.way == press.way for seen in alike)
         proven = any(result.evidence is Evidence.NOTHING_ELSE for result in verdict.results)
-        return not (press.verb is Verb.STOP and proven and self.resolver.recorded(press))
+        return not (press.verb.order is Verb.STOP and proven and self.resolver.recorded(press))
 
     def _joined(self, press: Press, first: PressHandle) -> None:
-        self._note(press, "joined", {**press.body(), "of": first.press.id})
+        self.note(press.id, "joined", {**press.body(), "of": first.press.id})
         self._log.info("press_joined", press=press.id, of=first.press.id, way=press.way)
 
     def _give_up(self, handle: PressHandle, why: str) -> None:
@@ -188,13 +177,12 @@ class Engine:
             # Whoever waits hears the verdict before the disk has it: the proof is the recorder's.
             handle.verdict.set_result(verdict)
             self._say(press, verdict)
-            await asyncio.shield(self._note(press, "verdict", verdict.body()))
+            await asyncio.shield(self.note(press.id, "verdict", verdict.body()))
 
     async def _carry_out(self, handle: PressHandle, resolver: Resolver, site: Site) -> Verdict:
         press = handle.press
-        safe = asyncio.create_task(
-            self._write(press, "pressed", press.body()), name=f"journal-{press.id}"
-        )
+        written = _done() if handle.known else self._write(press.id, "pressed", press.body())
+        safe = asyncio.create_task(written, name=f"journal-{press.id}")
         safe.add_done_callback(lambda _done: _settle(handle.journalled))
         try:
             if handle.given_up:
@@ -206,7 +194,12 @@ class Engine:
             ruling, resolved = admitted.ruling, admitted.resolved
             if not ruling.allowed:
                 return self._end(press, Outcome.DENIED, ruling.why, resolved)
+            refusal = self.keeper.refusal(press, resolved) if self.keeper else None
+            if refusal is not None:
+                return self._end(press, Outcome.DENIED, refusal, resolved)
             other = await self._against_others(handle, resolved)
+            if other is None:
+                await self._promise(press, admitted, site)
         finally:
             await safe
         return other or await self._ask(press, admitted, site)
@@ -223,14 +216,19 @@ class Engine:
                 continue
             resolved = await resolver.resolve(by)
             structlog.contextvars.bind_contextvars(call=resolved.call.linkedid)
-            ruling = may(by, resolved.presser, resolver.rules)
-            resolved, routed = await _route(by, resolved, resolver, site)
-            self._note(handle.press, "resolved", {
+            resolved, routed = await route(by, resolved, resolver, site)
+            facts = facts_for(resolved, self.keeper)
+            ruling = site.policy.rule(by, facts, resolver.rules)
+            self.note(handle.press.id, "resolved", {
                 **resolved.body(resolver.rules), "policy": ruling.why,
-                "recorders": list(_wanted(by, routed)),
+                "recorders": list(wanted(by, routed)),
             })  # fmt: skip
             tried.append(_Admitted(by, resolved, routed, ruling))
+            if ruling.report:
+                self.note(handle.press.id, "alarm", {"what": "policy", "detail": ruling.report})
+                self._log.warning("policy_report", detail=ruling.report)
             if ruling.allowed:
+                site.policy.count(by, facts)
                 return tried[-1]
         handle.denied = True
         self._joining.denied(handle)
@@ -264,30 +262,36 @@ class Engine:
             self._give_up(older, f"a {press.verb.value} was pressed on this call")
         return None
 
+    async def _promise(self, press: Press, admitted: _Admitted, site: Site) -> None:
+        """Have the keeper know what is asked for before anybody is asked."""
+        names = wanted(press, admitted.routed)
+        if self.keeper is None or not names or not site.recorders.keys() >= {*names}:
+            return
+        if press.verb.silences:
+            self.keeper.begin(press, admitted.resolved, names)
+        else:
+            await self.keeper.release(press, admitted.resolved)
+
     async def _ask(self, press: Press, admitted: _Admitted, site: Site) -> Verdict:
         resolved = admitted.resolved
-        wanted = _wanted(press, admitted.routed)
-        strangers = [name for name in wanted if name not in site.recorders]
+        names = wanted(press, admitted.routed)
+        strangers = [name for name in names if name not in site.recorders]
         if strangers:
             known = ", ".join(sorted(site.recorders)) or "none"
             why = f"no recorder is called {strangers[0]!r}, known: {known}"
             return self._end(press, Outcome.FAILED, why, resolved)
-        order = replace(self._order(admitted.by, resolved, site), press_id=press.id)
+        order = replace(order_of(admitted.by, resolved, site), press_id=press.id)
         results = await ask(
-            [site.recorders[name] for name in wanted],
+            [site.recorders[name] for name in names],
             order,
-            lambda result: self._note(press, "answered", result_body(result)),
+            lambda result: self.note(press.id, "answered", result_body(result)),
             overrun=site.overrun,
         )
         outcome, evidence, reason = judge(results, site.optional)
-        return self._end(press, outcome, reason, resolved, evidence, tuple(results))
-
-    @staticmethod
-    def _order(press: Press, resolved: Resolved, site: Site) -> Order:
-        return Order(
-            press.id, press.verb, resolved.call, resolved.presser, resolved.who.login,
-            resolved.tag, site.budget, resolved.facts,
-        )  # fmt: skip
+        verdict = self._end(press, outcome, reason, resolved, evidence, tuple(results))
+        if self.keeper is not None:
+            self.keeper.asked(press, resolved, order, names, results, verdict)
+        return verdict
 
     def _end(  # noqa: PLR0917 - what an ending is made of
         self,
@@ -300,7 +304,10 @@ class Engine:
     ) -> Verdict:
         took = self.monotonic() - press.received
         linkedid = resolved.call.linkedid if resolved else None
-        return Verdict(press.id, press.verb, outcome, evidence, reason, took, linkedid, results)
+        agent = resolved.who.login if resolved else press.agent
+        return Verdict(
+            press.id, press.verb, outcome, evidence, reason, took, linkedid, results, agent
+        )
 
     def _say(self, press: Press, verdict: Verdict) -> None:
         self._log.log(
@@ -316,32 +323,24 @@ class Engine:
         )
         self.watch(press, verdict)
 
-    def _note(self, press: Press, kind: str, body: Mapping[str, object]) -> "asyncio.Task[None]":
+    def note(self, press: str, kind: str, body: Mapping[str, object]) -> "asyncio.Task[None]":
         """Journal something that nobody has to wait for. Records keep the order of these calls."""
-        task = asyncio.create_task(self._write(press, kind, body), name=f"journal-{press.id}")
+        task = asyncio.create_task(self._write(press, kind, body), name=f"journal-{press}")
         self._notes.add(task)
         task.add_done_callback(self._notes.discard)
         return task
 
-    async def _write(self, press: Press, kind: str, body: Mapping[str, object]) -> None:
+    async def _write(self, press: str, kind: str, body: Mapping[str, object]) -> None:
         """Write to the journal; a journal that is broken stops no stop, but is said loudly."""
         try:
-            await self.journal.write(Record(press.id, kind, body, self.now()))
+            await self.journal.write(Record(press, kind, body, self.now()))
         except JournalError as problem:
             self.journal_failures += 1
             self._log.critical("journal_not_written", kind=kind, problem=str(problem))
 
 
-async def _route(
-    press: Press, found: Resolved, resolver: Resolver, site: Site
-) -> tuple[Resolved, Routed]:
-    """Return the recorders of a call, and the call with what they have to be told of it."""
-    routed = site.router.route(
-        found.call, found.recorders, queues=found.queues, agent=found.who.login
-    )
-    asked = (site.recorders.get(name) for name in _wanted(press, routed))
-    variables = [name for one in asked if one for name in one.capabilities.variables]
-    return await resolver.with_facts(found, variables), routed
+async def _done() -> None:
+    """Do nothing: it has been done."""
 
 
 def _settle(future: "asyncio.Future[None]") -> None:
@@ -349,12 +348,6 @@ def _settle(future: "asyncio.Future[None]") -> None:
         future.set_result(None)
 
 
-def _wanted(press: Press, routed: Routed) -> tuple[str, ...]:
-    """Return the recorders to ask: those of the route, or the one the press names."""
-    return routed.recorders if press.recorder is None else (press.recorder,)
-
-
 def _same_person(one: Press, other: Press) -> bool:
     """Say whether the policy must rule alike on two presses: same channel, same kind of way."""
-    phones = {one.way in PHONE_WAYS, other.way in PHONE_WAYS}
-    return one.uniqueid == other.uniqueid and len(phones) == 1
+    return one.uniqueid == other.uniqueid and kind_of(one.way) == kind_of(other.way)

@@ -51,6 +51,8 @@ class Exit(IntEnum):
     """An address that the daemon is to listen on is taken."""
     LAB = 32
     """The demo's own PBX could not be set up."""
+    TAMPERED = 33
+    """The journal, or an archive of it, is not as it was written."""
 
 
 OUTCOME_EXITS = MappingProxyType(

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a person is told of each outcome: tables, so that no outcome can be forgotten.
 
-The sounds are stock ones, from Asterisk's core sounds, and tell the outcomes apart by ear.
+The stock sounds are from Asterisk's core sounds: they are there on every PBX, and tell the outcomes
+apart by ear. Those of the set `offrecord` are shipped with it and must be copied to the PBX first.
 """
 
 import logging
@@ -23,6 +24,16 @@ SOUNDS: Final[Mapping[Outcome, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """Names of the sounds played to the presser, in order; `[sounds]` replaces them by outcome."""
+
+OWN_SOUNDS: Final[Mapping[Outcome, tuple[str, ...]]] = MappingProxyType(
+    {outcome: (f"offrecord/{outcome.value}",) if names else () for outcome, names in SOUNDS.items()}
+)
+"""The prompts of `offrecord.tell.tones`; where a file is missing, Asterisk plays nothing."""
+
+SETS: Final[Mapping[str, Mapping[Outcome, tuple[str, ...]]]] = MappingProxyType(
+    {"stock": SOUNDS, "offrecord": OWN_SOUNDS}
+)
+"""The sets of sounds that a site may choose from, by the name in `[sounds]`."""
 
 LOG_LEVELS: Final[Mapping[Outcome, int]] = MappingProxyType(
     {
@@ -57,6 +68,7 @@ _DO: Final[Mapping[Verb, tuple[str, str]]] = MappingProxyType(
         Verb.PAUSE: ("pause", "paused"),
         Verb.RESUME: ("resume", "resumed"),
         Verb.START: ("start", "started"),
+        Verb.OBJECTION: ("stop", "stopped"),
     }
 )
 

@@ -32,12 +32,13 @@ class _Seen(Generic[Handle]):
     at: float
     handle: Handle
     only: str | None
+    last: float
     running: bool = True
     counts: bool = True
 
 
 class Joining(Generic[Handle]):
-    """Remembers the presses of the last `window` seconds, and those still running.
+    """Remembers the presses seen in the last `window` seconds, and those still running.
 
     Times are seconds on one monotonic clock, given by the caller.
     """
@@ -57,9 +58,9 @@ class Joining(Generic[Handle]):
     ) -> Ruling[Handle]:
         """Say what a press of `verb` at `at` on the call of `lineage` is to the other ones.
 
-        The same verb within the window, or while the first still runs, is the same press, if
-        both are limited to the same recorder (`only`) or both to none. Of opposite verbs within
-        the window the silencing one wins, whichever came first.
+        The same verb within the window of its last sighting, or while the first still runs, is
+        the same press, if both are limited to the same recorder (`only`) or both to none. Of
+        opposite verbs within the window the silencing one wins, whichever came first.
 
         A press that is remembered already is ruled on again as `itself`, once its call is known
         for certain: it can then be the same as an earlier one that was allowed, never as a later.
@@ -74,7 +75,9 @@ class Joining(Generic[Handle]):
         same = [s.handle for s in earlier if s.verb is verb and s.only == only]
         join = same[-1] if same else None
         if verb in _STARTS:
-            silencing = [s for s in near if s.verb.silences and s.counts and self._close(s.at, at)]
+            silencing = [
+                s for s in near if s.verb.silences and s.counts and self._close(s.last, at)
+            ]
             return Ruling(join, overruled=silencing[-1].handle if silencing else None)
         starts = (s.handle for s in near if s.running and s.verb in _STARTS)
         return Ruling(join, supersedes=tuple(starts))
@@ -89,7 +92,12 @@ class Joining(Generic[Handle]):
         only: str | None = None,
     ) -> None:
         """Remember a press that goes its own way."""
-        self._seen.append(_Seen(lineage, verb, at, handle, only))
+        self._seen.append(_Seen(lineage, verb, at, handle, only, at))
+
+    def again(self, handle: Handle, at: float) -> None:
+        """Note that a press was seen once more: the window counts from there."""
+        for seen in self._of(handle):
+            seen.last = max(seen.last, at)
 
     def widen(self, handle: Handle, lineage: frozenset[str]) -> None:
         """Note that the call of a press is known better than when it came."""
@@ -114,5 +122,5 @@ class Joining(Generic[Handle]):
 
     def _forget(self, now: float) -> None:
         self._seen = deque(
-            seen for seen in self._seen if seen.running or now - seen.at < self.window
+            seen for seen in self._seen if seen.running or now - seen.last < self.window
         )

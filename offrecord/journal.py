@@ -11,7 +11,10 @@ Records are only ever added. Those of one press share its id; `kind` says what h
 `verdict`      what the person is told: `outcome`, `evidence`, `text`, `took_ms`; the last counts
 =============  ==================================================================================
 
-Other kinds may be added; readers show what they do not know as it is.
+Other kinds may be added; readers show what they do not know as it is. Two of them are about the
+journal itself and name no press: `migrated` and `sealed`, see `offrecord.audit`.
+
+Each record holds the hash of the one before it: see `offrecord.journal_chain`.
 """
 
 import asyncio
@@ -22,9 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
+from offrecord.journal_chain import Row
 from offrecord.journal_file import JournalError
 from offrecord.journal_read import PressSummary, StoredRecord, presses, show
-from offrecord.journal_worker import Row, Worker
+from offrecord.journal_worker import Copy, Worker
 
 __all__ = [
     "Journal",
@@ -42,6 +46,11 @@ DEFAULT_TIMEOUT: Final = 1.0
 def utc_ms() -> int:
     """Return the time in milliseconds since the epoch, UTC."""
     return time.time_ns() // 1_000_000
+
+
+def utc_offset() -> int:
+    """Return how many seconds the host's clock on the wall is ahead of UTC now."""
+    return time.localtime().tm_gmtoff
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +71,16 @@ class Record:
         # Asterisk passes bytes on that are no UTF-8; they arrive as lone surrogates, which SQLite
         # cannot store.
         clean = body.encode("utf-8", "backslashreplace").decode()
-        return Row(self.press, self.at, self.kind, clean)
+        return Row(self.press, self.at, utc_offset(), self.kind, clean)
 
 
 class Journal:
     """The daemon's side of the journal at `path`.
 
     In seconds: `write` waits `timeout` for the disk, `close` waits `grace`, and `retry` passes
-    between two attempts while the disk is away. Use it in an `async with`, or `open` and `close`
-    it.
+    between two attempts while the disk is away. `copy` hears of each record once the disk has it,
+    in the writer's thread, which it must not hold up. Use it in an `async with`, or `open` and
+    `close` it.
     """
 
     def __init__(
@@ -80,12 +90,13 @@ class Journal:
         timeout: float = DEFAULT_TIMEOUT,
         grace: float = 2.0,
         retry: float = 1.0,
+        copy: Copy | None = None,
     ) -> None:
         self.path = path
         self._timeout = timeout
         self._grace = grace
         # A lock is waited for less than the caller waits, so that the cause can be told.
-        self._worker = Worker(path, busy=timeout / 2, retry=retry, post=self._post)
+        self._worker = Worker(path, busy=timeout / 2, retry=retry, post=self._post, copy=copy)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __aenter__(self) -> Self:

@@ -10,18 +10,25 @@ from pathlib import Path
 from typing import Any, Final
 
 from bridges.model import Outcome
-from offrecord.journal_file import open_reader, unusable
+from offrecord.journal_file import open_reader, schema_of, unusable
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """One record as it stands in the file. `at` is milliseconds since the epoch, UTC."""
+    """One record as it stands in the file. `at` is milliseconds since the epoch, UTC.
+
+    `utc_offset` is how many seconds the host's clock was ahead of UTC; it and the hashes are None
+    in a file of schema 1.
+    """
 
     seq: int
     press: str
     at: int
     kind: str
     body: dict[str, Any]
+    utc_offset: int | None = None
+    prev: str | None = None
+    hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ def presses(
         "outcome": outcome.value if outcome else None,
         "limit": limit,
     }
-    with _reading(path) as db:
+    with reading(path) as db:
         rows = db.execute(_PRESSES, asked).fetchall()
     return [PressSummary(*row[:11]) for row in rows]
 
@@ -114,14 +121,22 @@ def show(path: Path, press: str) -> list[StoredRecord]:
 
     Raises `JournalError`.
     """
-    query = "SELECT seq, at, kind, body FROM records WHERE press = ? ORDER BY seq"
-    with _reading(path) as db:
-        rows = db.execute(query, (press,)).fetchall()
-    return [StoredRecord(seq, press, at, kind, json.loads(body)) for seq, at, kind, body in rows]
+    with reading(path) as db:
+        chain = "utc_offset, prev, hash" if schema_of(db, path) > 1 else "NULL, NULL, NULL"
+        rows = db.execute(
+            f"SELECT seq, press, at, kind, body, {chain}"  # noqa: S608 - one of the texts above
+            " FROM records WHERE press = ? ORDER BY seq",
+            (press,),
+        ).fetchall()
+    return [
+        StoredRecord(seq, press, at, kind, json.loads(body), offset, prev, own)
+        for seq, press, at, kind, body, offset, prev, own in rows
+    ]
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the journal for reading alone. Raises `JournalError`, also for what SQLite says then."""
     db = open_reader(path)
     try:
         yield db

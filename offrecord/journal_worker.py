@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
+from offrecord.journal_chain import Link, Row, append
 from offrecord.journal_file import JournalError, open_writer, unusable
 
 MAX_WAITING: Final = 10_000
@@ -26,17 +27,11 @@ _GROUP: Final = 256
 _log = logging.getLogger(__name__)
 
 
-class Row(NamedTuple):
-    """One record as it is stored: `at` is milliseconds since the epoch, `body` is JSON."""
-
-    press: str
-    at: int
-    kind: str
-    body: str
-
-
 Done = Callable[[int | JournalError], None]
 """Called once, with the record's number or with why it has none yet."""
+
+Copy = Callable[[Sequence[Link]], None]
+"""Hears of every record once the disk has it; called from the writer's thread, must not block."""
 
 Post = Callable[[Callable[[], None]], None]
 """Runs a function elsewhere, such as on an event loop; called from the writer's thread."""
@@ -53,20 +48,24 @@ class Worker:
 
     `busy` is how many seconds a lock of another program is waited for, `retry` how many pass
     between two attempts while the disk is away. `post` runs all the news of one group at once,
-    because waking an event loop for each record would cost more than the record.
+    because waking an event loop for each record would cost more than the record. `copy` hears of
+    what was written.
     """
 
-    def __init__(self, path: Path, *, busy: float, retry: float, post: Post) -> None:
+    def __init__(
+        self, path: Path, *, busy: float, retry: float, post: Post, copy: Copy | None = None
+    ) -> None:
         self._path = path
         self._busy = busy
         self._retry = retry
         self._post = post
+        self._copy = copy
         self._jobs: deque[_Job] = deque()
         self._wake = threading.Condition()
         self._closing = False
         self._db: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None  # of the open file
-        self._unsure: tuple[int, int] | None = None  # first number and count of a doubtful commit
+        self._unsure: list[Link] = []  # of a commit that may or may not have reached the file
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self.trouble: JournalError | None = None
         """Why the last attempt to write failed; None while all is well."""
@@ -136,9 +135,11 @@ class Worker:
     def _commit(self) -> None:
         """Write one group from the head of the queue. Raises `JournalError`."""
         jobs = list(islice(self._jobs, _GROUP))
-        first, count = self._write([job.row for job in jobs])
-        written = [self._jobs.popleft() for _ in range(count)]
-        self._tell([(job, number) for number, job in enumerate(written, first)])
+        links = self._write([job.row for job in jobs])
+        written = [self._jobs.popleft() for _ in links]
+        self._tell([(job, link.seq) for job, link in zip(written, links, strict=True)])
+        if links and self._copy is not None:
+            self._copy(links)
 
     def _failed(self, error: JournalError) -> None:
         """Tell everyone who waits; the rows stay queued and are tried again."""
@@ -161,41 +162,38 @@ class Worker:
         if calls:
             self._post(tell)
 
-    def _write(self, rows: list[Row]) -> tuple[int, int]:
-        """Commit rows; return the number of the first and how many. Raises `JournalError`."""
+    def _write(self, rows: list[Row]) -> list[Link]:
+        """Commit rows; return them as they stand in the file. Raises `JournalError`.
+
+        They are chained here and not when they were handed in: what waited while the disk was
+        away follows whatever reached it before.
+        """
         try:
             db = self._open()
-            settled = self._settle(db, rows)
+            settled = self._settle(db)
             if settled or not rows:
-                return settled or (0, 0)
+                return settled
             db.execute("BEGIN IMMEDIATE")
-            first = int(db.execute("SELECT coalesce(max(seq), 0) + 1 FROM records").fetchone()[0])
-            db.executemany(
-                "INSERT INTO records (seq, press, at, kind, body) VALUES (?, ?, ?, ?, ?)",
-                [(seq, *row) for seq, row in enumerate(rows, first)],
-            )
-            self._unsure = (first, len(rows))
+            links = append(db, rows)
+            self._unsure = links
             db.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             self._drop()
             raise unusable(self._path, error) from error
-        self._unsure = None
-        return first, len(rows)
+        self._unsure = []
+        return links
 
-    def _settle(self, db: sqlite3.Connection, rows: list[Row]) -> tuple[int, int] | None:
-        """After a commit that ended in an error: find out whether its rows are there all the same.
+    def _settle(self, db: sqlite3.Connection) -> list[Link]:
+        """After a commit that ended in an error: return its rows if they are there all the same.
 
         A failed sync says nothing about what the file holds; writing the rows again could double
-        them.
+        them. A hash tells a record from every other.
         """
-        if self._unsure is None:
-            return None
-        (first, count), self._unsure = self._unsure, None
-        there = db.execute(
-            "SELECT press, at, kind, body FROM records WHERE seq >= ? AND seq < ? ORDER BY seq",
-            (first, first + count),
-        ).fetchall()
-        return (first, count) if there == rows[:count] else None
+        if not self._unsure:
+            return []
+        unsure, self._unsure = self._unsure, []
+        there = db.execute("SELECT hash FROM records WHERE seq = ?", (unsure[0].seq,)).fetchone()
+        return unsure if there == (unsure[0].hash,) else []
 
     def _open(self) -> sqlite3.Connection:
         """Return the open file; anew when it was moved or deleted under us, or failed before.

@@ -11,7 +11,7 @@ from offrecord.control import Handler
 from offrecord.engine import Engine
 from offrecord.exits import Exit
 from offrecord.journal import Journal
-from offrecord.resolve import Unresolved
+from offrecord.resolve import Unresolved, everything
 from offrecord.triggers import Triggers, told
 
 _MAX_WAIT = 30.0
@@ -41,6 +41,7 @@ class Operations:
             "press": self._press,
             "calls": self._calls,
             "explain": self._explain,
+            "ack": self._ack,
             "status": self._status,
         }
 
@@ -73,8 +74,14 @@ class Operations:
         )  # fmt: skip
         wait = request.get("wait", 0.0)
         patience = min(float(wait), _MAX_WAIT) if isinstance(wait, (int, float)) else 0.0
-        async for reply in told(self._engine.press(press), patience):
-            yield {**reply, **self._sounds(reply)}
+        handle, heard = self._engine.press(press), False
+        try:
+            async for reply in told(handle, patience):
+                sounds = self._sounds(reply)
+                heard = way == "agi" and bool(sounds)
+                yield {**reply, **sounds}
+        finally:
+            self._triggers.left(handle, press, heard=heard)
 
     def _sounds(self, reply: Mapping[str, object]) -> dict[str, object]:
         """Return what the one-shot script is to play for a reply that carries an outcome."""
@@ -84,7 +91,25 @@ class Operations:
 
     async def _calls(self, _request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
         graph = self._pbx.graph
-        yield {"known": graph.known, "calls": [_call_body(call) for call in graph.calls()]}
+        calls = [{**_call_body(call), "intents": self._intents(call)} for call in graph.calls()]
+        yield {"known": graph.known, "calls": calls}
+
+    def _intents(self, call: Call) -> list[dict[str, object]]:
+        """Return what presses hold for a call, as the journal writes it."""
+        keeper = self._engine.keeper
+        live = keeper.intents.all_of(everything(call)) if keeper else []
+        return [one.body() for one in live]
+
+    async def _ack(self, request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
+        """End the repeated failure tone of a press; trying goes on."""
+        press = _text(request, "press")
+        keeper = self._engine.keeper
+        if press is None or keeper is None or not keeper.ack(press):
+            yield {"error": f"no press {press!r} is unsolved",
+                   "fix": "offrecord presses --outcome failed lists them",
+                   "exit": Exit.NOT_FOUND}  # fmt: skip
+            return
+        yield {"press": press, "acknowledged": True}
 
     async def _explain(self, request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
         """Say what a press would do. Its answer holds no secret: recorders mask theirs."""

@@ -16,6 +16,8 @@ from offrecord.agents import AgentFile, Agents
 from offrecord.config import Config, ConfigError, Loaded, recorder_settings
 from offrecord.engine import Site
 from offrecord.http import server_tls
+from offrecord.keeper import KeeperSettings
+from offrecord.limits import Limits
 from offrecord.resolve import Resolver
 
 _PING_PATIENCE: Final = 7.0
@@ -50,6 +52,8 @@ def ami_settings(config: Config) -> AmiSettings:
         dead_after=ami.ping_interval + _PING_PATIENCE,
         keypad=config.keypad.enabled,
         user_events=config.user_event.enabled,
+        whispers=config.tell.whisper,
+        raises_events=config.tell.event,
     )
 
 
@@ -88,7 +92,9 @@ def resolver(loaded: Loaded, pbx: Pbx) -> Resolver:
         agents(loaded),
         config.extensions.variable,
         config.press.wait_known,
-        queues=any(rule.queue is not None for rule in config.routes.rule),
+        queues=bool(config.pause.queues)
+        or any(rule.queue is not None for rule in config.routes.rule)
+        or any(rule.queue is not None for rule in config.policy.rule),
     )
 
 
@@ -123,8 +129,23 @@ def recorders(loaded: Loaded, pbx: Pbx) -> dict[str, Recorder]:
     return made
 
 
-def site(loaded: Loaded, made: Mapping[str, Recorder]) -> Site:
-    """Return what the engine needs to know of the site."""
+def keeper(loaded: Loaded) -> KeeperSettings:
+    """Return how long promises hold and what is done when one is broken. Raises `ConfigError`."""
+    config = loaded.config
+    known = [name for name, given in config.recorders.items() if given.enabled]
+    for name in config.ladder.recorders:
+        if name not in known:
+            fix = f"enabled recorders are {', '.join(known) or 'none'}"
+            where = ("ladder", "fallback")
+            raise ConfigError(loaded.problem(where, f"no recorder is called {name!r}", fix))
+    return KeeperSettings(config.pause.rules(), config.ladder.fallback)
+
+
+def site(loaded: Loaded, made: Mapping[str, Recorder], limits: Limits | None = None) -> Site:
+    """Return what the engine needs to know of the site.
+
+    `limits` are those of the site that it replaces: what they have counted is kept.
+    """
     config = loaded.config
     rules = tuple(
         Rule(config.routed(rule), **{key: getattr(rule, key) for key in KEYS})
@@ -135,4 +156,5 @@ def site(loaded: Loaded, made: Mapping[str, Recorder]) -> Site:
         router=Router(tuple(made), config.routed(), rules),
         optional=frozenset(name for name, given in config.recorders.items() if given.role == "may"),
         budget=config.press.budget,
+        policy=config.policy.made(limits),
     )

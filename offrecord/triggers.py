@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import structlog
 
@@ -25,6 +25,25 @@ from offrecord.press import Press, PressIds, Way
 from offrecord.verdict import Verdict
 
 _OPTIONS_KEPT = ("agent", "recorder")
+_IN_LINE = frozenset({"fastagi", "agi"})
+"""Ways whose session plays the tone itself when the verdict comes in time."""
+
+
+class Tells(Protocol):
+    """Who tells people of verdicts beside the tone in line; `offrecord.tell.teller` has one."""
+
+    def verdict(
+        self,
+        press: Press,
+        verdict: Verdict,
+        channel_name: str | None,
+        heard_in_line: bool,
+        agent: str | None = None,
+    ) -> None:
+        """Tell of a verdict."""
+
+    def repeat(self, press: Press, verdict: Verdict, channel_name: str | None) -> None:
+        """Play the tone of a verdict to one presser."""
 
 
 @dataclass(slots=True)
@@ -34,13 +53,14 @@ class Triggers:
     `sounds` are the sounds of each outcome, `agi_wait` how many seconds a session waits for its
     verdict: a tone that comes later has to find another way. `user_event` is the name of the
     user events that are presses, None to take none; `keypad` knows the codes to look for in
-    digits, None to look for none.
+    digits, None to look for none. `teller` tells of verdicts beside the tone in line.
     """
 
     engine: Engine
     sounds: Mapping[Outcome, tuple[str, ...]]
     user_event: str | None = None
     keypad: Keypad | None = None
+    teller: Tells | None = None
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     _ids: PressIds = field(default_factory=lambda: PressIds(random.SystemRandom().getrandbits))
@@ -53,19 +73,53 @@ class Triggers:
 
     def agi(self, request: AgiPress) -> Accepted:
         """Take a press from the dialplan; the answer comes before anything has happened."""
-        handle = self.engine.press(
-            self.make(
-                Verb(request.verb),
-                cast("Way", request.way),
-                request.uniqueid,
-                uniqueid=request.uniqueid,
-                channel=request.channel,
-                agent=request.options.get("agent") or None,
-                recorder=request.options.get("recorder") or None,
-                options={k: v for k, v in request.options.items() if k not in _OPTIONS_KEPT},
-            )
+        press = self.make(
+            Verb(request.verb),
+            cast("Way", request.way),
+            request.uniqueid,
+            uniqueid=request.uniqueid,
+            channel=request.channel,
+            agent=request.options.get("agent") or None,
+            recorder=request.options.get("recorder") or None,
+            options={k: v for k, v in request.options.items() if k not in _OPTIONS_KEPT},
         )
-        return Accepted(handle.press.id, self.heard(handle))
+        handle = self.engine.press(press)
+        return Accepted(
+            handle.press.id,
+            self.heard(handle),
+            on_left=lambda told: self.left(handle, press, heard=told),
+        )
+
+    def left(self, handle: PressHandle, press: Press, *, heard: bool) -> None:
+        """Note that a presser's session is over, and whether it played the verdict.
+
+        Of a press that was seen several ways the first one's is told; whoever pressed the same
+        beside it and heard nothing gets the tone alone.
+        """
+
+        def tell(done: "asyncio.Future[Verdict]") -> None:
+            if self.teller is None:
+                return
+            verdict = done.result()
+            if handle.press is press:
+                self.teller.verdict(press, verdict, press.channel, heard, verdict.agent)
+            elif not heard:
+                self.teller.repeat(press, verdict, press.channel)
+
+        handle.verdict.add_done_callback(tell)
+
+    def _unheard(self, press: Press) -> None:
+        """Take a press of which nobody waits for the verdict, and have it told."""
+        handle = self.engine.press(press)
+        if handle.press is not press:
+            return  # seen elsewhere as well, where it is told
+
+        def tell(_done: "asyncio.Future[Verdict]") -> None:
+            # A session of the same presser plays it, or says that it could not.
+            if not any(one.way in _IN_LINE for one in handle.sightings):
+                self.left(handle, press, heard=False)
+
+        handle.verdict.add_done_callback(tell)
 
     def heard(self, handle: PressHandle) -> "asyncio.Future[AgiVerdict]":
         """Return the verdict of a press as a person at the phone gets it."""
@@ -103,7 +157,7 @@ class Triggers:
                 fix=f"raise it as UserEvent({self.user_event},Verb: stop), on a channel",
             )
             return
-        self.engine.press(
+        self._unheard(
             self.make(
                 Verb(word),
                 "userevent",
@@ -121,7 +175,7 @@ class Triggers:
             return
         verb = self.keypad.feed(event.uniqueid, event.digit, self.monotonic())
         if verb is not None:
-            self.engine.press(
+            self._unheard(
                 self.make(
                     Verb(verb),
                     "keypad",

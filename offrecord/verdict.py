@@ -24,6 +24,7 @@ class Verdict:
     took: float
     linkedid: str | None = None
     results: tuple[RecorderResult, ...] = ()
+    agent: str | None = None
 
     @property
     def text(self) -> str:

@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 from bridges.mixmonitor import MixMonitorSettings
 from bridges.model import Evidence, Outcome, Verb
 from offrecord.config import Config, RecorderConfig, RouteRule
+from offrecord.config_policy import PolicyRule
 from offrecord.exits import OUTCOME_EXITS, Exit
 from offrecord.feedback import LOG_LEVELS, SOUNDS, text
 
@@ -68,6 +69,7 @@ OTHER_EXITS: Mapping[Exit, str] = {
     Exit.JOURNAL: "the journal cannot be read or written",
     Exit.PORT_IN_USE: "an address to listen on is taken",
     Exit.LAB: "the demo's own PBX did not come up",
+    Exit.TAMPERED: "the journal, or an archive of it, is not as it was written",
 }
 
 
@@ -121,6 +123,7 @@ def sections() -> dict[str, str]:
             made[name] = table(("key", "default", "meaning"), [key_row(name, field)])
     made["recorders"] = keys(RecorderConfig, without={"options"})
     made["routes.rule"] = keys(RouteRule)
+    made["policy.rule"] = keys(PolicyRule)
     return made
 
 

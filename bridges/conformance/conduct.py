@@ -10,7 +10,7 @@ from bridges.conformance.judge import OVERRUN, YES, give, must, one_of, secret, 
 from bridges.conformance.register import check, silent, stop
 from bridges.conformance.rig import NotApplicable, Rig, Situation
 from bridges.conformance.watch import settled, tasks, tasks_of, told
-from bridges.model import Evidence, Outcome, RecorderUnavailable, Verb
+from bridges.model import ORDERS, Evidence, Outcome, RecorderUnavailable, Verb
 
 _PROBE: Final = 10.0
 _CAUSES: Final = frozenset({"unreachable", "untrusted", "refused"})
@@ -125,7 +125,7 @@ async def every_verb_offered_works(rig: Rig) -> None:
 @check(optional=True)
 async def verbs_not_offered_are_refused(rig: Rig) -> None:
     """Check that what a recorder cannot do is `failed` with nothing sent."""
-    refused = [verb for verb in Verb if verb not in rig.recorder.capabilities.verbs]
+    refused = [verb for verb in ORDERS if verb not in rig.recorder.capabilities.verbs]
     if not refused:
         raise NotApplicable("every verb is offered")
     before = rig.commands()
@@ -160,7 +160,7 @@ async def odd_orders_are_answered(rig: Rig) -> None:
 async def plan_sends_nothing(rig: Rig) -> None:
     """Check that `plan` says what `act` would send, without sending it."""
     before, commands = tasks(), rig.commands()
-    for verb in Verb:
+    for verb in ORDERS:
         sound_plan(rig, verb, rig.recorder.plan(rig.order(verb)))
     must(rig.recorder.plan(rig.order()).requests, "plan(stop) of a recorded call has no request")
     left = tasks() - before

@@ -20,6 +20,7 @@ from bridges.genesys.settings import Account, GenesysSettings
 from bridges.http import HttpLine
 from bridges.live import HasGraph, LiveOn, live_on
 from bridges.model import (
+    ORDERS,
     Capabilities,
     Evidence,
     Order,
@@ -28,7 +29,6 @@ from bridges.model import (
     RecorderResult,
     RecorderUnavailable,
     Step,
-    Verb,
 )
 from noojee import wire
 
@@ -63,7 +63,7 @@ class GenesysRecorder:
     ) -> None:
         self.name = name
         self.capabilities = Capabilities(
-            frozenset(Verb), Evidence.READ_BACK, variables=(settings.uuid_variable,)
+            frozenset(ORDERS), Evidence.READ_BACK, variables=(settings.uuid_variable,)
         )
         self._settings = settings
         self._accounts = settings.logins()

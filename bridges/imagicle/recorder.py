@@ -19,6 +19,7 @@ from bridges.imagicle.settings import ImagicleSettings
 from bridges.imagicle.wire import BASE, Key, listing, preview, start
 from bridges.live import HasGraph, LiveOn, live_on
 from bridges.model import (
+    ORDERS,
     Capabilities,
     Evidence,
     Order,
@@ -49,7 +50,7 @@ class ImagicleRecorder:
 
     kind = KIND
     Settings = ImagicleSettings
-    capabilities = Capabilities(frozenset(Verb), Evidence.READ_BACK)
+    capabilities = Capabilities(frozenset(ORDERS), Evidence.READ_BACK)
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from bridges.correlate import Parties, parties
 from bridges.live import HasGraph, LiveOn, live_on
 from bridges.model import (
+    ORDERS,
     Capabilities,
     Evidence,
     Order,
@@ -47,7 +48,7 @@ class VoipNowRecorder:
 
     kind = "voipnow"
     Settings = VoipNowSettings
-    capabilities = Capabilities(frozenset(Verb), Evidence.READ_BACK, _STAND_INS)
+    capabilities = Capabilities(frozenset(ORDERS), Evidence.READ_BACK, _STAND_INS)
 
     def __init__(
         self,

@@ -27,6 +27,7 @@ from ami.pbx import Pbx
 from bridges.correlate import handset
 from bridges.http import Ending, Exchange, HttpLine
 from bridges.model import (
+    ORDERS,
     Capabilities,
     Evidence,
     Order,
@@ -134,7 +135,7 @@ class OrekaRecorder:
     ) -> None:
         self.name = name
         self.capabilities = Capabilities(
-            frozenset(Verb), Evidence.ACCEPTED, STAND_INS, (settings.call_id,)
+            frozenset(ORDERS), Evidence.ACCEPTED, STAND_INS, (settings.call_id,)
         )
         self._settings = settings
         self._live_on = live_on

@@ -3,9 +3,10 @@
 
 import getpass
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.table import Table
@@ -14,6 +15,9 @@ from bridges.model import Outcome, Verb
 from offrecord import control
 from offrecord.cli.options import json_option, print_json, print_table, socket_option
 from offrecord.exits import Exit, UserError, outcome_exit
+from offrecord.keeper import END_OBJECTION
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 _PATIENCE = 15.0
 """Seconds to wait for the verdict of a press: more than its budget and any wait before it."""
@@ -43,20 +47,43 @@ def calls(socket_path: Path, as_json: bool) -> int:
             "see the daemon's log, or run offrecord check",
             Exit.PBX_UNREACHABLE,
         )
-    table = Table("call", "channel", "extension", "uniqueid", "MixMonitors", box=None)
+    table = Table("call", "channel", "extension", "uniqueid", "MixMonitors", "held", box=None)
     for call in body["calls"]:
+        held = ", ".join(_held(intent) for intent in call["intents"]) or "-"
         for channel in call["channels"]:
             monitors = channel["monitors"]
             shown = "?" if monitors is None else str(monitors or "-")
             table.add_row(
                 call["call"], channel["channel"], channel["extension"] or "-",
                 channel["uniqueid"], f"{shown} (muted)" if channel["muted"] else shown,
+                held,
             )  # fmt: skip
     if body["calls"]:
         print_table(table)
     else:
         click.echo("no call is up")
     return Exit.OK
+
+
+def _held(intent: Mapping[str, Any]) -> str:
+    """Return what a press holds for a call, as `pause until 09:33:08Z by fred`."""
+    until = intent["until"]
+    end = f" until {datetime.fromtimestamp(until / 1000, UTC):%H:%M:%S}Z" if until else ""
+    who = f" by {intent['agent']}" if intent["agent"] else ""
+    return f"{intent['verb']}{end}{who}"
+
+
+@click.command()
+@click.argument("press")
+@socket_option
+@json_option
+def ack(press: str, socket_path: Path, as_json: bool) -> None:
+    """Acknowledge PRESS: its failure tone is repeated no more. Trying goes on all the same."""
+    body = _ask(socket_path, {"op": "ack", "press": press})[-1]
+    if as_json:
+        print_json(body)
+    else:
+        click.echo(f"press {press}: no more tones; trying goes on")
 
 
 @click.command()
@@ -85,8 +112,7 @@ def explain(target: str, verb: str, agent: str | None, socket_path: Path, as_jso
         click.echo(f"queue {', '.join(body['queues'])}")
     for name, values in body["facts"].items():
         click.echo(f"variable {name}: {', '.join(values) or 'not set'}")
-    policy = body["policy"]
-    click.echo(f"policy: {'allowed' if policy['allowed'] else 'denied'}, {policy['why']}")
+    _show_policy(body["policy"])
     for route in body["routes"]:
         click.echo(f"route {'->' if route['matched'] else '--'} {route['route']}: {route['why']}")
     for recorder in body["recorders"]:
@@ -100,12 +126,29 @@ def explain(target: str, verb: str, agent: str | None, socket_path: Path, as_jso
         click.echo(f"note: {note}")
 
 
+def _show_policy(policy: Mapping[str, Any]) -> None:
+    for who, ruling in (("policy", policy), ("from the phone", policy["phone"])):
+        click.echo(f"{who}: {'allowed' if ruling['allowed'] else 'denied'}, {ruling['why']}")
+    for place, rule in enumerate(policy["phone"]["rules"]):
+        mark = "->" if rule["matched"] else "--"
+        click.echo(f"policy.rule[{place}] {mark} {rule['rule']}: {rule['why']}")
+
+
+def _objection_option(verb: Verb) -> Callable[[Command], Command]:
+    """Return what adds `--end-objection` to the commands that turn a recording on."""
+    if verb.silences:
+        return lambda command: command
+    text = "Go on although the other party objected: they have changed their mind."
+    return click.option("--end-objection", is_flag=True, help=text)
+
+
 def _press_command(verb: Verb, what: str) -> click.Command:
     @click.command(verb.value, help=f"{what}\n\nTARGET is an extension, a uniqueid or a channel.")
     @click.argument("target")
     @click.option("--agent", help="The recorders' name for the person.")
     @click.option("--recorder", help="Ask this recorder only.")
     @click.option("--wait/--no-wait", default=True, help="Wait for the verdict.")
+    @_objection_option(verb)
     @socket_option
     @json_option
     def command(
@@ -115,11 +158,13 @@ def _press_command(verb: Verb, what: str) -> click.Command:
         wait: bool,
         socket_path: Path,
         as_json: bool,
+        end_objection: bool = False,
     ) -> int:
+        ends = {END_OBJECTION: "yes"} if end_objection else {}
         request = {
             "op": "press", "way": "cli", "verb": verb.value, "target": target, "agent": agent,
             "recorder": recorder, "wait": 10.0 if wait else 0.0,
-            "options": {"user": _user()},
+            "options": {"user": _user(), **ends},
         }  # fmt: skip
         replies = _ask(socket_path, request)
         body = {key: value for reply in replies for key, value in reply.items()}
@@ -154,3 +199,6 @@ stop = _press_command(Verb.STOP, "Stop every recording of the call of TARGET.")
 pause = _press_command(Verb.PAUSE, "Pause every recording of the call of TARGET.")
 resume = _press_command(Verb.RESUME, "Resume the paused recordings of the call of TARGET.")
 start = _press_command(Verb.START, "Start a recording of the call of TARGET.")
+objection = _press_command(
+    Verb.OBJECTION, "Stop every recording of the call of TARGET for good: no code resumes it."
+)

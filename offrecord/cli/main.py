@@ -23,8 +23,11 @@ _COMMANDS = {
     "pause": ("offrecord.cli.calls", "pause"),
     "resume": ("offrecord.cli.calls", "resume"),
     "start": ("offrecord.cli.calls", "start"),
+    "objection": ("offrecord.cli.calls", "objection"),
+    "ack": ("offrecord.cli.calls", "ack"),
     "presses": ("offrecord.cli.presses", "presses"),
     "show": ("offrecord.cli.presses", "show"),
+    "audit": ("offrecord.cli.audit", "audit"),
     "noojee": ("offrecord.cli.noojee", "noojee"),
     "simulate": ("offrecord.cli.simulate", "simulate"),
 }

@@ -3,9 +3,10 @@
 
 import os
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.table import Table
@@ -112,7 +113,7 @@ def show(press: str, config_path: Path, journal_file: Path | None, as_json: bool
     click.echo(f"press {press}, {clock(first)}")
     for record in records:
         click.echo(
-            f"{record.at - first:>7} ms  {record.kind:<9} {_summary(record.kind, record.body)}"
+            f"{record.at - first:>7} ms  {record.kind:<12} {_summary(record.kind, record.body)}"
         )
         for step in record.body.get("steps", ()):
             click.echo(
@@ -121,13 +122,47 @@ def show(press: str, config_path: Path, journal_file: Path | None, as_json: bool
 
 
 def _summary(kind: str, body: dict[str, Any]) -> str:
-    if kind in {"pressed", "joined"}:
-        return f"{body['verb']} by {body['way']} on {body['channel'] or body['target']}"
-    if kind == "resolved":
-        legs = ", ".join(channel["channel"] for channel in body["channels"])
-        return f"call {body['call']}: {legs}; recorders {', '.join(body['recorders']) or 'none'}"
-    if kind == "answered":
-        return f"{body['recorder']}: {body['outcome']} ({body['evidence']}), {body['detail']}"
-    if kind == "verdict":
-        return f"{body['outcome']} ({body['evidence']}), {body['text']}"
+    tell = _SUMMARIES.get(kind)
+    try:
+        if tell is not None:
+            return tell(body)
+    except (KeyError, TypeError):
+        pass  # of another version: it is shown as it is
     return ", ".join(f"{key} {value}" for key, value in body.items())
+
+
+def _resolved(body: dict[str, Any]) -> str:
+    legs = ", ".join(channel["channel"] for channel in body["channels"])
+    return f"call {body['call']}: {legs}; recorders {', '.join(body['recorders']) or 'none'}"
+
+
+def _intent(body: dict[str, Any]) -> str:
+    until = f", until {clock(body['until'])}" if body["until"] else ""
+    return f"{body['verb']} holds for the call{until}: {', '.join(body['recorders'])}"
+
+
+def _closed(body: dict[str, Any]) -> str:
+    exposed = ", ".join(f"{name} {ms} ms" for name, ms in body["exposed_ms"].items())
+    return f"{body['outcome']} ({body['evidence']}), {body['why']}; exposed {exposed or 'nothing'}"
+
+
+def _by_recorder(body: dict[str, Any]) -> str:
+    return f"{body['recorder']}: {body['outcome']} ({body['evidence']}), {body['detail']}"
+
+
+_SUMMARIES: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
+    **dict.fromkeys(
+        ("pressed", "joined"),
+        lambda body: f"{body['verb']} by {body['way']} on {body['channel'] or body['target']}",
+    ),
+    "resolved": _resolved,
+    "intent": _intent,
+    "intent_ended": lambda body: str(body["why"]),
+    "answered": _by_recorder,
+    "retried": _by_recorder,
+    "reapplied": lambda body: f"{body['channel']}: {body['why']}, in {body['took_ms']} ms",
+    "fallback": lambda body: f"{body['action']}: {body['outcome']}, {body['detail']}",
+    "closed": _closed,
+    "verdict": lambda body: f"{body['outcome']} ({body['evidence']}), {body['text']}",
+}
+"""One line for people of each kind of record; other kinds are shown as they are."""

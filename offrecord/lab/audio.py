@@ -42,3 +42,22 @@ def heard(path: Path, hertz: float, *, window: float = 0.1, threshold: float = 3
         goertzel(taken[start : start + size], hertz) > threshold
         for start in range(0, len(taken) - size + 1, size)
     ]
+
+
+def stretches(path: Path, hertz: float, *, window: float = 0.1) -> list[tuple[float, float]]:
+    """Return from when to when the tone of `hertz` is in a file, in seconds, window by window."""
+    found: list[tuple[float, float]] = []
+    for number, there in enumerate(heard(path, hertz, window=window)):
+        begin, end = round(number * window, 6), round((number + 1) * window, 6)
+        if not there:
+            continue
+        if found and found[-1][1] == begin:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((begin, end))
+    return found
+
+
+def length(path: Path) -> float:
+    """Return how many seconds of audio are in a file."""
+    return len(samples(path)) / RATE

@@ -55,14 +55,16 @@ class DocsSite:
         for folder in (
             "etc/asterisk", "etc/offrecord", "etc/systemd/system", "opt/offrecord/bin",
             "run/offrecord", "usr/local/bin", "usr/share/asterisk/agi-bin", "var/lib/offrecord",
-            "checkout",
+            "usr/share/asterisk/sounds", "checkout",
         ):  # fmt: skip
             (root / folder).mkdir(parents=True)
         for name in ("manager", "features", "extensions", "queues"):
             (root / f"etc/asterisk/{name}.conf").write_text("[general]\n")
         for program in ("offrecord", "offrecord-agi"):
             (root / "opt/offrecord/bin" / program).symlink_to(_BIN / program)
-        for name in ("dialplan-examples", "packaging", "constraints.txt", "pyproject.toml"):
+        for name in (
+            "dialplan-examples", "packaging", "constraints.txt", "pyproject.toml", "sounds",
+        ):  # fmt: skip
             (root / "checkout" / name).symlink_to(ROOT / name)
 
     def path(self, name: str) -> Path:

@@ -13,6 +13,7 @@ from ami.calls import CallGraph
 from ami.errors import AmiDenied
 from ami.wire import Response
 from bridges.model import (
+    ORDERS,
     Capabilities,
     Evidence,
     Order,
@@ -46,7 +47,7 @@ TRUNK_CALL = (
 )
 """A caller from outside and a phone."""
 
-CAN = Capabilities(frozenset(Verb), Evidence.NOTHING_ELSE)
+CAN = Capabilities(frozenset(ORDERS), Evidence.NOTHING_ELSE)
 
 Act = Callable[[Order], Awaitable[RecorderResult]]
 

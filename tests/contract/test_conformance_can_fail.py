@@ -15,6 +15,7 @@ import pytest
 from bridges.conformance import CHECKS, NotApplicable
 from bridges.conformance.watch import leak
 from bridges.model import (
+    ORDERS,
     Capabilities,
     Evidence,
     Order,
@@ -242,7 +243,7 @@ class IsStuckAfterACancellation(Good):
 
 @bad("every_verb_offered_works", "capabilities offer start")
 class OffersWhatItCannot(Good):
-    capabilities = Capabilities(frozenset(Verb), Evidence.READ_BACK)
+    capabilities = Capabilities(frozenset(ORDERS), Evidence.READ_BACK)
 
     async def act(self, order: Order) -> RecorderResult:
         if order.verb is Verb.START:

@@ -140,7 +140,7 @@ async def test_a_press_from_a_terminal_can_be_looked_up(tmp_path: Path) -> None:
         assert (one["press"], one["way"], one["target"]) == (press, "cli", "410")
         assert press in table.out
         assert [record["kind"] for record in shown.json] == [
-            "pressed", "resolved", "answered", "answered", "verdict",
+            "pressed", "resolved", "intent", "answered", "answered", "verdict",
         ]  # fmt: skip
         assert shown.json[0]["body"]["options"]["uid"] == str(os.getuid())
         assert {record["body"].get("kind") for record in shown.json} == {

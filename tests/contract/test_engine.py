@@ -239,7 +239,10 @@ async def test_explain_tells_the_whole_decision_and_sends_nothing(tmp_path: Path
 
         assert (body["call"], body["presser"], body["agent"]) == ("1.1", "SIP/410-1", "fred")
         assert (body["agent_from"], body["queues"], body["facts"]) == ("[agents]", [], {})
-        assert body["policy"] == {"allowed": True, "why": "cli has rights of its own"}
+        policy = body["policy"]
+        assert isinstance(policy, dict)
+        assert (policy["allowed"], policy["why"]) == (True, "cli has rights of its own")
+        assert (policy["phone"]["allowed"], policy["phone"]["why"]) == (True, "extension 410")
         routes = body["routes"]
         assert isinstance(routes, list)
         assert [route["route"] for route in routes][-1] == "default"

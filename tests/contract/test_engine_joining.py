@@ -49,11 +49,11 @@ async def test_within_the_window_a_press_after_the_verdict_is_still_the_same(
     local = FakeRecorder("local")
     async with bench(tmp_path, local) as here:
         await end(here.press())
-        here.now += 2.9
-        [verdict] = await end(here.press())
-
-        assert verdict.press_id == "p1"
-        here.now += 0.2
+        for _ in range(3):  # pressed on and on, the window counts from the last time
+            here.now += 2.9
+            [verdict] = await end(here.press())
+            assert verdict.press_id == "p1"
+        here.now += 3.1
         await end(here.press())
         assert len(local.orders) == 2
 

@@ -12,7 +12,7 @@ import pytest
 
 from ami.calls import CallGraph
 from bridges.genesys import GenesysRecorder, GenesysSettings
-from bridges.model import Evidence, Outcome, Verb
+from bridges.model import ORDERS, Evidence, Outcome, Verb
 from offrecord import certs
 from offrecord.secrets import Secret
 from tests.contract.genesys_kit import (
@@ -81,7 +81,7 @@ async def test_a_paused_recording_is_not_started() -> None:
         assert "resume" in result.detail
 
 
-@pytest.mark.parametrize("verb", list(Verb))
+@pytest.mark.parametrize("verb", list(ORDERS))
 async def test_a_call_that_is_not_recordable_is_failed_and_apart_from_stopped(verb: Verb) -> None:
     async with rig() as made:
         made.call.recording = ""

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from bridges.model import Evidence, Hooked, Outcome, RecorderUnavailable, Verb
+from bridges.model import ORDERS, Evidence, Hooked, Outcome, RecorderUnavailable, Verb
 from bridges.simulators.harness import Entry
 from bridges.simulators.server import SimServer
 from bridges.simulators.voipnow import DEMO_SECRET, VoipNowSimulator
@@ -361,7 +361,7 @@ async def test_nothing_is_ever_deleted_and_no_id_is_ever_empty() -> None:
     async with rig() as made:
         seen: list[Entry] = []
         made.sim.log.listen(seen.append)
-        for verb in Verb:
+        for verb in ORDERS:
             await made.act(verb)
         assert {entry.method for entry in seen} == {"GET", "PUT", "POST"}
         assert not [entry for entry in seen if entry.path.endswith("/") or "//" in entry.path]

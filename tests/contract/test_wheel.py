@@ -21,6 +21,7 @@ def test_an_installed_offrecord_shows_the_captured_call(tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(site)
 
     assert (site / "offrecord/lab/dialplan-examples/features.conf").is_file()
+    assert (site / "offrecord/sounds/confirmed.wav").is_file()
     shown = subprocess.run(
         [sys.executable, "-m", "offrecord", "demo", "--captured"],
         cwd=site, env={**os.environ, "PYTHONPATH": str(site)}, check=False,

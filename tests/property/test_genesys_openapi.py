@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridges.genesys import GenesysRecorder, GenesysSettings
-from bridges.model import Verb
+from bridges.model import ORDERS, Verb
 from bridges.simulators.genesys import OPENAPI, GenesysSimulator
 from bridges.simulators.genesys_switches import GenesysSwitches
 from offrecord.secrets import Secret
@@ -88,7 +88,7 @@ async def play(
 
 @settings(max_examples=12, deadline=None)
 @given(
-    NAMES, st.lists(IDS, max_size=2), st.lists(st.sampled_from(list(Verb)), min_size=1, max_size=3),
+    NAMES, st.lists(IDS, max_size=2), st.lists(st.sampled_from(ORDERS), min_size=1, max_size=3),
     FAULTS, st.booleans(),
 )  # fmt: skip
 def test_every_request_is_one_that_the_api_has(

@@ -13,7 +13,7 @@ from ami.calls import Call, Channel
 from bridges.imagicle import ImagicleRecorder, ImagicleSettings
 from bridges.imagicle.rules import TABLE, Case, reason
 from bridges.imagicle.wire import Op, read_list
-from bridges.model import Evidence, Order, Outcome, Verb
+from bridges.model import ORDERS, Evidence, Order, Outcome, Verb
 from bridges.simulators.imagicle import DEMO_PASSWORD, DEMO_USER, ImagicleSimulator
 from bridges.simulators.imagicle_face import OPENAPI
 from bridges.simulators.imagicle_suite import Method
@@ -92,7 +92,7 @@ async def carried_out(order: Order, fault: str, **options: Any) -> tuple[Outcome
 
 @settings(max_examples=80, deadline=None)
 @given(
-    verb=st.sampled_from(Verb),
+    verb=st.sampled_from(ORDERS),
     extension=st.just("410") | NUMBERS,
     remote=NUMBERS,
     fault=st.sampled_from(FAULTS),

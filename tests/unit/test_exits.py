@@ -49,6 +49,7 @@ def test_the_published_numbers_stay() -> None:
         "JOURNAL": 30,
         "PORT_IN_USE": 31,
         "LAB": 32,
+        "TAMPERED": 33,
     }
 
 

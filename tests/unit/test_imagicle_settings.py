@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from bridges.imagicle import ImagicleRecorder, ImagicleSettings
-from bridges.model import Evidence, Verb
+from bridges.model import ORDERS, Evidence
 from bridges.registry import find
 from offrecord.secrets import Secret
 
@@ -21,7 +21,7 @@ def settings(**more: Any) -> ImagicleSettings:
 
 def test_it_is_found_by_its_kind() -> None:
     assert find("imagicle") is ImagicleRecorder
-    assert ImagicleRecorder.capabilities.verbs == frozenset(Verb)
+    assert ImagicleRecorder.capabilities.verbs == frozenset(ORDERS)
     assert ImagicleRecorder.capabilities.best_evidence is Evidence.READ_BACK
 
 

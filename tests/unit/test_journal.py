@@ -123,9 +123,13 @@ async def test_no_row_can_be_changed_deleted_replaced_or_slipped_in_before(
         for statement in (
             "UPDATE records SET body = '{}'",
             "DELETE FROM records",
-            "INSERT INTO records VALUES (1, 'p', 1, 'k', '{}')",
-            "INSERT OR REPLACE INTO records VALUES (2, 'p', 1, 'k', '{}')",
-            "INSERT INTO records VALUES (-4, 'p', 1, 'k', '{}')",
+            f"INSERT INTO records VALUES (1, 'p', 1, 0, 'k', '{{}}', '{'0' * 64}', '{'0' * 64}')",
+            f"REPLACE INTO records VALUES (2, 'p', 1, 0, 'k', '{{}}', '{'0' * 64}', '{'0' * 64}')",
+            f"INSERT INTO records VALUES (-4, 'p', 1, 0, 'k', '{{}}', '{'0' * 64}', '{'0' * 64}')",
+            "UPDATE head SET seq = 2",
+            "UPDATE head SET seq = seq",
+            "DELETE FROM head",
+            f"REPLACE INTO head VALUES (1, 9, '{'0' * 64}')",
         ):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 db.execute(statement)
@@ -267,7 +271,7 @@ async def test_a_file_that_is_no_journal_is_refused_and_left_alone(
 
 async def test_a_journal_of_a_newer_version_is_refused(journal: Journal) -> None:
     with closing(sqlite3.connect(journal.path)) as db:
-        db.execute("PRAGMA user_version = 2")
+        db.execute("PRAGMA user_version = 3")
     with pytest.raises(JournalError, match="newer offrecord"):
         presses(journal.path)
 

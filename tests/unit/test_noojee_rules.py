@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ami.calls import Call, Channel
-from bridges.model import Evidence, Order, Outcome, Verb
+from bridges.model import ORDERS, Evidence, Order, Outcome, Verb
 from bridges.noojee import NoojeeRecorder
 from bridges.noojee_rules import (
     TABLE,
@@ -187,7 +187,7 @@ def test_an_error_with_an_answer_finds_the_case_of_its_kind() -> None:
 
 
 def test_verbs_that_silence_stop_and_the_others_start() -> None:
-    for verb in Verb:
+    for verb in ORDERS:
         assert request_for(verb) == ("stop" if verb.silences else "start")
 
 

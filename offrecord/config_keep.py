@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sections about what holds after a press: pauses that end, and recorders that do not obey.
+
+Times are in seconds, as in `offrecord.config_model`.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from offrecord.config_types import Frozen, Seconds, Section, Text
+from offrecord.intents import AtEnd, PauseRules
+
+MUTE = "mute"
+"""The way out that mutes Asterisk's own recordings of the call."""
+
+RECORDER = "recorder:"
+"""The way out that gives another recorder the order; its name follows."""
+
+
+class PauseConfig(Section):
+    """`[pause]`: how long a pause lasts, and what comes after it."""
+
+    ttl: Seconds = Field(default=180.0, description="seconds that a pause lasts")
+    queues: Annotated[Mapping[str, Seconds], Frozen] = Field(
+        default_factory=lambda: MappingProxyType({}),
+        description='shell patterns of queues and the seconds of a pause there, as "sales-*" = 60',
+    )
+    reminder: float = Field(
+        default=20.0, ge=0, le=3600, description="seconds (0 for none) before its end to remind"
+    )
+    extension: float = Field(
+        default=180.0,
+        ge=0,
+        le=3600,
+        description="seconds (0 for none) that a second press adds, once",
+    )
+    maximum: Seconds = Field(
+        default=600.0, description="seconds after which a pause ends whatever was pressed"
+    )
+    at_end: AtEnd = Field(default="resume", description="resume or stay_paused_and_alarm")
+
+    @model_validator(mode="after")
+    def _within_the_maximum(self) -> "PauseConfig":
+        for seconds in (self.ttl, *self.queues.values()):
+            if seconds > self.maximum:
+                raise ValueError(f"a pause of {seconds:g} s is longer than `maximum` allows")
+        return self
+
+    def rules(self) -> PauseRules:
+        """Return the section as the keeper goes by it."""
+        return PauseRules(
+            self.ttl, tuple(self.queues.items()), self.reminder, self.extension, self.maximum,
+            self.at_end,
+        )  # fmt: skip
+
+
+class LadderConfig(Section):
+    """`[ladder]`: what is done when a recorder does not obey a stop or a pause."""
+
+    fallback: tuple[Text, ...] = Field(
+        default=(), description='a list of "mute" and "recorder:NAME", tried in that order'
+    )
+
+    @field_validator("fallback")
+    @classmethod
+    def _known_ways(cls, ways: tuple[str, ...]) -> tuple[str, ...]:
+        for way in ways:
+            if way != MUTE and not (way.startswith(RECORDER) and way != RECORDER):
+                raise ValueError(f'{way!r} is no way out: use "mute" or "recorder:NAME"')
+        return ways
+
+    @property
+    def recorders(self) -> tuple[str, ...]:
+        """The recorders that are named as ways out."""
+        return tuple(w.removeprefix(RECORDER) for w in self.fallback if w.startswith(RECORDER))

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make the sound files of the prompts: `sounds/offrecord/*.wav`, the same bytes on every run.
+
+With a folder as argument they go there instead.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from offrecord.tell import tones  # noqa: E402 - found by the line above
+
+FOLDER = ROOT / "sounds" / "offrecord"
+
+
+def main(folder: Path) -> None:
+    """Write every file and say so."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in tones.files().items():
+        (folder / name).write_bytes(content)
+        print(f"{folder / name}: {len(content)} bytes")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)
