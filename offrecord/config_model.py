@@ -36,7 +36,7 @@ from offrecord.config_ways import (
     SocketConfig,
     UserEventConfig,
 )
-from offrecord.feedback import SETS
+from offrecord.feedback import REMINDER, SETS
 
 
 class PressConfig(Section):
@@ -125,6 +125,9 @@ class SoundsConfig(Section):
     denied: Sounds | None = Field(default=None, description="a list of sound names")
     call_ended: Sounds | None = Field(default=None, description="a list of sound names")
     failed: Sounds | None = Field(default=None, description="a list of sound names")
+    reminder: Sounds = Field(
+        default=REMINDER, description="the same, whispered when a pause is about to end"
+    )
 
     def by_outcome(self) -> dict[Outcome, tuple[str, ...]]:
         """Return the sounds keyed by outcome: those that were given, else those of the set."""

@@ -33,7 +33,7 @@ from offrecord.control import ControlServer
 from offrecord.engine import Engine
 from offrecord.exits import Exit, UserError
 from offrecord.http import HttpServer, hook_of, hooks
-from offrecord.intents import Intents
+from offrecord.intents import Intent, Intents
 from offrecord.journal import Journal, JournalError
 from offrecord.keeper import Keeper
 from offrecord.keeping import Observers, State
@@ -230,12 +230,19 @@ class Daemon:
             if self._teller is not None:
                 self._teller.verdict(press, verdict, channel, False, verdict.agent)
 
-        return Observers(state, repeat, late)
+        def remind(intent: Intent, channel: str) -> None:
+            if self._teller is not None and intent.presser is not None:
+                self._teller.remind(channel, intent.presser)
+
+        return Observers(state, repeat, late, remind)
 
     def _tell(self, stack: AsyncExitStack) -> None:
         """Have people told of what happens, beside the tones in line. Raises `UserError`."""
         try:
-            teller = Teller(self._pbx, self._config.tell, self._config.sounds.by_outcome())
+            teller = Teller(
+                self._pbx, self._config.tell, self._config.sounds.by_outcome(),
+                reminder=self._config.sounds.reminder,
+            )  # fmt: skip
         except ValueError as problem:
             fix = "name the PEM file of the authority that signed the certificate there"
             where = ("tell", "webhook_ca_file")
@@ -337,6 +344,7 @@ class Daemon:
         self._triggers.sounds = config.sounds.by_outcome()
         if self._teller is not None:
             self._teller.sounds = config.sounds.by_outcome()
+            self._teller.reminder = config.sounds.reminder
         self._reconciler.settings = config.reconcile
         old, self._recorders = self._recorders, made
         self._warn_of_hooks(made)

@@ -25,6 +25,9 @@ SOUNDS: Final[Mapping[Outcome, tuple[str, ...]]] = MappingProxyType(
 )
 """Names of the sounds played to the presser, in order; `[sounds]` replaces them by outcome."""
 
+REMINDER: Final = ("ascending-2tone", "descending-2tone")
+"""What the presser hears when a pause is about to end."""
+
 OWN_SOUNDS: Final[Mapping[Outcome, tuple[str, ...]]] = MappingProxyType(
     {outcome: (f"offrecord/{outcome.value}",) if names else () for outcome, names in SOUNDS.items()}
 )

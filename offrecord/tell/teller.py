@@ -8,7 +8,7 @@ counted. Each way has a bounded queue and a task of its own, so that a slow one 
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 import httpx
@@ -44,9 +44,10 @@ async def _sleep(seconds: float) -> None:
 class Teller:
     """Tells of verdicts and states. Make it inside a running loop, `open` it, `close` it.
 
-    `sounds` are the sounds of each outcome; they may be replaced while it runs. `clock` is
-    monotonic seconds, `now` seconds since the epoch. `transport` is a seam for the webhook's
-    connections, `refresh` seconds between two looks at lamps that burn.
+    `sounds` are the sounds of each outcome and `reminder` those of a pause that is about to end;
+    both may be replaced while it runs. `clock` is monotonic seconds, `now` seconds since the
+    epoch. `transport` is a seam for the webhook's connections, `refresh` seconds between two
+    looks at lamps that burn.
 
     Raises `ValueError` for a webhook's CA file that cannot be used.
     """
@@ -57,6 +58,7 @@ class Teller:
         settings: TellConfig,
         sounds: Mapping[Outcome, tuple[str, ...]],
         *,
+        reminder: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = _sleep,
@@ -64,6 +66,7 @@ class Teller:
         refresh: float = REFRESH,
     ) -> None:
         self.sounds = sounds
+        self.reminder = reminder
         self.lost: Counter[str] = Counter()
         """What could not be told so far, by way: `lamp`, `whisper`, `event`, `webhook`."""
         self._pbx = pbx
@@ -153,6 +156,11 @@ class Teller:
     def repeat(self, press: Press, verdict: Verdict, channel_name: str | None) -> None:
         """Play the tone of a verdict once more: it still is what is true."""
         self._whisper(press, verdict, self._where(press, channel_name)[0])
+
+    def remind(self, channel_name: str, uniqueid: str) -> None:
+        """Tell the presser of a pause that it is about to end."""
+        if self._whispers is not None and channel_name and self.reminder:
+            self._whispers.put(channel_name, uniqueid, self.reminder)
 
     def state(self, extension: str | None, state: str) -> None:
         """Have an extension's lamp show a state: recording, stopped, paused, failed or off."""

@@ -223,6 +223,17 @@ async def test_only_who_has_not_heard_the_tone_gets_a_whisper() -> None:
         assert not one.lost
 
 
+async def test_who_paused_is_reminded_before_the_pause_ends() -> None:
+    async with asterisk() as (peer, pbx), telling(pbx, whisper=True) as one:
+        one.remind(PHONE, "1.1")
+        one.reminder = ("ascending-2tone", "descending-2tone")
+        one.remind("", "1.1")
+        one.remind(PHONE, "1.1")
+        await eventually(lambda: originates(peer))
+        [sent] = originates(peer)
+        assert sent["Variable"] == "OFFRECORD_TELL_SOUNDS=ascending-2tone&descending-2tone"
+
+
 async def test_whispers_to_one_channel_are_spaced_and_only_the_newest_waits() -> None:
     clock = Clock()
     async with asterisk() as (peer, pbx), telling(pbx, clock, whisper=True) as one:
