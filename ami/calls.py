@@ -122,6 +122,12 @@ class CallGraph(Follower):
         live = self._live.channels.get(uniqueid)
         return None if live is None else self._call(live.lineage)
 
+    def call_in(self, bridge_id: str) -> Call | None:
+        """Return the call of those who are in a bridge, or None when nobody is."""
+        bridge = self._live.bridges.get(bridge_id)
+        first = next(iter(bridge.members.values()), None) if bridge else None
+        return None if first is None else self._call(first.lineage)
+
     def calls(self) -> list[Call]:
         """Return every live call, each once."""
         return self._calls_of(self._live.channels.values())

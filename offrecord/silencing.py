@@ -49,6 +49,8 @@ class Silencer:
             return
         if isinstance(event, ev.MixMonitorStart):
             self._started(event, graph)
+        elif isinstance(event, ev.ConferenceMix):
+            self._mixed(event, graph)
         elif isinstance(event, ev.Hangup):
             self._hung_up(event, graph)
         elif isinstance(event, ev.BridgeLeave):
@@ -73,7 +75,8 @@ class Silencer:
                 why_not = "it is not known whether one more recording runs on this paused call"
                 desk.alarm(intent, "unseen", why_not)
         else:
-            found = [*call.monitored, *call.unknown_monitors]
+            mixed = [channel for channel in call.channels if channel.mix]
+            found = [*call.monitored, *call.unknown_monitors, *mixed]
         if found:
             self._again(intent, found[0].name, found[0].uniqueid, why)
 
@@ -109,6 +112,15 @@ class Silencer:
                 intent = self.desk.intents.put(more)
                 self.desk.note(intent.id, "intent", intent.body())
             self._again(intent, event.channel, event.uniqueid, "MixMonitorStart")
+
+    def _mixed(self, event: ev.ConferenceMix, graph: CallGraph) -> None:
+        """Have the recording of a conference as a whole stopped when it starts under a stop."""
+        call = graph.call_in(event.bridge_id) if event.recorded else None
+        intent = self._first(call) if call is not None else None
+        if call is not None and intent is not None:
+            self._count(intent)
+            first = call.channels[0]
+            self._again(intent, first.name, first.uniqueid, f"conference {event.conference}")
 
     def _first(self, call: Call) -> Intent | None:
         """Return the strongest intent of a call that is about the PBX's own recordings."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ami.events import BlindTransfer, Pickup
+from ami.events import BlindTransfer, ConferenceMix, Pickup
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
 from offrecord.intents import Intent, from_records
 from offrecord.journal import show
@@ -59,6 +59,35 @@ async def test_a_recording_that_starts_again_is_stopped_at_once(tmp_path: Path, 
         assert (body["uniqueid"], body["why"]) == ("1.2", "MixMonitorStart")
         assert body["took_ms"] < 500
         assert body["results"][0]["outcome"] == "confirmed"
+
+
+async def test_a_conference_that_is_recorded_under_a_stop_is_silenced_too(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as here:
+        await here.pressed()
+        here.happen(enter("c", "1.1", "1.1", "base"), enter("c", "1.2", "1.1", "base"))
+        await settle()
+        asked = len(here.local.orders)
+        here.happen(ConferenceMix("c", "7001", recorded=False))
+        here.happen(ConferenceMix("elsewhere", "7002", recorded=True))
+        await settle()
+        assert here.local.verbs[asked:] == []
+        here.happen(ConferenceMix("c", "7001", recorded=True))
+        await settle()
+
+        assert here.local.verbs[asked:] == [Verb.STOP]
+
+
+async def test_a_stopped_call_that_comes_into_a_recorded_conference_is_silenced(
+    tmp_path: Path,
+) -> None:
+    async with keeping(tmp_path) as here:
+        await here.pressed()
+        here.happen(ConferenceMix("c", "7001", recorded=True))
+        asked = len(here.local.orders)
+        here.happen(enter("c", "1.1", "1.1", "base"))
+        await settle()
+
+        assert here.local.verbs[asked:] == [Verb.STOP]
 
 
 async def test_a_recording_that_starts_on_a_paused_call_is_muted_and_resume_finds_it(

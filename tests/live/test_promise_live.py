@@ -238,6 +238,15 @@ async def test_an_account_that_may_also_ends_the_recording_of_the_conference(
         await asyncio.sleep(2.5)
         assert mix.stat().st_size == before
 
+        mark = len(here.pbx.events)
+        await here.pbx.action("ConfbridgeStartRecord", Conference="7001")
+        began, _ = await here.pbx.wait_for(is_event("ConfbridgeRecord"), since=mark)
+        ended, _ = await here.pbx.wait_for(is_event("ConfbridgeStopRecord"), since=mark)
+        assert ended - began <= 0.5
+        await asyncio.sleep(0.3)
+        again = await records(here, told["press"], "reapplied")
+        assert [one.body["why"] for one in again][-1] == "conference 7001"
+
 
 async def _conference(here: LabSite) -> dict[str, dict[str, str]]:
     """Let three phones meet in a conference that records its mix; return their channels."""
