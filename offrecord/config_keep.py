@@ -28,6 +28,10 @@ class PauseConfig(Section):
         default_factory=lambda: MappingProxyType({}),
         description='shell patterns of queues and the seconds of a pause there, as "sales-*" = 60',
     )
+    trunks: Annotated[Mapping[str, Seconds], Frozen] = Field(
+        default_factory=lambda: MappingProxyType({}),
+        description='the same by trunk, for calls that no queue pattern fits, as "bank-*" = 300',
+    )
     reminder: float = Field(
         default=20.0, ge=0, le=3600, description="seconds (0 for none) before its end to remind"
     )
@@ -44,7 +48,7 @@ class PauseConfig(Section):
 
     @model_validator(mode="after")
     def _within_the_maximum(self) -> "PauseConfig":
-        for seconds in (self.ttl, *self.queues.values()):
+        for seconds in (self.ttl, *self.queues.values(), *self.trunks.values()):
             if seconds > self.maximum:
                 raise ValueError(f"a pause of {seconds:g} s is longer than `maximum` allows")
         return self
@@ -53,7 +57,7 @@ class PauseConfig(Section):
         """Return the section as the keeper goes by it."""
         return PauseRules(
             self.ttl, tuple(self.queues.items()), self.reminder, self.extension, self.maximum,
-            self.at_end,
+            self.at_end, tuple(self.trunks.items()),
         )  # fmt: skip
 
 

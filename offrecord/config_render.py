@@ -16,18 +16,17 @@ def render(loaded: Loaded) -> str:
     lines: list[str] = []
     table: tuple[str | int, ...] | None = None
     for at, value in leaves(loaded.config):
-        head = at[:-1]
+        head, source = at[:-1], loaded.sources[dotted(at)]
+        if value == {}:
+            lines += ["", f"# [{dotted(at)}] is empty  # {source}"]
+            continue
         if head != table:
             lines += ["", _title(head)] if head else []
             table = head
-        source = loaded.sources[dotted(at)]
         if isinstance(value, Secret):
             source += f", from {value.origin}"
         key = dotted(at[-1:])
-        if value == {}:
-            lines += ["", f"# [{dotted(at)}] is empty  # {source}"]
-            table = None
-        elif value is None:
+        if value is None:
             lines.append(f"# {key} is not set  # {source}")
         else:
             lines.append(f"{key} = {_toml(at, value)}  # {source}")

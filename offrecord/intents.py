@@ -120,8 +120,8 @@ class PauseRules:
     """How long a pause lasts, all in seconds.
 
     `ttl` from the press on, or that of the first pattern of `queues` that a queue of the call
-    matches; `reminder` before the end, 0 for none; `extension` more for a second press, once, 0
-    for none; never beyond `maximum` from the press on.
+    matches, else of `trunks` for its trunks; `reminder` before the end, 0 for none; `extension`
+    more for a second press, once, 0 for none; never beyond `maximum` from the press on.
     """
 
     ttl: float = 180.0
@@ -130,14 +130,14 @@ class PauseRules:
     extension: float = 180.0
     maximum: float = 600.0
     at_end: AtEnd = "resume"
+    trunks: tuple[tuple[str, float], ...] = ()
 
-    def times(self, since: int, queues: Iterable[str]) -> tuple[int, int]:
+    def times(
+        self, since: int, queues: Iterable[str], trunks: Iterable[str] = ()
+    ) -> tuple[int, int]:
         """Return when a pause of `since` ends, and when at the latest; in milliseconds."""
-        names = list(queues)
-        lasts = next(
-            (ttl for pattern, ttl in self.queues if any(fnmatchcase(n, pattern) for n in names)),
-            self.ttl,
-        )
+        by_queue, by_trunk = _first(self.queues, [*queues]), _first(self.trunks, [*trunks])
+        lasts = next((ttl for ttl in (by_queue, by_trunk) if ttl is not None), self.ttl)
         latest = since + round(self.maximum * 1000)
         return min(since + round(lasts * 1000), latest), latest
 
@@ -149,6 +149,12 @@ class PauseRules:
         until = intent.until + round(self.extension * 1000)
         until = until if intent.maximum is None else min(until, intent.maximum)
         return replace(intent, until=until, extended=True) if until > intent.until else None
+
+
+def _first(patterns: Iterable[tuple[str, float]], names: list[str]) -> float | None:
+    """Return what belongs to the first pattern that one of the names matches."""
+    fits = (ttl for pattern, ttl in patterns if any(fnmatchcase(n, pattern) for n in names))
+    return next(fits, None)
 
 
 def kin(call: Call, ids: frozenset[str]) -> frozenset[str]:

@@ -15,6 +15,7 @@ import structlog
 
 from ami import events as ev
 from ami.calls import CallGraph
+from bridges.correlate import trunks
 from bridges.model import Order, Outcome, RecorderResult, Verb
 from offrecord import keeping
 from offrecord.giving import Giver
@@ -109,7 +110,7 @@ class Keeper:
         call, presser = resolved.call, resolved.presser
         here, since = everything(call), self._desk.engine.now()
         until, maximum = (
-            self._pauses.rules.times(since, resolved.queues)
+            self._pauses.rules.times(since, resolved.queues, (t.endpoint for t in trunks(call)))
             if press.verb is Verb.PAUSE
             else (None, None)
         )

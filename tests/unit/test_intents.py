@@ -182,6 +182,10 @@ def test_a_pause_lasts_as_long_as_its_queue_says_and_never_over_the_maximum() ->
     assert rules.times(1000, ()) == (181_000, 601_000)
     assert rules.times(1000, ("support", "sales-1")) == (61_000, 601_000)
     assert rules.times(1000, ("slow",)) == (601_000, 601_000)
+    rules = replace(rules, trunks=(("bank-*", 300), ("*", 30)))
+    assert rules.times(1000, (), ("bank-1",)) == (301_000, 601_000)
+    assert rules.times(1000, ("sales-1",), ("bank-1",)) == (61_000, 601_000)
+    assert rules.times(1000, ("support",), ("gw",)) == (31_000, 601_000)
 
 
 @pytest.mark.parametrize(
