@@ -230,7 +230,7 @@ async def test_an_account_that_may_also_ends_the_recording_of_the_conference(
         told = await by_socket(here, "stop", up["410"]["Uniqueid"], way="agi")
 
         assert told["outcome"] == Outcome.CONFIRMED
-        [over] = here.pbx.named("ConfbridgeStopRecord")
+        _, over = await here.pbx.wait_for(is_event("ConfbridgeStopRecord"))
         assert over["Conference"] == "7001"
         mix = max(here.lab.pbx.monitor.glob("lab-conference*.wav"))  # Asterisk adds the time
         await asyncio.sleep(0.5)
