@@ -58,7 +58,7 @@ def origin(base_url: str, *, plain_http: bool) -> str:
         raise ValueError(
             f"the address of the server ends after host and port; {url.path!r} is too much"
         )
-    if url.scheme == "http" and not plain_http and not _loopback(host):
+    if url.scheme == "http" and not plain_http and not is_loopback(host):
         raise ValueError(
             f"{base_url!r} would send credentials in the clear; use https, "
             "or allow it by plain_http"
@@ -66,7 +66,8 @@ def origin(base_url: str, *, plain_http: bool) -> str:
     return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Say whether `host` is this machine by its very name: `localhost` or a loopback address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """PhoneCallEvents of a simulated VoipNow: URLs that are told of calls, on this machine only."""
 
-import ipaddress
 import secrets
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from bridges.simulators.voipnow_calls import SimCall
+from noojee.wire import is_loopback
 
 DIAL_IN, DIAL_OUT, HANGUP, ANSWERED_IN, ANSWERED_OUT = range(5)
 _STATUS: Final = {DIAL_IN: "CALLING", DIAL_OUT: "CALLING", HANGUP: "ANSWER"}
@@ -103,8 +103,4 @@ async def _tell(one: Subscription, told: dict[str, str]) -> int:
 
 def _here(url: str) -> bool:
     """Say whether a URL is one of this machine: the simulator sends nothing anywhere else."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return is_loopback(urlsplit(url).hostname or "")
