@@ -2,12 +2,10 @@
 """The section of the configuration about the audit: how long records stay, and their copy."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from offrecord.config_types import AnyPath, Section, Text
 
@@ -56,21 +54,3 @@ class AuditConfig(Section):
         if given is not None:
             place(given)
         return given
-
-
-def audit_archives(path: Path, env: Mapping[str, str]) -> Path | None:
-    """Return the folder of the archives that a configuration names, None without one.
-
-    Its readers may not have the secrets, so no other section is looked at. Raises `ConfigError`.
-    """
-    from offrecord.config_load import problems_of
-    from offrecord.config_sources import ConfigError, read
-
-    merged = read(path, env)
-    try:
-        section = AuditConfig.model_validate(
-            merged.tree.get("audit", {}), context={"folder": path.parent.absolute()}
-        )
-    except ValidationError as error:
-        raise ConfigError(*problems_of(merged, ("audit",), AuditConfig, error)) from None
-    return section.archive_folder

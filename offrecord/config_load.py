@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from offrecord.config_audit import AuditConfig
 from offrecord.config_model import Config, JournalConfig, RecorderConfig
 from offrecord.config_sources import ConfigError, Merged, Problem, dotted, read
 from offrecord.secrets import Secret, SecretError, is_reference, resolve
+
+_Section = TypeVar("_Section", bound=BaseModel)
 
 _SECRETS: Final = frozenset({("ami", "secret"), ("tell", "webhook_secret")})
 """The keys of our own sections that hold a secret."""
@@ -91,14 +94,26 @@ def journal_path(path: Path, env: Mapping[str, str]) -> Path:
 
     Raises `ConfigError`.
     """
+    return _alone(path, env, "journal", JournalConfig).path
+
+
+def audit_archives(path: Path, env: Mapping[str, str]) -> Path | None:
+    """Return the folder of the archives that a configuration names, None without one.
+
+    As with `journal_path`, no secret is looked at. Raises `ConfigError`.
+    """
+    return _alone(path, env, "audit", AuditConfig).archive_folder
+
+
+def _alone(path: Path, env: Mapping[str, str], name: str, model: type[_Section]) -> _Section:
+    """Return one section, whatever the others hold. Raises `ConfigError`."""
     merged = read(path, env)
     try:
-        section = JournalConfig.model_validate(
-            merged.tree.get("journal", {}), context={"folder": path.parent.absolute()}
+        return model.model_validate(
+            merged.tree.get(name, {}), context={"folder": path.parent.absolute()}
         )
     except ValidationError as error:
-        raise ConfigError(*problems_of(merged, ("journal",), JournalConfig, error)) from None
-    return section.path
+        raise ConfigError(*problems_of(merged, (name,), model, error)) from None
 
 
 def leaves(config: Config) -> Iterator[tuple[tuple[str | int, ...], Any]]:

@@ -11,7 +11,7 @@ import click
 
 from offrecord.cli.options import Command, config_option, json_option, print_json
 from offrecord.cli.presses import _JOURNAL, _journal_file, _since, clock
-from offrecord.config import journal_path
+from offrecord.config import audit_archives, journal_path
 from offrecord.exits import Exit, UserError
 
 _FOLDER = click.option(
@@ -114,8 +114,6 @@ def _archives(config_path: Path, journal_file: Path | None) -> Path | None:
     """Return the folder that the configuration names; None for the one beside the journal."""
     if journal_file is not None:
         return None
-    from offrecord.config_audit import audit_archives
-
     return audit_archives(config_path, os.environ)
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from offrecord.audit.syslog import Syslog
-from offrecord.config_audit import AuditConfig, Place, audit_archives, place
+from offrecord.config import audit_archives
+from offrecord.config_audit import AuditConfig, Place, place
 from offrecord.config_sources import ConfigError
 from offrecord.journal import Journal, Record
 from tests.unit import audit_kit as kit
