@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-import phonenumbers
-from phonenumbers import MatchType
-
 _DIGITS: Final = re.compile(r"[^0-9+]")
 _SHORTEST_TAIL: Final = 3
 """Digits that the shorter of two numbers needs to count as the end of the longer one."""
@@ -37,6 +34,10 @@ class Numbering:
     strip: tuple[str, ...] = ()
     mask: str | None = None
 
+    def __post_init__(self) -> None:
+        """Load the library now and not with the first press; who has no numbers never does."""
+        import phonenumbers  # noqa: F401
+
     def outward(self, number: str) -> str:
         """Return a number of ours as the other system writes it: prefix off, mask on."""
         digits = plain(number)
@@ -64,12 +65,15 @@ class Numbering:
         return Match.TAIL if tail else Match.NO
 
     def _same_line(self, a: str, b: str) -> bool:
+        import phonenumbers
+
         try:
             first, second = (phonenumbers.parse(number, self.region) for number in (a, b))
         except phonenumbers.NumberParseException:
             return False
         found = phonenumbers.is_number_match(first, second)
-        return found in {MatchType.EXACT_MATCH, MatchType.NSN_MATCH}
+        same = phonenumbers.MatchType.EXACT_MATCH, phonenumbers.MatchType.NSN_MATCH
+        return found in same
 
 
 def plain(number: str) -> str:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the settings of several kinds of recorder share. Times are in seconds."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Protocol, Self, runtime_checkable
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from bridges.numbers import Numbering
 from noojee import wire
 from noojee.transport import tls_context
 
@@ -81,3 +83,13 @@ class NumberSettings(RecorderSettings):
     window: float = Field(
         30.0, gt=0, le=600, description="seconds that the two clocks and ringing may take apart"
     )
+
+    @model_validator(mode="after")
+    def _ready_to_compare(self) -> Self:
+        _ = self.numbering
+        return self
+
+    @cached_property
+    def numbering(self) -> Numbering:
+        """How numbers are written here and there."""
+        return Numbering(self.region, self.strip, self.mask)

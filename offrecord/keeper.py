@@ -24,15 +24,13 @@ from offrecord.keeping import Desk, Engine, Kept, Observers, Pbx, State
 from offrecord.ladder import Ladder, Note, obeyed
 from offrecord.pauses import Pauses
 from offrecord.policy import PHONE_WAYS
-from offrecord.press import Press
+from offrecord.press import END_OBJECTION, Press
 from offrecord.resolve import Resolved, everything
 from offrecord.silencing import Silencer
 from offrecord.verdict import Verdict
 
 __all__ = ["Keeper", "KeeperSettings", "Observers", "State"]
 
-END_OBJECTION: Final = "end_objection"
-"""The option by which a terminal's `resume` or `start` ends an objection; its value is `yes`."""
 
 TICK: Final = 0.25
 """Seconds between two looks at the clock and at a part of the calls."""

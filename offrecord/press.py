@@ -13,6 +13,9 @@ Way = Literal["fastagi", "agi", "keypad", "userevent", "cli", "http"]
 
 WAYS: frozenset[str] = frozenset(get_args(Way))
 
+END_OBJECTION = "end_objection"
+"""The option by which a terminal's `resume` or `start` ends an objection; its value is `yes`."""
+
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32, small letters: sorts as its numbers do, no i, l, o or u to misread."""
 

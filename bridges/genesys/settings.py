@@ -10,7 +10,6 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from bridges.numbers import Numbering
 from bridges.settings import (
     AbsolutePath,
     NumberSettings,
@@ -110,11 +109,6 @@ class GenesysSettings(ServerSettings, NumberSettings):
         """Return every account by agent; those of the table win. Raises `ValueError`."""
         filed = _read(self.accounts_file) if self.accounts_file else {}
         return MappingProxyType({**filed, **self.accounts})
-
-    @property
-    def numbering(self) -> Numbering:
-        """How numbers are written here."""
-        return Numbering(self.region, self.strip, self.mask)
 
     @property
     def sent_origin(self) -> str:

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, model_validator
 
-from bridges.numbers import Numbering
 from bridges.settings import NumberSettings, SecretText, ServerSettings
 from noojee import wire
 
@@ -67,11 +66,6 @@ class ImagicleSettings(ServerSettings, NumberSettings):
             return ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, OSError, ValueError):
             raise ValueError(f"time_zone: no zone is called {self.time_zone!r}") from None
-
-    @property
-    def numbering(self) -> Numbering:
-        """How numbers are written here and there."""
-        return Numbering(self.region, self.strip, self.mask)
 
     @property
     def mode(self) -> int:

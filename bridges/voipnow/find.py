@@ -12,7 +12,6 @@ from typing import Final
 
 from bridges.correlate import Ambiguous, Chosen, Parties, pick
 from bridges.model import Evidence, Order, Outcome
-from bridges.numbers import Numbering
 from bridges.voipnow.calls import (
     SELF,
     Page,
@@ -89,7 +88,7 @@ class Finder:
         self._settings = settings
         self._hook = hook
         self._alone = alone
-        self._numbering = Numbering(settings.region, settings.strip, settings.mask)
+        self._numbering = settings.numbering
 
     def forms(self, number: str) -> tuple[str, ...]:
         """Return the forms at VoipNow of an extension of ours, the fullest first."""

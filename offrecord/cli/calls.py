@@ -15,7 +15,7 @@ from bridges.model import Outcome, Verb
 from offrecord import control
 from offrecord.cli.options import json_option, print_json, print_table, socket_option
 from offrecord.exits import Exit, UserError, outcome_exit
-from offrecord.keeper import END_OBJECTION
+from offrecord.press import END_OBJECTION
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -3,10 +3,6 @@
 
 from typing import NamedTuple
 
-import httpx
-
-from noojee import wire
-
 
 class Address(NamedTuple):
     """Where posts go: `origin` is scheme, host and port; `target` path and query."""
@@ -21,6 +17,11 @@ def split(url: str, *, plain_http: bool = False) -> Address:
     Raises `ValueError` when it is no address, is `http` to another machine without `plain_http`,
     or holds a user or a fragment. The text never holds the query: it may carry a token.
     """
+    # Every command reads the configuration, and hardly any needs an HTTP library.
+    import httpx
+
+    from noojee import wire
+
     try:
         parsed = httpx.URL(url)
         port = f":{parsed.port}" if parsed.port else ""
