@@ -5,7 +5,7 @@ r"""The way of a press from a short-lived process to the daemon: JSON lines over
 
     script  {"op": "press", "verb": "stop", "uniqueid": "1700000000.7", "channel": "SIP/410-12FA7B",
              "way": "agi", "wait": 0.7, "agent": "fred", …}
-    daemon  {"press": "01J…"}                                     taken and in the journal
+    daemon  {"press": "01J…", "journalled": true}                 taken; false: not on the disk yet
     daemon  {"outcome": "confirmed", "sounds": ["beep"], "text": "…"}
         or  {"error": "…", "fix": "…"}                            in place of either line
 

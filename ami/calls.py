@@ -15,11 +15,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from sys import intern
 
-from ami import events as ev
 from ami.channels import Call, Channel
 from ami.follow import SEEN_ALIVE, SEEN_BRIDGE, SEEN_MONITOR, Follower
 from ami.live import Lineage, Live
 from ami.names import Rules, parse
+from ami.packets import BridgeRow, ChannelRow
 
 __all__ = ["Call", "CallGraph", "Channel", "Reconciled"]
 
@@ -65,9 +65,9 @@ class CallGraph(Follower):
 
     def reconcile(
         self,
-        rows: Iterable[ev.ChannelRow],
+        rows: Iterable[ChannelRow],
         monitors: Mapping[str, int] | None = None,
-        bridges: Iterable[ev.BridgeRow] = (),
+        bridges: Iterable[BridgeRow] = (),
     ) -> Reconciled:
         """Put the graph in step with a listing; it is `known` after that.
 
@@ -163,6 +163,24 @@ class CallGraph(Follower):
         bridge = live.bridge
         return bridge.joins and bridge.kind != "base" and len(bridge.members) == 2
 
+    def speaker(self, uniqueid: str) -> Channel | None:
+        """Return who is heard on a channel: itself, or whoever speaks through a Local channel.
+
+        What a half of a Local channel receives comes from the bridge of its other half. Where
+        exactly one other is in that bridge it is that one; None where nobody can say.
+        """
+        live = self._live.channels.get(uniqueid)
+        passed = {uniqueid}
+        while live is not None and live.peer is not None:
+            half = live.peer
+            if not self.two_party(half.uniqueid) or half.bridge is None:
+                return None
+            [live] = [one for one in half.bridge.members.values() if one is not half]
+            if live.uniqueid in passed:
+                return None
+            passed.add(live.uniqueid)
+        return None if live is None else _snapshot(live)
+
     def _calls_of(self, channels: Iterable[Live]) -> list[Call]:
         seen: set[int] = set()
         found = []
@@ -176,7 +194,7 @@ class CallGraph(Follower):
     def _call(self, lineage: Lineage) -> Call:
         return _call(self._live.joined(lineage).values())
 
-    def _take_row(self, live: Live, row: ev.ChannelRow, flags: int) -> None:
+    def _take_row(self, live: Live, row: ChannelRow, flags: int) -> None:
         """Take what a listing says of a channel, except where an event said it since."""
         live.application = intern(row.application)
         if not flags & SEEN_BRIDGE:
@@ -202,7 +220,7 @@ def _serial(live: Live) -> int:
     return live.serial
 
 
-def _age(row: ev.ChannelRow) -> tuple[int, int]:
+def _age(row: ChannelRow) -> tuple[int, int]:
     """Order rows as their channels were made: a uniqueid is `[system-]seconds.count`."""
     seconds, _, count = row.uniqueid.rpartition("-")[2].partition(".")
     return (int(seconds), int(count)) if seconds.isdecimal() and count.isdecimal() else (0, 0)

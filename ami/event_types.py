@@ -265,6 +265,18 @@ class FullyBooted(NamedTuple):
     status: str
 
 
+class OriginateResponse(NamedTuple):
+    """What became of an `Originate` with `Async`, told once by the PBX to all.
+
+    `context` and `exten` are where the near end was to go on. `answered` is False when nobody
+    answered, and also when there is no such extension to dial.
+    """
+
+    context: str
+    exten: str
+    answered: bool
+
+
 class Shutdown(NamedTuple):
     """The PBX is going down."""
 
@@ -297,5 +309,6 @@ Event = (
     | UserEvent
     | ExtensionSet
     | FullyBooted
+    | OriginateResponse
     | Shutdown
 )

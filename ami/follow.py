@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sys import intern
 from typing import Any, ClassVar, Final
 
-from ami import events as ev
+from ami import event_types as ev
 from ami.live import Live, Registry
 from ami.names import DEFAULT_RULES, Rules
 

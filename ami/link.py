@@ -98,6 +98,7 @@ class AmiLink:
         self._task: asyncio.Task[object] | None = None
         self._closing = False
         self._up = asyncio.Event()
+        self._wanted = asyncio.Event()
         self._ended = asyncio.Event()
         self._serial = 0
         self._up_since: float | None = None
@@ -151,6 +152,13 @@ class AmiLink:
         self._task.cancel()
         await self._ended.wait()
 
+    def nudge(self) -> None:
+        """Have a link that is down tried again soon, after `backoff_base` at most.
+
+        The pauses grow while a PBX is away; whoever needs it now must not wait for the longest.
+        """
+        self._wanted.set()
+
     async def wait_up(self, timeout: float) -> None:
         """Return once logged in. After `timeout` seconds raise what stands in the way."""
         try:
@@ -184,7 +192,20 @@ class AmiLink:
                     pause,
                     error,
                 )
-                await asyncio.sleep(pause)
+                if await self._nudged_in(pause):
+                    attempt = 0
+
+    async def _nudged_in(self, pause: float) -> bool:
+        """Wait before the next try; True when somebody needed the link meanwhile."""
+        first = min(pause, self.settings.backoff_base)
+        self._wanted.clear()
+        await asyncio.sleep(first)
+        try:
+            async with asyncio.timeout(pause - first):
+                await self._wanted.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def _hopeless(self, error: AmiError) -> bool:
         if isinstance(error, AmiRefused):

@@ -21,7 +21,7 @@ from typing import Final, Protocol
 
 from ami.calls import CallGraph
 from ami.errors import AmiDenied, AmiInjection, AmiUnsafe
-from ami.events import ChannelRow
+from ami.packets import ChannelRow
 from ami.wire import Response
 
 MOST: Final = 32

@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AMI packets as plain headers, and rows of a channel listing."""
+"""AMI packets as plain headers, a cheap look at single ones, and rows of a channel listing."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+CHANNEL: Final = "\r\nChannel: "
+UNIQUEID: Final = "\r\nUniqueid: "
+LINKEDID: Final = "\r\nLinkedid: "
+CONTEXT: Final = "\r\nContext: "
+_CRLF: Final = "\r\n"
 
 
 class ChannelRow(NamedTuple):
@@ -78,3 +84,17 @@ def bridge_row(fields: Mapping[str, str] | Iterable[tuple[str, str]]) -> BridgeR
 def known(value: str) -> str:
     """Asterisk writes `<unknown>` for a number or name it does not have."""
     return "" if value == "<unknown>" else value
+
+
+def value(text: str, key: str) -> str:
+    """Return the value behind `key`, which is a header name with its CR LF and its colon."""
+    return text.partition(key)[2].partition(_CRLF)[0]
+
+
+def ids(text: str) -> tuple[str, str, str]:
+    """Return channel, uniqueid, linkedid. The last two are neighbours in what Asterisk writes."""
+    channel = text.partition(CHANNEL)[2].partition(_CRLF)[0]
+    uniqueid, _, rest = text.partition(UNIQUEID)[2].partition(_CRLF)
+    if rest.startswith("Linkedid: "):
+        return channel, uniqueid, rest[10:].partition(_CRLF)[0]
+    return channel, uniqueid, value(text, LINKEDID)

@@ -134,7 +134,12 @@ class Pbx:
         return end
 
     async def wait_known(self, timeout: float) -> bool:
-        """Wait until the view of live calls is true; False when `timeout` seconds did not do."""
+        """Wait until the view of live calls is true; False when `timeout` seconds did not do.
+
+        A link that is down is tried again at once.
+        """
+        if not self._is_up():
+            self.link.nudge()
         return await _within(self._known, timeout)
 
     async def wait_privileges(self, timeout: float) -> PrivilegeReport | None:

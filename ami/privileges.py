@@ -94,7 +94,7 @@ _WRITES: Final = {
     "call": ("Setvar", "stop and mute recordings"),
     "reporting": ("CoreShowChannels", "list the live channels after a reconnect"),
     "system": ("ModuleCheck", "start recordings"),
-    "originate": ("Originate", "play late tones to the presser"),
+    "originate": ("Originate", "play late tones, and music to those on hold"),
     "user": ("UserEvent", "raise events for agents' desktops"),
 }
 """For each class an action of Asterisk's core that it allows and, short of `system`, no other."""

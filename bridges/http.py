@@ -7,22 +7,23 @@ its vendor documents. What is shown of an exchange is free of secrets.
 
 import asyncio
 import json
-import ssl
 import time
 from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any, Final
 
+import anyio
 import httpx
 
 from bridges.model import Evidence, Step
-from noojee import wire
+from noojee import NoAnswerError, NoojeeError, NotConnectedError, UntrustedError, wire
 from noojee.redact import Redactor
-from noojee.transport import Sent, no_tls, quiet_http_loggers, reason, tls_context
+from noojee.transport import Sent, fault, no_tls, quiet_http_loggers, tls_context
 
 LIMIT: Final = 8 * 1024 * 1024
 """Bytes of one answer that are read."""
@@ -84,15 +85,33 @@ class Exchange:
         return Step(self.at, self.took, self.sent, self.said, evidence)
 
 
+_DOUBTFUL: Final = frozenset({Ending.NO_ANSWER, Ending.NOT_CONNECTED})
+"""Endings after which the connections that are kept may be as dead as the one that was used."""
+
+
+@dataclass(slots=True, eq=False)
+class _Pool:
+    """Connections that are kept together, and how many requests go over them now."""
+
+    client: httpx.AsyncClient
+    users: int = 0
+
+
 class HttpLine:
     """The connections to one server, at `base_url`.
+
+    No connection is used again once a request over the line had no answer: a firewall or a node
+    that has forgotten one has as a rule forgotten all, and whoever tries again, as the ladder
+    does, must not wait for the same silence. The next request opens a new one; those that are
+    still under way end where they are.
 
     `ca_file` replaces the machine's authorities; verification cannot be turned off. `plain_http`
     allows `http://` to another machine. `keepalive` is how many seconds an idle connection is
     kept: less than the server keeps it. `secrets` are masked in everything that is shown, as
     is what `hide` and `hide_issued` add. Cookies are kept when `cookies` is set, redirects never
     followed, the environment never looked at.
-    `transport`, `clock` (monotonic) and `now` (time of day) are seams.
+    `transport`, `clock` (monotonic) and `now` (time of day) are seams. A transport that is given
+    stays the one whatever happens.
 
     Raises `ValueError` for an unusable address or CA file.
     """
@@ -119,17 +138,27 @@ class HttpLine:
         self._now = now
         quiet_http_loggers()
         context = tls_context(ca_file) if self.origin.startswith("https:") else no_tls()
-        self._client = httpx.AsyncClient(
-            transport=transport
-            or httpx.AsyncHTTPTransport(
-                verify=context,
-                trust_env=False,
-                limits=httpx.Limits(max_connections=32, keepalive_expiry=keepalive),
-            ),
-            trust_env=False,
-            follow_redirects=False,
-            timeout=None,  # noqa: S113 - `ask` sets the one deadline that counts
-        )
+        self._jar = CookieJar()
+
+        def pool() -> _Pool:
+            return _Pool(
+                httpx.AsyncClient(
+                    transport=transport
+                    or httpx.AsyncHTTPTransport(
+                        verify=context,
+                        trust_env=False,
+                        limits=httpx.Limits(max_connections=32, keepalive_expiry=keepalive),
+                    ),
+                    trust_env=False,
+                    follow_redirects=False,
+                    cookies=self._jar,
+                    timeout=None,  # noqa: S113 - `ask` sets the one deadline that counts
+                )
+            )
+
+        self._new_pool = None if transport is not None else pool
+        self._pool = pool()
+        self._closed = False
 
     def __repr__(self) -> str:
         """Return the server, never a secret."""
@@ -138,7 +167,7 @@ class HttpLine:
     @property
     def cookies(self) -> httpx.Cookies:
         """The cookies of this line; `clear` forgets them."""
-        return self._client.cookies
+        return self._pool.client.cookies
 
     def hide(self, *secrets: str) -> None:
         """Mask these too from now on: a user's password."""
@@ -162,7 +191,8 @@ class HttpLine:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._client.aclose()
+        self._closed = True
+        await self._pool.client.aclose()
 
     def shown(self, method: str, target: str, content: bytes = b"") -> str:
         """Return a request as it may be shown, for `explain` and the journal."""
@@ -184,12 +214,43 @@ class HttpLine:
         `target` is path and query as they go over the wire, percent-encoded by the caller.
         `private` keeps both bodies out of what is shown: they hold credentials.
         """
+        pool = self._pool
+        pool.users += 1
+        try:
+            exchange = await self._ask(
+                pool.client, method, target, headers, content, within=within, private=private
+            )
+            if exchange.ending in _DOUBTFUL:
+                self._leave(pool)
+            return exchange
+        finally:
+            pool.users -= 1
+            if pool is not self._pool and not pool.users:
+                with anyio.CancelScope(shield=True):
+                    await pool.client.aclose()
+
+    def _leave(self, pool: _Pool) -> None:
+        """Open new connections from now on, unless that was done since these were taken."""
+        if pool is self._pool and self._new_pool is not None and not self._closed:
+            self._pool = self._new_pool()
+
+    async def _ask(
+        self,
+        client: httpx.AsyncClient,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        content: bytes,
+        *,
+        within: float,
+        private: bool,
+    ) -> Exchange:
         sent, at, began = Sent(), self._now(), self._clock()
         shown = self.shown(method, target, b"" if private else content)
         ending, said = Ending.NO_ANSWER, ""
         try:
             async with asyncio.timeout(within):
-                async with self._client.stream(
+                async with client.stream(
                     method,
                     self.origin + target,
                     headers=headers,
@@ -198,7 +259,7 @@ class HttpLine:
                 ) as response:
                     body = await _read(response)
                 if not self._keeps_cookies:
-                    self._client.cookies.clear()
+                    client.cookies.clear()
         except TimeoutError:
             ending = Ending.NO_ANSWER if sent else Ending.NOT_CONNECTED
             what = "no answer" if sent else "no connection"
@@ -234,15 +295,13 @@ async def _read(response: httpx.Response) -> bytes | None:
     return b"".join(parts)
 
 
+_ENDINGS: Final[Mapping[type[NoojeeError], Ending]] = {
+    UntrustedError: Ending.UNTRUSTED,
+    NotConnectedError: Ending.NOT_CONNECTED,
+    NoAnswerError: Ending.NO_ANSWER,
+}
+
+
 def _ending(error: Exception, origin: str, *, sent: bool) -> tuple[Ending, str]:
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLCertVerificationError):
-            return Ending.UNTRUSTED, f"its certificate is not trusted: {seen.verify_message}"
-        if isinstance(seen, ssl.SSLError) and not sent:
-            return Ending.NOT_CONNECTED, f"{origin} does not speak TLS as it should ({seen.reason})"
-        seen = seen.__cause__ or seen.__context__
-    why = reason(error)
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.InvalidURL) or not sent:
-        return Ending.NOT_CONNECTED, f"cannot connect to {origin}{why}"
-    return Ending.NO_ANSWER, f"{origin} closed the connection without a whole answer{why}"
+    kind, said = fault(error, origin, sent=sent)
+    return _ENDINGS[kind], said

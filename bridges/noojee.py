@@ -38,6 +38,7 @@ from bridges.noojee_rules import (
     choose,
     harmless,
     request_for,
+    standing,
     unavailable,
 )
 from bridges.noojee_settings import NoojeeSettings
@@ -55,6 +56,8 @@ _PAUSE: Final = 0.2
 """Seconds before the one repetition, so that it does not meet the very same moment."""
 _LEAST: Final = 0.3
 """Seconds that must be left for a repetition to be worth a try."""
+_REMEMBERED: Final = 4096
+"""Accepted stops that are remembered; a daemon has far fewer calls at once."""
 
 
 class NoojeeRecorder:
@@ -86,6 +89,7 @@ class NoojeeRecorder:
         self._clock = clock
         self._now = now
         self._sleep = sleep
+        self._accepted: dict[_Stop, None] = {}  # the newest last
         self._warmer = Warmer(f"noojee {name}", self._away, settings.keep_warm, sleep)
         self._client = NoojeeClient(
             settings.url,
@@ -160,6 +164,8 @@ class NoojeeRecorder:
                 self.name, self.kind, Outcome.FAILED, Evidence.NONE, aim.why, retryable=True
             )
         request = request_for(order.verb)
+        if request == "start":
+            self._forget(aim)
         steps: list[Step] = []
         ends = self._clock() + order.budget
         first = self._settings.timeout if aim.by_id and request == "stop" else order.budget
@@ -171,7 +177,24 @@ class NoojeeRecorder:
             if left >= _LEAST:
                 end = await self._ask(order, aim, request, left)
                 steps += end.steps(request)
+        if request == "stop" and aim.by_id and end.row.outcome is Outcome.ACCEPTED:
+            self._remember(self._stop(order, aim))
         return self._result(order, aim, end, tuple(steps))
+
+    def _stop(self, order: Order, aim: Aim) -> "_Stop":
+        return order.press_id, str(aim.target), self._agent(order)
+
+    def _remember(self, stop: "_Stop") -> None:
+        """Remember a stop that was accepted: the keeper gives it again when the call changes."""
+        self._accepted.pop(stop, None)
+        self._accepted[stop] = None
+        if len(self._accepted) > _REMEMBERED:
+            del self._accepted[next(iter(self._accepted))]
+
+    def _forget(self, aim: Aim) -> None:
+        """Hold no stop of a channel for accepted any more: it may be recorded from here on."""
+        for stop in [one for one in self._accepted if one[1] == str(aim.target)]:
+            del self._accepted[stop]
 
     def _aim(self, order: Order) -> Aim | Refusal:
         aim = choose(order, self._settings.target, self._live_on)
@@ -195,8 +218,10 @@ class NoojeeRecorder:
                     aim.target, agent_login_name=agent, tag=order.tag, within=within
                 )
         except NoojeeError as error:
-            row = TABLE[request, case_of(error)]
-            return _End(row, f"Noojee {row.said}: {error.message}", error.exchanges)
+            before = request == "stop" and aim.by_id and self._stop(order, aim) in self._accepted
+            row = TABLE[request, case := standing(case_of(error), before=before)]
+            stood = case is Case.STOOD
+            return _End(row, f"Noojee {row.said}: {error.message}", error.exchanges, stood=stood)
         row = TABLE[request, Case(answer.kind.value)]
         return _End(row, f"Noojee {row.said}{_facts(answer)}", answer.exchanges)
 
@@ -221,6 +246,10 @@ class NoojeeRecorder:
         )
 
 
+_Stop = tuple[str, str, str | None]
+"""A stop by what makes it the very same: press, unique id, Noojee user."""
+
+
 @dataclass(frozen=True, slots=True)
 class _End:
     """How one request ended."""
@@ -228,6 +257,8 @@ class _End:
     row: Row
     detail: str
     exchanges: tuple[Exchange, ...] = field(repr=False)
+    stood: bool = False
+    """Its evidence is that of a stop before; its own exchanges show none."""
 
     def steps(self, request: Request) -> list[Step]:
         """Return the requests made, as the journal keeps them."""
@@ -240,7 +271,7 @@ class _End:
         if not one.sent:
             return Evidence.NONE
         last = one is self.exchanges[-1] and one.operation == request
-        return self.row.evidence if last else Evidence.SENT
+        return self.row.evidence if last and not self.stood else Evidence.SENT
 
 
 def _facts(answer: Answer) -> str:

@@ -102,6 +102,8 @@ class Case(StrEnum):
     WARNING = "warning"
     EXPIRED = "expired"
     REFUSED = "refused"
+    STOOD = "stood"
+    """Refused a stop that it had accepted before: of the same press, unique id and user."""
     FORBIDDEN = "forbidden"
     CLIENT_ERROR = "client_error"
     SERVER_ERROR = "server_error"
@@ -123,6 +125,16 @@ def case_of(error: NoojeeError) -> Case:
     if error.operation == "Time" or (error.kind is None and not error.maybe_done):
         return Case.NOT_ASKED
     return Case.NO_ANSWER if error.kind is None else Case(error.kind.value)
+
+
+def standing(case: Case, *, before: bool) -> Case:
+    """Return the case of a stop, knowing whether Noojee accepted the very same one `before`.
+
+    Nobody documents what it says of a call that it no longer records, nor whether that is an
+    error. Where key, user and unique id were good enough before, its refusal does not take back
+    what it accepted. Every other answer means what it always does.
+    """
+    return Case.STOOD if before and case is Case.REFUSED else case
 
 
 Request = Literal["stop", "start"]
@@ -184,8 +196,18 @@ _BOTH: Final = {
     Case.NO_ANSWER: _row("gave no answer", Outcome.FAILED, Evidence.SENT, maybe=True, again=True),
 }
 
+_STOP: Final = {
+    # The evidence is that of the stop before; this answer adds none.
+    Case.STOOD: _row(
+        "had accepted this stop before and now refused it, as for a call it no longer records",
+        Outcome.ACCEPTED,
+        Evidence.ACCEPTED,
+    ),
+}
+
 TABLE: Final = MappingProxyType(
     {(request, case): row for request in ("stop", "start") for case, row in _BOTH.items()}
+    | {("stop", case): row for case, row in _STOP.items()}
 )
 """Every request and case with its meaning; `noojee.answers` makes a case of status and body."""
 

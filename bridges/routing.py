@@ -113,7 +113,7 @@ class Router:
         if by_name.matched:
             return Routed(_words(named), (by_name,))
         trials = [by_name]
-        everywhere = _everywhere(call, queues, agent)
+        everywhere = facts(call, queues, agent)
         decided: RuleClass | None = None
         recorders: list[str] = []
         for about in RuleClass:
@@ -146,8 +146,8 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
-def _everywhere(call: Call, queues: Sequence[str], agent: str | None) -> dict[str, list[str]]:
-    """Return what a call has of each key, wherever on it that is."""
+def facts(call: Call, queues: Sequence[str], agent: str | None) -> dict[str, list[str]]:
+    """Return what a call has of each of `KEYS`, wherever on it that is."""
     outside = trunks(call)
     return {
         "trunk": [channel.endpoint for channel in outside],

@@ -115,7 +115,7 @@ class Lane:
     ) -> None:
         self.transport = transport
         self.clean = True
-        """False after a request that did not end well: the connection is then not used again."""
+        """False after a request, here or beside it, that did not end well: not used again."""
         self._origin = origin
         self._shared = shared
         self._request = _request(origin)
@@ -179,33 +179,41 @@ async def _read(stream: AsyncIterable[bytes], limit: int) -> bytes | None:
     return b"".join(parts)
 
 
-def _translate(error: Exception, operation: str, place: str, *, sent: bool) -> NoojeeError:
+def fault(error: Exception, place: str, *, sent: bool) -> tuple[type[NoojeeError], str]:
+    """Return what a failed exchange with `place` means, and that in words without a URL's secrets.
+
+    It is `UntrustedError` or `NotConnectedError` when nothing was sent, else `NoAnswerError`.
+    `sent` says whether the request may have begun to leave.
+    """
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ssl.SSLCertVerificationError):
-            return UntrustedError(
-                f"{operation}: the certificate of {place} is not trusted: {seen.verify_message}",
-                operation=operation,
-            )
+            said = f"the certificate of {place} is not trusted: {seen.verify_message}"
+            return UntrustedError, said
         if isinstance(seen, ssl.SSLError) and not sent:
-            return NotConnectedError(
-                f"{operation}: {place} does not speak TLS as it should ({seen.reason})",
-                operation=operation,
-            )
+            return NotConnectedError, f"{place} does not speak TLS as it should ({seen.reason})"
         seen = seen.__cause__ or seen.__context__
-    if isinstance(error, httpx.ConnectTimeout):
-        return NotConnectedError(
-            f"{operation}: {place} does not answer; {WHITELIST_HINT}", operation=operation
-        )
-    if isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol) or not sent:
-        why = reason(error)
-        return NotConnectedError(
-            f"{operation}: cannot connect to {place}{why}", operation=operation
-        )
-    return NoAnswerError(
-        f"{operation}: {place} closed the connection without a whole answer; {WHITELIST_HINT}",
-        operation=operation,
+    if isinstance(error, _UNCONNECTED) or not sent:
+        return NotConnectedError, f"cannot connect to {place}{reason(error)}"
+    return (
+        NoAnswerError,
+        f"{place} closed the connection without a whole answer{reason(error)}",
     )
+
+
+_UNCONNECTED: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+
+
+def _translate(error: Exception, operation: str, place: str, *, sent: bool) -> NoojeeError:
+    kind, said = fault(error, place, sent=sent)
+    silent = kind is NoAnswerError or isinstance(error, httpx.ConnectTimeout)
+    hint = f"; {WHITELIST_HINT}" if silent else ""
+    return kind(f"{operation}: {said}{hint}", operation=operation)
 
 
 def reason(error: BaseException) -> str:
@@ -222,6 +230,10 @@ def reason(error: BaseException) -> str:
 
 class Lanes:
     """The connections of one client to `origin`.
+
+    None that is idle is used again once a request did not end well: a firewall or a node that has
+    forgotten one connection has as a rule forgotten all, and a retry must not meet the same
+    silence.
 
     `factory` makes a transport for each lane. A `shared` transport of the caller's own serves
     all lanes instead, and is closed with them.
@@ -257,10 +269,14 @@ class Lanes:
                 raise RuntimeError("this client is closed")
             lane = self._free.pop()
             try:
+                if self._shared is None and not lane.clean:
+                    await self._renew(lane)
                 yield lane
             finally:
                 self._free.append(lane)
                 if self._shared is None and self._spent(lane):
+                    for other in self._free:
+                        other.clean = False
                     await self._renew(lane)
 
     def _spent(self, lane: Lane) -> bool:

@@ -11,10 +11,12 @@ from ami.calls import CallGraph
 from ami.errors import AmiDown, AmiError, AmiUnreachable
 from ami.link import LinkState
 from ami.pbx import Pbx
+from ami.privileges import Excessive
 from bridges.model import Recorder, RecorderUnavailable
 from offrecord import site as sites
 from offrecord.config import Loaded
 from offrecord.exits import RECORDER_EXITS, Exit
+from offrecord.giving import LOCAL
 from offrecord.http import hook_of
 from offrecord.journal import JournalError, presses
 from offrecord.pbx_errors import user_error
@@ -64,7 +66,8 @@ async def _pbx(pbx: Pbx, recorders: dict[str, Recorder]) -> list[Check]:
     link = asyncio.create_task(pbx.run(), name="pbx")
     try:
         problem = await _first_problem(pbx, link)
-        account = await _privileges(pbx)
+        local = any(recorder.kind == LOCAL for recorder in recorders.values())
+        account = await _privileges(pbx, local=local)
         lacking = [one for one in account if not one.ok]
         if problem is None:
             found = [_version(pbx), *account]
@@ -77,7 +80,7 @@ async def _pbx(pbx: Pbx, recorders: dict[str, Recorder]) -> list[Check]:
         found += [
             await _recorder(recorder)
             for recorder in recorders.values()
-            if asked or recorder.kind != "mixmonitor"
+            if asked or recorder.kind != LOCAL
         ]
     finally:
         link.cancel()
@@ -107,18 +110,31 @@ def _version(pbx: Pbx) -> Check:
     return Check("pbx", ok=True, text=f"Asterisk {version}, {len(pbx.graph.calls())} calls up")
 
 
-async def _privileges(pbx: Pbx) -> list[Check]:
+def _too_much(one: Excessive, *, local: bool) -> Check:
+    """Weigh a privilege that the account could do without.
+
+    `ConfbridgeStopRecord`, which alone stops what ConfBridge itself records, needs `system`: where
+    the PBX is a recorder the account may have it on purpose.
+    """
+    if local and one.privilege == "system":
+        text = (
+            "write = system is there: it stops what ConfBridge records of a conference, which"
+            f" nothing else can; without such conferences take it away, as it also {one.risk}"
+        )
+        return Check("privileges", ok=True, text=text)
+    text = f"{one.direction} = {one.privilege} is more than is used: {one.risk}"
+    return Check("privileges", ok=True, warning=True, text=text)
+
+
+async def _privileges(pbx: Pbx, *, local: bool) -> list[Check]:
+    """Say what the account lacks and has too much; `local`: the PBX itself is a recorder."""
     if pbx.link.state is not LinkState.UP:
         return []
     report = await pbx.wait_privileges(_PRIVILEGES_PATIENCE)
     if report is None:
         text = "the PBX did not say what the account may do; see whether it is overloaded"
         return [Check("privileges", ok=False, text=text, exit=Exit.PBX_PRIVILEGES)]
-    too_much = [
-        Check("privileges", ok=True, warning=True,
-              text=f"{one.direction} = {one.privilege} is more than is used: {one.risk}")
-        for one in report.excessive
-    ]  # fmt: skip
+    too_much = [_too_much(one, local=local) for one in report.excessive]
     if not report.missing:
         blind = ", ".join(f"{one.direction} = {one.privilege}" for one in report.unchecked)
         text = f"enough, as far as can be checked: {blind} cannot" if blind else "enough"

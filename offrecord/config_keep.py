@@ -11,10 +11,14 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from offrecord.config_types import Frozen, Seconds, Section, Text
-from offrecord.intents import AtEnd, PauseRules
+from offrecord.intents import AtEnd, PauseRules, TtlRule
+from offrecord.tell.whisper import is_sound
 
 MUTE = "mute"
 """The way out that mutes Asterisk's own recordings of the call."""
+
+HOLD = "hold_music"
+"""The way out that lets nobody on the call be heard, and plays music to the others."""
 
 RECORDER = "recorder:"
 """The way out that gives another recorder the order; its name follows."""
@@ -53,11 +57,11 @@ class PauseConfig(Section):
                 raise ValueError(f"a pause of {seconds:g} s is longer than `maximum` allows")
         return self
 
-    def rules(self) -> PauseRules:
-        """Return the section as the keeper goes by it."""
+    def rules(self, routes: tuple[TtlRule, ...] = ()) -> PauseRules:
+        """Return the section, and what rules about routes say, as the keeper goes by it."""
         return PauseRules(
             self.ttl, tuple(self.queues.items()), self.reminder, self.extension, self.maximum,
-            self.at_end, tuple(self.trunks.items()),
+            self.at_end, tuple(self.trunks.items()), routes,
         )  # fmt: skip
 
 
@@ -65,16 +69,40 @@ class LadderConfig(Section):
     """`[ladder]`: what is done when a recorder does not obey a stop or a pause."""
 
     fallback: tuple[Text, ...] = Field(
-        default=(), description='a list of "mute" and "recorder:NAME", tried in that order'
+        default=(),
+        description='a list of "mute", "hold_music" and "recorder:NAME", tried in that order',
+    )
+    hold_sounds: tuple[Text, ...] = Field(
+        default=(),
+        description='the music of hold_music, as "/usr/share/asterisk/moh/macroform-cold_day"',
+    )
+    hold_longest: Seconds = Field(
+        default=60.0, description="seconds after which a held call is joined again at the latest"
     )
 
     @field_validator("fallback")
     @classmethod
     def _known_ways(cls, ways: tuple[str, ...]) -> tuple[str, ...]:
         for way in ways:
-            if way != MUTE and not (way.startswith(RECORDER) and way != RECORDER):
-                raise ValueError(f'{way!r} is no way out: use "mute" or "recorder:NAME"')
+            named = way.startswith(RECORDER) and way != RECORDER
+            if way not in {MUTE, HOLD} and not named:
+                known = '"mute", "hold_music" or "recorder:NAME"'
+                raise ValueError(f"{way!r} is no way out: use {known}")
         return ways
+
+    @model_validator(mode="after")
+    def _music_is_known(self) -> "LadderConfig":
+        if self.holds and not self.hold_sounds:
+            raise ValueError("hold_music needs `hold_sounds`: name what is to be played")
+        for sound in self.hold_sounds:
+            if not is_sound(sound):
+                raise ValueError(f"{sound!r} is no plain name of a sound, without its extension")
+        return self
+
+    @property
+    def holds(self) -> bool:
+        """Whether calls are held."""
+        return HOLD in self.fallback
 
     @property
     def recorders(self) -> tuple[str, ...]:

@@ -183,6 +183,9 @@ class RouteRule(Section):
         default=None, description="a shell pattern of extensions, as `4??`"
     )
     recorders: tuple[Text, ...] = Field(min_length=1, description="a list of recorder names")
+    pause_ttl: Seconds | None = Field(
+        default=None, description="seconds that a pause lasts on calls that this rule matches"
+    )
 
     @model_validator(mode="after")
     def _matches_something(self) -> "RouteRule":

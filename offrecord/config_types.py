@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kinds of values that the configuration is made of."""
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,8 @@ from pydantic import (
     Field,
     ValidationInfo,
 )
+
+from ami.settings import is_loopback as stays_here
 
 
 class Section(BaseModel):
@@ -56,10 +57,7 @@ def _is_pattern(value: str) -> str:
 
 def is_loopback(host: str) -> bool:
     """Say whether `host` is this machine by its very name: `localhost` or a loopback address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return host == "localhost" or bool(stays_here(host))
 
 
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]

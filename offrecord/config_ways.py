@@ -148,7 +148,7 @@ class KeypadConfig(Section):
     enabled: bool = Field(default=False, description="true to watch the digits of live calls")
     codes: Annotated[Mapping[str, Verb], Frozen] = Field(
         default_factory=lambda: MappingProxyType(
-            {"*1": Verb.STOP, "*2": Verb.PAUSE, "*3": Verb.RESUME}
+            {"*1": Verb.STOP, "*2": Verb.PAUSE, "*3": Verb.RESUME, "*9": Verb.OBJECTION}
         ),
         description='digits and their verb, such as "*1" = "stop"',
     )

@@ -196,6 +196,7 @@ class Daemon:
             self._log.info("stopping", grace=grace)
             # Presses under way still need the link, and their sessions the verdicts.
             await asyncio.gather(parts.fastagi.close(grace), parts.engine.close(grace))
+            await parts.keeper.join()
         finally:
             for task in (link, watchdog, reloads, recovered, keeper, sealing, stop):
                 task.cancel()

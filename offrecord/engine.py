@@ -32,7 +32,7 @@ __all__ = ["Engine", "PressHandle", "Site"]
 class PressHandle:
     """A press on its way.
 
-    `journalled` is done once it is safe on disk (or once it is known that it cannot be);
+    `journalled` is done once it is known whether the disk has it: True when it is safe there;
     `verdict` when it has ended. The rest is the engine's own: `at` is monotonic seconds,
     `sightings` the press and those that were the same one, seen elsewhere or again; `known` says
     that the journal has it from before a restart.
@@ -40,7 +40,7 @@ class PressHandle:
 
     press: Press
     at: float
-    journalled: "asyncio.Future[None]"
+    journalled: "asyncio.Future[bool]"
     verdict: "asyncio.Future[Verdict]"
     sightings: list[Press] = field(default_factory=list)
     begun: bool = False
@@ -64,7 +64,8 @@ class Engine:
     """Carries presses through their life.
 
     `now` returns milliseconds since the epoch, UTC; `monotonic` seconds. `watch` is told of each
-    verdict. `keeper` holds what presses promise beyond their verdict; without one nothing is.
+    verdict, `heard` of each record as it goes to the journal. `keeper` holds what presses promise
+    beyond their verdict; without one nothing is.
     """
 
     resolver: Resolver
@@ -74,11 +75,12 @@ class Engine:
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     watch: Callable[[Press, Verdict], None] = lambda _press, _verdict: None
+    heard: Callable[[Record], None] = lambda _record: None
     keeper: Promises | None = None
     journal_failures: int = 0
     _joining: Joining[PressHandle] = field(init=False)
     _running: dict[PressHandle, "asyncio.Task[None]"] = field(default_factory=dict)
-    _notes: "set[asyncio.Task[None]]" = field(default_factory=set)
+    _notes: "set[asyncio.Task[bool]]" = field(default_factory=set)
     _log: structlog.stdlib.BoundLogger = field(default_factory=structlog.get_logger)
 
     def __post_init__(self) -> None:
@@ -183,7 +185,7 @@ class Engine:
         press = handle.press
         written = _done() if handle.known else self._write(press.id, "pressed", press.body())
         safe = asyncio.create_task(written, name=f"journal-{press.id}")
-        safe.add_done_callback(lambda _done: _settle(handle.journalled))
+        safe.add_done_callback(lambda done: _settle(handle.journalled, done))
         try:
             if handle.given_up:
                 return self._end(press, Outcome.FAILED, handle.given_up)
@@ -323,29 +325,41 @@ class Engine:
         )
         self.watch(press, verdict)
 
-    def note(self, press: str, kind: str, body: Mapping[str, object]) -> "asyncio.Task[None]":
-        """Journal something that nobody has to wait for. Records keep the order of these calls."""
+    def note(self, press: str, kind: str, body: Mapping[str, object]) -> "asyncio.Task[bool]":
+        """Journal something that nobody has to wait for. Records keep the order of these calls.
+
+        The task ends with whether the disk has it.
+        """
         task = asyncio.create_task(self._write(press, kind, body), name=f"journal-{press}")
         self._notes.add(task)
         task.add_done_callback(self._notes.discard)
         return task
 
-    async def _write(self, press: str, kind: str, body: Mapping[str, object]) -> None:
-        """Write to the journal; a journal that is broken stops no stop, but is said loudly."""
+    async def _write(self, press: str, kind: str, body: Mapping[str, object]) -> bool:
+        """Write to the journal and say whether the disk has it.
+
+        A journal that is broken stops no stop, but is said loudly.
+        """
+        record = Record(press, kind, body, self.now())
+        self.heard(record)
         try:
-            await self.journal.write(Record(press, kind, body, self.now()))
+            await self.journal.write(record)
         except JournalError as problem:
             self.journal_failures += 1
             self._log.critical("journal_not_written", kind=kind, problem=str(problem))
+            return False
+        return True
 
 
-async def _done() -> None:
-    """Do nothing: it has been done."""
+async def _done() -> bool:
+    """Do nothing: the journal has it."""
+    return True
 
 
-def _settle(future: "asyncio.Future[None]") -> None:
+def _settle(future: "asyncio.Future[bool]", done: "asyncio.Task[bool]") -> None:
     if not future.done():
-        future.set_result(None)
+        broken = done.cancelled() or done.exception() is not None
+        future.set_result(not broken and done.result())
 
 
 def _same_person(one: Press, other: Press) -> bool:

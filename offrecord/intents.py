@@ -8,13 +8,14 @@ was in it when the intent was made is a guest of it, and is let go once they are
 again; the presser's own call is its `home`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final, Literal
 
 from ami.calls import Call
 from bridges.model import Verb
+from bridges.patterns import match
 from offrecord.resolve import everything
 
 AtEnd = Literal["resume", "stay_paused_and_alarm"]
@@ -116,12 +117,22 @@ def from_records(records: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Inten
 
 
 @dataclass(frozen=True, slots=True)
+class TtlRule:
+    """How many seconds pauses last on calls that fit all of the `patterns`, by their keys."""
+
+    patterns: Mapping[str, str]
+    ttl: float
+
+
+@dataclass(frozen=True, slots=True)
 class PauseRules:
     """How long a pause lasts, all in seconds.
 
-    `ttl` from the press on, or that of the first pattern of `queues` that a queue of the call
-    matches, else of `trunks` for its trunks; `reminder` before the end, 0 for none; `extension`
-    more for a second press, once, 0 for none; never beyond `maximum` from the press on.
+    `ttl` from the press on, unless something more specific is said: by the rule of `routes` that
+    fits with the most patterns, the first of equals; else by the first pattern of `queues` that a
+    queue of the call matches; else by that of `trunks` for its trunks. `reminder` before the end,
+    0 for none; `extension` more for a second press, once, 0 for none; never beyond
+    `maximum` from the press on.
     """
 
     ttl: float = 180.0
@@ -131,13 +142,21 @@ class PauseRules:
     maximum: float = 600.0
     at_end: AtEnd = "resume"
     trunks: tuple[tuple[str, float], ...] = ()
+    routes: tuple[TtlRule, ...] = ()
 
-    def times(
-        self, since: int, queues: Iterable[str], trunks: Iterable[str] = ()
-    ) -> tuple[int, int]:
-        """Return when a pause of `since` ends, and when at the latest; in milliseconds."""
-        by_queue, by_trunk = _first(self.queues, [*queues]), _first(self.trunks, [*trunks])
-        lasts = next((ttl for ttl in (by_queue, by_trunk) if ttl is not None), self.ttl)
+    def times(self, since: int, about: Mapping[str, Sequence[str]]) -> tuple[int, int]:
+        """Return when a pause of `since` ends, and when at the latest; in milliseconds.
+
+        `about` holds what is known of the call by the keys of a rule about routes.
+        """
+        fitting = [one for one in self.routes if match(one.patterns, about).missed is None]
+        fitting.sort(key=lambda one: len(one.patterns), reverse=True)
+        said = (
+            *(one.ttl for one in fitting),
+            _first(self.queues, about["queue"]),
+            _first(self.trunks, about["trunk"]),
+        )
+        lasts = next((ttl for ttl in said if ttl is not None), self.ttl)
         latest = since + round(self.maximum * 1000)
         return min(since + round(lasts * 1000), latest), latest
 
@@ -151,7 +170,7 @@ class PauseRules:
         return replace(intent, until=until, extended=True) if until > intent.until else None
 
 
-def _first(patterns: Iterable[tuple[str, float]], names: list[str]) -> float | None:
+def _first(patterns: Iterable[tuple[str, float]], names: Sequence[str]) -> float | None:
     """Return what belongs to the first pattern that one of the names matches."""
     fits = (ttl for pattern, ttl in patterns if any(fnmatchcase(n, pattern) for n in names))
     return next(fits, None)

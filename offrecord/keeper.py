@@ -13,12 +13,15 @@ from typing import Final
 
 import structlog
 
-from ami import events as ev
+from ami import event_types as ev
 from ami.calls import CallGraph
-from bridges.correlate import trunks
+from ami.errors import AmiError
 from bridges.model import Order, Outcome, RecorderResult, Verb
+from bridges.routing import facts
 from offrecord import keeping
+from offrecord.config_keep import HOLD
 from offrecord.giving import Giver
+from offrecord.holding import Holder
 from offrecord.intents import Intent, Intents, PauseRules, kin
 from offrecord.keeping import Desk, Engine, Kept, Observers, Pbx, State
 from offrecord.ladder import Ladder, Note, obeyed
@@ -50,6 +53,8 @@ class KeeperSettings:
 
     pause: PauseRules = field(default_factory=PauseRules)
     fallback: tuple[str, ...] = ()
+    hold_sounds: tuple[str, ...] = ()
+    hold_longest: float = 60.0
 
 
 class Keeper:
@@ -76,7 +81,9 @@ class Keeper:
         self.ladder = Ladder(
             giver, note, intents.get, settings.fallback, lambda: engine.monotonic(), sleep,  # noqa: PLW0108
             told.repeat, told.late,
+            Holder(pbx, settings.hold_sounds, settings.hold_longest, sleep),
         )  # fmt: skip
+        self._unheard = HOLD in settings.fallback  # a daemon before this one may have held calls
         self._desk = Desk(pbx, engine, intents, note, sleep, told, giver, self.ladder)
         self._silencer = Silencer(self._desk)
         self._pauses = Pauses(self._desk, self._silencer, settings.pause)
@@ -108,7 +115,7 @@ class Keeper:
         call, presser = resolved.call, resolved.presser
         here, since = everything(call), self._desk.engine.now()
         until, maximum = (
-            self._pauses.rules.times(since, resolved.queues, (t.endpoint for t in trunks(call)))
+            self._pauses.rules.times(since, facts(call, resolved.queues, resolved.who.login))
             if press.verb is Verb.PAUSE
             else (None, None)
         )
@@ -203,6 +210,9 @@ class Keeper:
         """Go by other settings from the next press on."""
         self._pauses.rules = settings.pause
         self.ladder.fallback = settings.fallback
+        if self.ladder.holder is not None:
+            self.ladder.holder.sounds = settings.hold_sounds
+            self.ladder.holder.longest = settings.hold_longest
 
     def restore(self, intents: Iterable[Intent]) -> None:
         """Take up the intents that were live before a restart. Their calls are looked at soon."""
@@ -237,11 +247,31 @@ class Keeper:
             return  # nothing could be carried out, and nobody knows which calls are up
         now = self._desk.engine.now()
         self._pauses.look(now)
+        if self._unheard:
+            self._unheard = False
+            self._desk.spawn(self._let_be_heard(), "unheard")
         several = [*self.intents]
         self._place = self._place if self._place < len(several) else 0
         for intent in several[self._place : self._place + AT_ONCE]:
             self._look(intent, now)
         self._place += AT_ONCE
+
+    async def _let_be_heard(self) -> None:
+        """Find the calls that a daemon before this one left held, once after the start."""
+        holder = self.ladder.holder
+        try:
+            found = await holder.sweep() if holder is not None else []
+        except AmiError as error:
+            self._unheard = True
+            _log.warning("held_calls_not_looked_for", problem=str(error))
+            return
+        if found:
+            _log.warning("held_calls_joined", channels=found)
+
+    async def join(self) -> None:
+        """Join all calls that are held; to be awaited while the link still stands."""
+        if self.ladder.holder is not None:
+            await self.ladder.holder.close()
 
     def _look(self, intent: Intent, now: int) -> None:
         kept = self._desk.of(intent)

@@ -9,10 +9,10 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from ami.calls import CallGraph
 from bridges.model import Outcome, RecorderResult, Verb
 from offrecord.giving import Engine as GivingEngine
 from offrecord.giving import Giver
+from offrecord.holding import Pbx as HoldingPbx
 from offrecord.intents import EndedBy, Intent, Intents
 from offrecord.ladder import Ladder, Note, Told, obeyed
 
@@ -114,12 +114,8 @@ class Engine(GivingEngine, Protocol):
         """Seconds."""
 
 
-class Pbx(Protocol):
+class Pbx(HoldingPbx, Protocol):
     """What is needed of the PBX."""
-
-    @property
-    def graph(self) -> CallGraph:
-        """The live calls."""
 
 
 @dataclass(slots=True)

@@ -25,8 +25,9 @@ import structlog
 
 from ami.calls import Call
 from bridges.model import Evidence, Outcome, RecorderResult, Verb
-from offrecord.config_keep import MUTE, RECORDER
+from offrecord.config_keep import HOLD, MUTE, RECORDER
 from offrecord.giving import Giver
+from offrecord.holding import Holder
 from offrecord.intents import EndedBy, Intent
 from offrecord.press import Press
 from offrecord.verdict import Verdict, judge, result_body
@@ -62,7 +63,10 @@ def gap(result: RecorderResult, tries: int) -> float | None:
 
 @dataclass(slots=True, eq=False)
 class _Climb:
-    """One press on its way up. Times are monotonic seconds, `due` by recorder."""
+    """One press on its way up. Times are monotonic seconds, `due` by recorder.
+
+    `held` is until when the call is held, None while it is not.
+    """
 
     press: Press
     intent: str
@@ -72,11 +76,17 @@ class _Climb:
     call: Call
     acknowledged: bool = False
     contained: bool = False
+    held: float | None = None
     tries: dict[str, int] = field(default_factory=dict)
     due: dict[str, float] = field(default_factory=dict)
     failing: list[str] = field(default_factory=list)
     exposed: dict[str, int] = field(default_factory=dict)
     task: "asyncio.Task[None] | None" = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the call is to be held now."""
+        return self.held is not None
 
 
 @dataclass(slots=True)
@@ -96,6 +106,7 @@ class Ladder:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     on_repeat: Told = lambda _press, _verdict, _channel: None
     on_late: Told = lambda _press, _verdict, _channel: None
+    holder: Holder | None = None
     _climbs: dict[str, _Climb] = field(default_factory=dict)
 
     def failing(self, intent: str) -> frozenset[str]:
@@ -137,6 +148,7 @@ class Ladder:
         climb = self._climbs.get(press_id)
         if climb is not None:
             climb.acknowledged = True
+            self._join(climb, "acknowledged")
         return climb is not None
 
     def end(self, intent: str, why: EndedBy) -> "list[asyncio.Task[None]]":
@@ -171,8 +183,12 @@ class Ladder:
         while climb.failing:
             now = self.monotonic()
             due = [climb.due[name] for name in climb.failing if name in climb.due]
+            if climb.held is not None:
+                due.append(climb.held)
             await self.sleep(max(0.0, min((tone, *due)) - now))
             now = self.monotonic()
+            if climb.held is not None and climb.held <= now:
+                self._join(climb, "held for as long as it may be")
             if tone <= now:
                 tone += REPEAT
                 self._repeat(climb)
@@ -216,6 +232,9 @@ class Ladder:
             intent = self.find(climb.intent)
             if intent is None or not climb.failing:
                 return
+            if way == HOLD:
+                await self._hold(climb, intent)
+                continue
             if way == MUTE:
                 names, verb = self.giver.local(self.giver.engine.site.recorders), Verb.PAUSE
             else:
@@ -231,6 +250,29 @@ class Ladder:
                 "action": way, "outcome": outcome.value, "evidence": evidence.label,
                 "detail": reason, "results": [result_body(one) for one in results],
             })  # fmt: skip
+
+    async def _hold(self, climb: _Climb, intent: Intent) -> None:
+        """Hold the call, unless the person knows already that it is recorded."""
+        call = self.giver.call(intent)
+        if self.holder is None or call is None or climb.acknowledged:
+            return
+        climb.held = self.monotonic() + self.holder.longest  # what begins is ended, come what may
+        done = await self.holder.hold(climb.press.id, call, intent.presser)
+        self.note(climb.press.id, "fallback", {
+            "action": HOLD, "outcome": (Outcome.CONTAINED if done.silent else Outcome.FAILED).value,
+            "evidence": (Evidence.ACCEPTED if done.silent else Evidence.SENT).label,
+            "detail": done.detail, "results": [],
+        })  # fmt: skip
+        if not climb.holds:  # it was acknowledged meanwhile, and no leg is to be left out
+            self.holder.join(climb.press.id)
+
+    def _join(self, climb: _Climb, why: str) -> None:
+        """End the holding of a call, if it is held."""
+        if climb.held is None or self.holder is None:
+            return
+        climb.held = None
+        if self.holder.join(climb.press.id):
+            self.note(climb.press.id, "rejoined", {"why": why})
 
     def _since(self, climb: _Climb) -> int:
         """Return how long the call has been exposed, in milliseconds."""
@@ -253,6 +295,7 @@ class Ladder:
         """End a climb, with what it came to. Its task is cancelled unless it ends by itself."""
         if self._climbs.pop(climb.press.id, None) is None:
             return
+        self._join(climb, why)
         for name in climb.failing:
             self._count(climb, name)
         outcome, evidence, reason = judge([*climb.results.values()], climb.optional)

@@ -61,6 +61,7 @@ class Parts:
             config.sounds.by_outcome(),
             config.user_event.name if config.user_event.enabled else None,
             sites.keypad(loaded),
+            away=lambda: not self.pbx.graph.known,
         )
         self.fastagi = FastAgiServer(self.triggers.agi, _agi_settings(config))
         self.http = self._http_server() if config.http.enabled else None

@@ -66,6 +66,7 @@ class _Pressed:
     verb: str = ""
     only: str | None = None
     denied: bool = False
+    joined: bool = False
     until: int | None = None
     answered: set[str] = field(default_factory=set)
 
@@ -110,6 +111,8 @@ def _presses(records: Sequence[Noted]) -> dict[str, _Pressed]:
             press.answered.add(str(body.get("recorder")))
         elif record.kind == "verdict":
             press.denied = body.get("outcome") == "denied"
+        elif record.kind == "joined":
+            press.joined = True
         elif record.kind in {"intent", "extended"} and isinstance(body.get("until"), int):
             press.until = body["until"]
     return found
@@ -130,7 +133,7 @@ class _Reader:
         match record.kind:
             case "answered" | "retried":
                 self._answer(record, press, body)
-            case "verdict":
+            case "verdict" if not press.joined:  # the promise is that of the other press
                 for result in _list(body, "recorders"):
                     if result.get("recorder") not in press.answered:
                         self._answer(record, press, result)

@@ -142,8 +142,21 @@ class Resolver:
         if pressed_on is None:
             why = "the PBX has its channel, and it is not among the calls known here"
             return self._unseen(press, why)
-        presser = pressed_on.channel(press.uniqueid)
-        return await self._with_variables(press, pressed_on, presser)
+        presser, notes = self._presser(press.uniqueid, pressed_on)
+        found = await self._with_variables(press, pressed_on, presser)
+        return replace(found, notes=(*notes, *found.notes))
+
+    def _presser(self, uniqueid: str, call: Call) -> tuple[Channel | None, tuple[str, ...]]:
+        """Return the channel that pressed, and what to say of it where another one was named.
+
+        In a consultation the code fires on the Local channel to the third party, although it is
+        the agent who pressed it.
+        """
+        named, heard = call.channel(uniqueid), self.pbx.graph.speaker(uniqueid)
+        speaks = call.channel(heard.uniqueid) if heard else None
+        if named is None or speaks is None or speaks == named:
+            return named, ()
+        return speaks, (f"pressed on {named.name}, through which only {speaks.name} speaks",)
 
     def lineage(self, press: Press) -> frozenset[str]:
         """Return what tells this press's call from others, from what is known right now."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ami import events as ev
+from ami import event_types as ev
 from ami.calls import Call, CallGraph
 from bridges.model import RecorderResult, Verb
 from offrecord import keeping

@@ -16,6 +16,7 @@ from offrecord.agents import AgentFile, Agents
 from offrecord.config import Config, ConfigError, Loaded, recorder_settings
 from offrecord.engine import Site
 from offrecord.http import server_tls
+from offrecord.intents import TtlRule
 from offrecord.keeper import KeeperSettings
 from offrecord.limits import Limits
 from offrecord.resolve import Resolver
@@ -52,7 +53,7 @@ def ami_settings(config: Config) -> AmiSettings:
         dead_after=ami.ping_interval + _PING_PATIENCE,
         keypad=config.keypad.enabled,
         user_events=config.user_event.enabled,
-        whispers=config.tell.whisper,
+        whispers=config.tell.whisper or config.ladder.holds,
         raises_events=config.tell.event,
     )
 
@@ -138,7 +139,27 @@ def keeper(loaded: Loaded) -> KeeperSettings:
             fix = f"enabled recorders are {', '.join(known) or 'none'}"
             where = ("ladder", "fallback")
             raise ConfigError(loaded.problem(where, f"no recorder is called {name!r}", fix))
-    return KeeperSettings(config.pause.rules(), config.ladder.fallback)
+    ladder = config.ladder
+    return KeeperSettings(
+        config.pause.rules(_pause_rules(loaded)), ladder.fallback, ladder.hold_sounds,
+        ladder.hold_longest,
+    )  # fmt: skip
+
+
+def _pause_rules(loaded: Loaded) -> tuple[TtlRule, ...]:
+    """Return the rules about routes that say how long pauses last. Raises `ConfigError`."""
+    config, found = loaded.config, []
+    for number, rule in enumerate(config.routes.rule):
+        if rule.pause_ttl is None:
+            continue
+        if rule.pause_ttl > config.pause.maximum:
+            where = ("routes", "rule", str(number), "pause_ttl")
+            why = f"a pause of {rule.pause_ttl:g} s is longer than [pause] maximum allows"
+            raise ConfigError(loaded.problem(where, why, "make it shorter, or raise the maximum"))
+        given = {key: getattr(rule, key) for key in KEYS}
+        patterns = {key: pattern for key, pattern in given.items() if pattern is not None}
+        found.append(TtlRule(patterns, rule.pause_ttl))
+    return tuple(found)
 
 
 def site(loaded: Loaded, made: Mapping[str, Recorder], limits: Limits | None = None) -> Site:

@@ -17,7 +17,7 @@ import structlog
 from agi.press import Accepted, AgiPress
 from agi.verdict import AgiVerdict
 from ami.calls import CallGraph
-from ami.events import DTMFEnd, Event, Hangup, UserEvent
+from ami.event_types import DTMFEnd, Event, Hangup, UserEvent
 from ami.keypad import Keypad
 from bridges.model import Outcome, Verb
 from offrecord.engine import Engine, PressHandle
@@ -53,7 +53,9 @@ class Triggers:
     `sounds` are the sounds of each outcome, `agi_wait` how many seconds a session waits for its
     verdict: a tone that comes later has to find another way. `user_event` is the name of the
     user events that are presses, None to take none; `keypad` knows the codes to look for in
-    digits, None to look for none. `teller` tells of verdicts beside the tone in line.
+    digits, None to look for none. `teller` tells of verdicts beside the tone in line. `away` says
+    that the PBX cannot be asked now: no tone but the one in line reaches anybody then, so a
+    presser is told after `unseen` seconds that nothing is stopped so far.
     """
 
     engine: Engine
@@ -61,6 +63,8 @@ class Triggers:
     user_event: str | None = None
     keypad: Keypad | None = None
     teller: Tells | None = None
+    away: Callable[[], bool] = lambda: False
+    unseen: float = 0.4
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     _ids: PressIds = field(default_factory=lambda: PressIds(random.SystemRandom().getrandbits))
@@ -84,26 +88,44 @@ class Triggers:
             options={k: v for k, v in request.options.items() if k not in _OPTIONS_KEPT},
         )
         handle = self.engine.press(press)
+        said = self.heard(handle)
+        if self.away():
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.unseen, self._not_so_far, said)
         return Accepted(
             handle.press.id,
-            self.heard(handle),
-            on_left=lambda told: self.left(handle, press, heard=told),
+            said,
+            on_left=lambda told: self.left(handle, press, heard=told, said=said),
         )
 
-    def left(self, handle: PressHandle, press: Press, *, heard: bool) -> None:
+    def _not_so_far(self, said: "asyncio.Future[AgiVerdict]") -> None:
+        """Have the presser hear, while the session lasts, that nothing is known to have stopped."""
+        if not said.done() and self.away():
+            text = "the PBX cannot be asked: take it that the call is being recorded"
+            said.set_result(AgiVerdict(Outcome.FAILED, self.sounds[Outcome.FAILED], text))
+
+    def left(
+        self,
+        handle: PressHandle,
+        press: Press,
+        *,
+        heard: bool,
+        said: "asyncio.Future[AgiVerdict] | None" = None,
+    ) -> None:
         """Note that a presser's session is over, and whether it played the verdict.
 
         Of a press that was seen several ways the first one's is told; whoever pressed the same
-        beside it and heard nothing gets the tone alone.
+        beside it and heard nothing gets the tone alone. What was `said` may turn out otherwise.
         """
 
         def tell(done: "asyncio.Future[Verdict]") -> None:
             if self.teller is None:
                 return
             verdict = done.result()
+            right = heard and (said is None or said.result().outcome == verdict.outcome)
             if handle.press is press:
-                self.teller.verdict(press, verdict, press.channel, heard, verdict.agent)
-            elif not heard:
+                self.teller.verdict(press, verdict, press.channel, right, verdict.agent)
+            elif not right:
                 self.teller.repeat(press, verdict, press.channel)
 
         handle.verdict.add_done_callback(tell)
@@ -187,13 +209,14 @@ class Triggers:
 
 
 async def told(handle: PressHandle, wait: float) -> AsyncIterator[Mapping[str, object]]:
-    """Yield what the control socket says of a press: that it is safe, then how it ended.
+    """Yield what the control socket says of a press: whether it is safe, then how it ended.
 
-    A verdict that is not there within `wait` seconds is told as `pending`.
+    `journalled` is False where the disk did not take it: it is carried out all the same, and kept
+    in memory until the disk is back. A verdict that is not there within `wait` seconds is told as
+    `pending`.
     """
     started = time.monotonic()
-    await asyncio.shield(handle.journalled)
-    yield {"press": handle.press.id}
+    yield {"press": handle.press.id, "journalled": await asyncio.shield(handle.journalled)}
     left = max(0.0, wait - (time.monotonic() - started))
     done, _ = await asyncio.wait({handle.verdict}, timeout=left)
     if done:

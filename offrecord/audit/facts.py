@@ -14,6 +14,7 @@ from typing import Any, Final
 from bridges.model import Outcome, Verb
 from offrecord.journal_file import schema_of
 from offrecord.journal_read import StoredRecord, presses, reading
+from offrecord.reconcile_windows import windows
 
 PROVEN: Final = frozenset(
     {Outcome.CONFIRMED.value, Outcome.CONTAINED.value, Outcome.NOTHING_TO_STOP.value}
@@ -21,6 +22,17 @@ PROVEN: Final = frozenset(
 _SILENCING: Final = frozenset(verb.value for verb in Verb if verb.silences)
 _SURE: Final = frozenset({"L2", "L3", "L4"})
 _ANSWERS: Final = frozenset({"answered", "retried"})
+
+_Span = tuple[int, int]
+"""From when to when, in milliseconds since the epoch, UTC."""
+
+_JOINED_TO: Final = """
+WITH RECURSIVE others (press) AS (
+    SELECT value FROM json_each(:ids)
+    UNION SELECT json_extract(r.body, '$.of') FROM records r JOIN others USING (press)
+    WHERE r.kind = 'joined'
+) SELECT press FROM others WHERE press NOT IN (SELECT value FROM json_each(:ids))
+"""
 
 _CHOSEN: Final = """
 WHERE press IN (SELECT value FROM json_each(:ids))
@@ -43,8 +55,10 @@ def records(
     end = 1 << 62 if until is None else until
     found = presses(path, since=since, call=call, limit=-1)
     ids = [one.press for one in found if one.at < end]
-    asked = {"ids": json.dumps(ids), "all": call is None, "since": since, "until": end}
     with reading(path) as db:
+        # The end of a press that was joined to an earlier one stands with that one.
+        ids += [name for (name,) in db.execute(_JOINED_TO, {"ids": json.dumps(ids)})]
+        asked = {"ids": json.dumps(ids), "all": call is None, "since": since, "until": end}
         chain = "utc_offset, prev, hash" if schema_of(db, path) > 1 else "NULL, NULL, NULL"
         rows = db.execute(
             f"SELECT seq, press, at, kind, body, {chain} FROM records {_CHOSEN}",  # noqa: S608
@@ -81,15 +95,21 @@ class Asked:
 
 
 class Pressed:
-    """One press and all that became of it, from its records in order."""
+    """One press and all that became of it, from its records in order.
 
-    def __init__(self, found: Sequence[StoredRecord]) -> None:
+    One that was found to be the same as an earlier one only when its call was known is `joined`
+    to it after its own `pressed`: what is tried again is that one, so its end is that one's
+    `closed`. `other` is that one, None where the records do not hold it.
+    """
+
+    def __init__(self, found: Sequence[StoredRecord], other: "Pressed | None" = None) -> None:
         self.records = found
         self.first = next((one for one in found if one.kind == "pressed"), found[0])
         self.press, self.at = self.first.press, self.first.at
         self.resolved = self._last("resolved")
         self.verdict = self._last("verdict")
-        self.closed = self._last("closed")
+        others: dict[str, Any] = {} if other is None else other.closed
+        self.closed: dict[str, Any] = self._last("closed") or others
         legs = self.resolved.get("channels") or ()
         self.unique_ids = tuple(str(leg.get("uniqueid")) for leg in legs)
         self.extensions = tuple(str(leg["extension"]) for leg in legs if leg.get("extension"))
@@ -166,11 +186,12 @@ class Pressed:
             own[0].at - self.at, proven, None if exposed is None else round(exposed),
         )  # fmt: skip
 
-    def proven_at(self) -> int | None:
-        """Return when the last of the recorders was proven to be silent; None if one was not."""
-        asked = self.asked()
-        times = [one.proven for one in asked if one.proven is not None]
-        return self.at + max(times) if asked and len(times) == len(asked) else None
+    def recorders(self) -> frozenset[str]:
+        """Return the names of those that were asked, by their answers and by the verdict."""
+        told = [one.body for one in self.records if one.kind in _ANSWERS]
+        listed = self.verdict.get("recorders")
+        told += [one for one in listed or () if isinstance(one, dict)]
+        return frozenset(text(one.get("recorder")) for one in told)
 
 
 def by_press(found: Iterable[StoredRecord]) -> Iterator[Pressed]:
@@ -178,29 +199,44 @@ def by_press(found: Iterable[StoredRecord]) -> Iterator[Pressed]:
     groups: dict[str, list[StoredRecord]] = {}
     for one in found:
         groups.setdefault(one.press, []).append(one)
-    for group in groups.values():
+    made: dict[str, Pressed] = {}
+    for name, group in groups.items():
         if any(one.kind == "pressed" for one in group):
-            yield Pressed(group)
+            # What a press is joined to was written down before it.
+            other = next((text(one.body.get("of")) for one in group if one.kind == "joined"), "")
+            made[name] = Pressed(group, made.get(other))
+            yield made[name]
 
 
-def silent(found: Sequence[Pressed], end: int) -> list[tuple[int, int]]:
+def silent(found: Sequence[Pressed], end: int) -> list[_Span]:
     """Return when the recordings of one call were to be silent, in milliseconds UTC.
 
-    From the proof of a press that silences to that of the next one which does not, to the end of
-    its intent, or to `end`.
+    That is while every recorder that a press asked was proven to be silent for it, as
+    `offrecord.reconcile_windows` has it of each: to the next press that does not silence, to the
+    end of its intent, or to `end`, and without the time in which a recording had come back.
     """
-    windows: list[tuple[int, int]] = []
-    for place, one in enumerate(found):
-        begin = one.proven_at()
-        if not one.silences or begin is None:
-            continue
-        ends = [r.at for r in one.records if r.kind == "intent_ended"]
-        ends += [p.at for p in found[place + 1 :] if not p.silences and p.outcome != "denied"]
-        windows.append((begin, min([*ends, end])))
-    joined: list[tuple[int, int]] = []
-    for begin, until in sorted(windows):
-        if until <= begin:
-            continue
+    records = sorted((one for press in found for one in press.records), key=lambda one: one.seq)
+    proven = [one for one in windows(records, end) if one.outcome in PROVEN]
+    spans: list[_Span] = []
+    for press in found:
+        own: list[_Span] | None = None
+        for name in press.recorders():
+            of = [(w.begin, w.end) for w in proven if (w.press, w.recorder) == (press.press, name)]
+            own = of if own is None else _common(own, of)
+        spans += own or ()
+    return _united(spans)
+
+
+def _common(some: Sequence[_Span], others: Sequence[_Span]) -> list[_Span]:
+    """Return the times that are in both."""
+    both = ((max(a, c), min(b, d)) for a, b in some for c, d in others)
+    return [(begin, until) for begin, until in both if begin < until]
+
+
+def _united(spans: Iterable[_Span]) -> list[_Span]:
+    """Return the times that are in any of them, oldest first, none touching another."""
+    joined: list[_Span] = []
+    for begin, until in sorted(spans):
         if joined and begin <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], until))
         else:

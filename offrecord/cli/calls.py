@@ -168,6 +168,8 @@ def _press_command(verb: Verb, what: str) -> click.Command:
         }  # fmt: skip
         replies = _ask(socket_path, request)
         body = {key: value for reply in replies for key, value in reply.items()}
+        if body.get("journalled") is False:
+            _warn_of_journal(body["press"])
         if as_json:
             print_json(body)
         elif body["outcome"] == "pending":
@@ -179,6 +181,16 @@ def _press_command(verb: Verb, what: str) -> click.Command:
         return outcome_exit(Outcome(body["outcome"]))
 
     return command
+
+
+def _warn_of_journal(press: str) -> None:
+    """Say that a press is on no disk; on the error stream, so that `--json` stays JSON."""
+    click.echo(
+        f"warning: the journal has not taken press {press}: it is kept in memory, and lost if the"
+        " daemon ends before the disk takes it\nfix: see journal_not_written in the daemon's log,"
+        " and whether the disk is full",
+        err=True,
+    )
 
 
 def _user() -> str:

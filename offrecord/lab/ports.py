@@ -21,16 +21,16 @@ def free_udp() -> int:
         return int(probe.getsockname()[1])
 
 
-def free_rtp_block() -> tuple[int, int]:
-    """Return the first and last port of a free UDP range for one Asterisk's media.
+def free_rtp_block(count: int = _RTP_COUNT) -> tuple[int, int]:
+    """Return the first and last of `count` free UDP ports for one Asterisk's media.
 
     The range lies below the kernel's ephemeral ports; two Asterisks in one range would hear
     each other's calls.
     """
     for _ in range(200):
         first = random.randrange(_RTP_FIRST, _RTP_LAST, _RTP_COUNT)  # noqa: S311 - not a secret
-        if all(_udp_is_free(port) for port in range(first, first + _RTP_COUNT, 10)):
-            return first, first + _RTP_COUNT - 1
+        if all(_udp_is_free(port) for port in range(first, first + count, 10)):
+            return first, first + count - 1
     raise OSError("no free UDP range for RTP on 127.0.0.1")
 
 

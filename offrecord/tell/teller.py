@@ -17,7 +17,7 @@ import structlog
 from ami import names
 from ami.calls import CallGraph
 from ami.errors import AmiError
-from ami.event_types import Event, Hangup
+from ami.event_types import Event, Hangup, OriginateResponse
 from bridges.http import HttpLine
 from bridges.model import Outcome
 from offrecord.config_tell import TellConfig
@@ -25,7 +25,7 @@ from offrecord.press import Press
 from offrecord.tell.lamps import REFRESH, Lamps, Pbx
 from offrecord.tell.messages import Telling, body, event_fields
 from offrecord.tell.webhook import Webhook
-from offrecord.tell.whisper import Whispers
+from offrecord.tell.whisper import CONTEXT, PLAY, Whispers
 from offrecord.verdict import Verdict
 
 EVENTS: Final = 500
@@ -168,7 +168,12 @@ class Teller:
             self._lamps.set(extension, state)
 
     def event(self, event: Event, graph: CallGraph) -> None:
-        """Look at one AMI event: a lamp goes out with the last call of its extension."""
+        """Look at one AMI event: what became of a whisper, or a lamp's last call is over."""
+        if isinstance(event, OriginateResponse):
+            ours = (event.context, event.exten) == (CONTEXT, PLAY)
+            if self._whispers is not None and ours:
+                self._whispers.answered(well=event.answered)
+            return
         if self._lamps is None or not isinstance(event, Hangup) or not self._lamps.lit:
             return
         extension = names.extension(event.channel, graph.rules)

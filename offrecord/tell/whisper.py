@@ -5,6 +5,10 @@ The Local channel `whisper@offrecord-tell` is dialled: its far half runs ChanSpy
 channel, which whispers without listening; its near half plays the sounds and hangs up, and that
 ends both. Measured on Asterisk 16.28 and 22.10: ChanSpy is attached 0.1 s after it gets its first
 sound, so the dialplan sends 0.2 s of silence first. A tone of 0.86 s is over after 1.1 s.
+
+Where the context is missing the Originate is answered `Extension does not exist.`; where only its
+far half is, as where the presser has hung up, the event OriginateResponse alone tells of a failure.
+So the dialplan is then looked at (`ShowDialPlan`, `write = reporting`).
 """
 
 import asyncio
@@ -15,10 +19,14 @@ from typing import Final
 
 import structlog
 
-from ami.errors import AmiError
+from ami.errors import AmiDenied, AmiError
 from offrecord.tell.lamps import Pbx
 
 CONTEXT: Final = "offrecord-tell"
+PLAY: Final = "play"
+"""Where the near half of a whisper goes on."""
+WHISPER: Final = "whisper"
+"""What its far half dials."""
 EXPIRES: Final = 5.0
 """Seconds after which a tone that was not played yet would tell old news: it is dropped."""
 SPACING: Final = 2.0
@@ -26,6 +34,12 @@ SPACING: Final = 2.0
 LIMIT: Final = 200
 """Whispers that may wait; beyond it the oldest is dropped."""
 ACTION: Final = 1.0
+LOOK: Final = 3.0
+"""Seconds for the PBX to show the context."""
+FIX: Final = (
+    '#include "extensions-tell.conf" in /etc/asterisk/extensions.conf, then dialplan reload;'
+    " or set whisper = false in [tell]"
+)
 RING: Final = 3000
 """Milliseconds that Asterisk gives the Local channel to answer."""
 
@@ -52,17 +66,22 @@ def problem(channel: str, uniqueid: str, sounds: Sequence[str]) -> str | None:
         return "the channel's name is not plain"
     if not _UNIQUEID.fullmatch(uniqueid):
         return "the channel's uniqueid is not plain"
-    if not all(_SOUND.fullmatch(sound) for sound in sounds):
+    if not all(map(is_sound, sounds)):
         return "the name of a sound is not plain"
     return None
+
+
+def is_sound(name: str) -> bool:
+    """Say whether a sound's name may stand in a dialplan's arguments."""
+    return bool(_SOUND.fullmatch(name))
 
 
 def fields(whisper: Whisper) -> dict[str, str | Sequence[str]]:
     """Return the headers of the Originate."""
     return {
-        "Channel": f"Local/whisper@{CONTEXT}/n",
+        "Channel": f"Local/{WHISPER}@{CONTEXT}/n",
         "Context": CONTEXT,
-        "Exten": "play",
+        "Exten": PLAY,
         "Priority": "1",
         "Async": "true",
         "Timeout": str(RING),
@@ -95,6 +114,8 @@ class Whispers:
         self._waiting: dict[str, Whisper] = {}
         self._free: dict[str, float] = {}
         self._wake = asyncio.Event()
+        self._doubtful = False
+        self._told = False
 
     def __len__(self) -> int:
         """How many wait."""
@@ -113,9 +134,21 @@ class Whispers:
         self._waiting[uniqueid] = Whisper(channel, uniqueid, tuple(sounds), self._clock())
         self._wake.set()
 
+    def answered(self, *, well: bool) -> None:
+        """Take what Asterisk says became of a whisper: whether its near end was answered."""
+        if well:
+            self._told = False
+            return
+        self._lost("whisper")
+        self._doubtful = not self._told
+        self._wake.set()
+
     async def run(self) -> None:
         """Send what waits, until cancelled."""
         while True:
+            if self._doubtful:
+                self._doubtful = False
+                await self._look()
             now = self._clock()
             self._free = {key: at for key, at in self._free.items() if at > now}
             ready = [key for key in self._waiting if key not in self._free]
@@ -140,8 +173,27 @@ class Whispers:
             return
         if answer.ok:
             _log.debug("whispered", channel=whisper.channel, sounds=whisper.sounds)
+        elif answer.message == "Permission denied":
+            self._drop(whisper.channel, answer.message, "give it write = originate")
         else:
-            self._drop(whisper.channel, answer.message[:200], "give it write = originate")
+            self._drop(whisper.channel, answer.message[:200])
+            self._doubtful = not self._told
+
+    async def _look(self) -> None:
+        """Say once that the context is not there, if that is why a whisper was not played."""
+        try:
+            await self._pbx.action_list(
+                "ShowDialPlan", {"Context": CONTEXT, "Extension": WHISPER}, timeout=LOOK
+            )
+        except AmiDenied as error:
+            self._told = True
+            missing = error.answer.startswith("Did not find")
+            problem = f"the dialplan lacks {WHISPER}@{CONTEXT}" if missing else str(error)
+            _log.warning("whisper_not_played", problem=problem, fix=FIX)
+        except AmiError as error:
+            _log.warning("whisper_not_played", problem=str(error))
+        else:
+            _log.debug("whisper_not_played", problem="the presser's channel has gone")
 
     def _drop(self, channel: str, why: str, fix: str = "") -> None:
         self._lost("whisper")

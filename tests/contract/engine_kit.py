@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ami.calls import CallGraph
-from ami.errors import AmiDenied
+from ami.errors import AmiDenied, AmiError
 from ami.wire import Response
 from bridges.model import (
     ORDERS,
@@ -59,6 +59,8 @@ class FakePbx:
     graph: CallGraph
     variables: Mapping[tuple[str, str], str] = field(default_factory=dict)
     known: asyncio.Event = field(default_factory=asyncio.Event)
+    actions: list[tuple[str, Mapping[str, str | Sequence[str]]]] = field(default_factory=list)
+    broken: AmiError | None = None
 
     async def wait_known(self, timeout: float) -> bool:
         try:
@@ -79,6 +81,14 @@ class FakePbx:
     ) -> list[Response]:
         """Know nobody by database or queue: the engine's tests name people by table."""
         raise AmiDenied(name, "Permission denied")
+
+    async def action(self, name: str, fields: Mapping[str, str | Sequence[str]]) -> Response:
+        """Note an action, and say yes to it."""
+        self.actions.append((name, fields))
+        await asyncio.sleep(0)
+        if self.broken is not None:
+            raise self.broken
+        return Response(ok=True, message="done", headers={})
 
     def learn(self, *events: Any) -> None:
         """Have the calls known from now on."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ami.events import MixMonitorMute, MixMonitorStart
+from ami.event_types import MixMonitorMute, MixMonitorStart
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
 from offrecord.intents import Intent, Intents
 from offrecord.keeper import Keeper, KeeperSettings, Observers, State

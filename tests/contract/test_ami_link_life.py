@@ -294,3 +294,19 @@ async def test_each_state_is_told_as_it_comes() -> None:
         await eventually(lambda: it.link.logins == 2)
     up = [LinkState.CONNECTING, LinkState.UP, LinkState.DOWN]
     assert it.states == [*up, *up, LinkState.CLOSED]
+
+
+async def test_whoever_needs_the_link_does_not_wait_for_a_pause_that_has_grown() -> None:
+    async with AmiPeer() as peer:
+        settings = peer.settings(backoff_base=0.001, backoff_cap=600.0)
+        quick = [0.0] * 25
+        it = Client(settings, lambda: quick.pop() if quick else 1.0)
+        await it.link.wait_up(5)
+        await peer.silence()
+        await eventually(lambda: not quick)
+        await asyncio.sleep(0.05)  # the next pause is ten minutes
+        await peer.listen()
+        it.link.nudge()
+        await logged_in(it.link, 2)
+        await it.link.close()
+        await it.task

@@ -125,6 +125,27 @@ async def test_the_commands_of_a_day_in_words_and_in_json(tmp_path: Path) -> Non
         assert (await here.command("presses")).out == "no press matches\n"
 
 
+async def test_a_terminal_is_told_that_the_journal_does_not_have_its_press(tmp_path: Path) -> None:
+    async with house(tmp_path, recorders=("local",)) as here:
+        journal = here.daemon.journal
+        aside = journal.rename(journal.with_suffix(".aside"))
+        journal.mkdir()  # nothing can be written there, as on a disk that is full
+        told = await here.command("stop", "410", "--json")
+        plain = await here.command("pause", "411")
+        journal.rmdir()
+        aside.rename(journal)
+        presses = await here.daemon.verdicts(2)
+        well = await here.command("resume", "410", "--json")
+
+        assert (told.code, told.json["journalled"]) == (Exit.OK, False)
+        assert told.json["outcome"] == "confirmed"
+        assert "journal has not taken press" in told.err
+        assert "journal has not taken press" in plain.err
+        assert "journal" not in plain.out
+        assert presses[0].press == told.json["press"]
+        assert (well.json["journalled"], well.err) == (True, "")
+
+
 async def test_a_press_from_a_terminal_can_be_looked_up(tmp_path: Path) -> None:
     async with house(tmp_path) as here:
         stop = await here.command("stop", "410", "--json")

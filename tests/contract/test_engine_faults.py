@@ -44,7 +44,7 @@ async def test_without_a_journal_the_recording_is_stopped_and_the_alarm_raised(
             await here.engine.idle()
 
         assert verdict.outcome is Outcome.CONFIRMED
-        assert handle.journalled.done()
+        assert handle.journalled.result() is False
         assert local.verbs == [Verb.STOP]
         assert here.engine.journal_failures >= 1
         alarms = [line for line in lines if line["event"] == "journal_not_written"]
@@ -59,6 +59,7 @@ async def test_a_journal_that_is_closed_under_a_press_holds_nothing_up(tmp_path:
     async with bench(tmp_path, FakeRecorder("local", script=gate)) as here:
         handle = here.press()
         await gate.reached.wait()
+        assert await handle.journalled
         await here.engine.journal.close()
         gate.opened.set()
 

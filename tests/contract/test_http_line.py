@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from bridges.http import LIMIT, Ending, HttpLine, basic
 from bridges.model import Evidence
 from bridges.simulators.server import SimServer
+from noojee.transport import Lanes, Sent, no_tls, own_transports
 from offrecord import certs
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -209,6 +210,115 @@ async def test_a_cancelled_request_leaves_nothing_running_and_the_line_usable() 
         with pytest.raises(asyncio.CancelledError):
             await asking
         assert (await one.ask("GET", "/quick", {}, within=5)).status == 200
+
+
+class Forgetful:
+    """A server that answers each request, but no more on connections from before `forget`."""
+
+    def __init__(self) -> None:
+        self.together = asyncio.Event()
+        self.connections = 0
+        self._forgotten = 0
+
+    def forget(self) -> None:
+        self._forgotten = self.connections
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        number = self.connections
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                if number <= self._forgotten:
+                    await asyncio.sleep(60)
+                await self.together.wait()
+                head = f"HTTP/1.1 200 OK\r\nSet-Cookie: on={number}\r\nContent-Length: 1\r\n\r\n"
+                writer.write(head.encode() + str(number).encode())
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def forgetful() -> AsyncIterator[tuple[Forgetful, str]]:
+    """Serve a forgetful server; when done, end what still runs of it."""
+    made, running = Forgetful(), set[asyncio.Task[None]]()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        running.add(asyncio.create_task(made.serve(reader, writer)))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    try:
+        yield made, f"http://{host}:{port}"
+    finally:
+        server.close()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def test_after_no_answer_the_next_request_is_made_on_a_fresh_connection() -> None:
+    async with forgetful() as (server, url), line(url, cookies=True) as one:
+        warm = [asyncio.create_task(one.ask("GET", "/", {}, within=5)) for _ in range(3)]
+        while server.connections < 3:
+            await asyncio.sleep(0)
+        server.together.set()
+        await asyncio.gather(*warm)
+        kept = {cookie.name for cookie in one.cookies.jar}
+        server.forget()
+
+        lost = await one.ask("GET", "/", {}, within=0.2)
+        again = await one.ask("GET", "/", {}, within=5)
+        more = await one.ask("GET", "/", {}, within=5)
+
+        assert lost.ending is Ending.NO_ANSWER
+        assert (again.body, more.body) == (b"4", b"4")
+        assert kept == {cookie.name for cookie in one.cookies.jar} == {"on"}
+
+
+async def test_the_lanes_of_the_noojee_client_are_fresh_after_no_answer_too() -> None:
+    async with forgetful() as (server, url):
+        lanes = Lanes(own_transports(no_tls()), url, count=3)
+
+        async def post() -> bytes:
+            async with lanes.take() as lane:
+                return (await lane.post("/stop", "stop", Sent(), 100)).body
+
+        warm = [asyncio.create_task(post()) for _ in range(3)]
+        while server.connections < 3:
+            await asyncio.sleep(0.001)
+        server.together.set()
+        assert {*await asyncio.gather(*warm)} == {b"1", b"2", b"3"}
+        server.forget()
+
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await post()
+        together = [asyncio.create_task(post()) for _ in range(3)]
+        async with asyncio.timeout(5):
+            answers = {*await asyncio.gather(*together)}
+        await lanes.close()
+
+        assert answers == {b"4", b"5", b"6"}
+
+
+async def test_what_is_under_way_when_another_request_gets_no_answer_ends_well() -> None:
+    gate = asyncio.Event()
+
+    async def slow(request: Request) -> Response:
+        if request.url.path == "/lost":
+            await asyncio.sleep(60)
+        await gate.wait()
+        return Response()
+
+    async with served(slow) as server, line(server.url) as one:
+        beside = asyncio.create_task(one.ask("GET", "/", {}, within=10))
+        await asyncio.sleep(0.05)
+        lost = await one.ask("GET", "/lost", {}, within=0.2)
+        gate.set()
+        assert lost.ending is Ending.NO_ANSWER
+        assert (await beside).status == 200
 
 
 @pytest.mark.parametrize(

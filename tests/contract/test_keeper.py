@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ami.events import BlindTransfer, ConferenceMix, Pickup
+from ami.event_types import BlindTransfer, ConferenceMix, Pickup
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
 from offrecord.intents import Intent, from_records
 from offrecord.journal import show

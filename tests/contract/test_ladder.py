@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recorder that does not obey: tried again until it does, said again until somebody knows."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ami.errors import AmiDown
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
 from offrecord.keeper import KeeperSettings, State
 from offrecord.ladder import gap
@@ -252,3 +254,122 @@ async def test_a_way_out_that_did_not_work_says_so(tmp_path: Path) -> None:
         fallback = await here.bodies("fallback")
 
         assert [one["outcome"] for one in fallback] == ["nothing_to_stop", "failed"]
+
+
+# a call that is held
+
+HELD = KeeperSettings(fallback=("hold_music",), hold_sounds=("moh/calm",), hold_longest=30.0)
+
+
+def said(here: Kept, variable: str) -> list[tuple[str, str]]:
+    """Return which legs were given which values of a variable, in order."""
+    return [
+        (str(fields["Channel"]), str(fields["Value"]))
+        for name, fields in here.bench.pbx.actions
+        if name == "Setvar" and fields["Variable"] == variable
+    ]
+
+
+def done(here: Kept, name: str) -> list[Mapping[str, str | Sequence[str]]]:
+    return [fields for action, fields in here.bench.pbx.actions if action == name]
+
+
+async def test_a_call_is_held_until_the_recorder_obeys(tmp_path: Path) -> None:
+    noojee = Stubborn(times=2)
+    async with keeping(tmp_path, noojee, settings=HELD) as here:
+        here.happen(record("1.2"))
+        await here.pressed(recorder="noojee")
+        await here.time.pass_(2.0)
+        music = done(here, "Originate")
+        during = said(here, "MUTEAUDIO(in)"), said(here, "VOLUME(RX)"), said(here, "OFFRECORD_HELD")
+        await here.time.pass_(3.0)
+
+        # The recorded leg is muted altogether; the other one sends silence, for the music.
+        assert during == (
+            [("1.2", "on")], [("1.1", "-32767")],
+            [("1.1", "VOLUME(RX)"), ("1.2", "MUTEAUDIO(in)")],
+        )  # fmt: skip
+        assert len(music) == 1
+        assert "OFFRECORD_TELL_SOUNDS=moh/calm" in music[0]["Variable"]
+        assert "__OFFRECORD_TELL_UNIQUEID=1.2" in music[0]["Variable"]
+        assert [one["Channel"] for one in done(here, "Hangup")] == [music[0]["ChannelId"]]
+        for variable, off in (
+            ("MUTEAUDIO(in)", "off"),
+            ("VOLUME(RX)", "0"),
+            ("OFFRECORD_HELD", ""),
+        ):
+            assert said(here, variable)[-2:] == [("1.1", off), ("1.2", off)]
+        [told] = await here.bodies("fallback")
+        assert (told["action"], told["outcome"]) == ("hold_music", "contained")
+        assert [one["why"] for one in await here.bodies("rejoined")] == ["solved"]
+
+
+@pytest.mark.parametrize("end", ["acknowledged", "superseded", "resumed", "held", "call_ended"])
+async def test_whatever_ends_it_a_held_call_is_joined(tmp_path: Path, end: str) -> None:
+    async with keeping(tmp_path, Stubborn(), settings=HELD) as here:
+        await here.pressed(recorder="noojee")
+        await settle()
+        assert said(here, "VOLUME(RX)") == [("1.1", "-32767"), ("1.2", "-32767")]
+        if end == "acknowledged":
+            assert here.keeper.ack("p1")
+        elif end == "superseded":
+            await here.time.pass_(4.0)
+            await here.pressed(recorder="noojee")
+        elif end == "resumed":
+            await here.time.pass_(4.0)
+            await here.pressed(Verb.RESUME)
+        elif end == "held":
+            await here.time.pass_(30.0)
+        else:
+            here.happen(hangup("1.2"))
+            here.happen(hangup("1.1"))
+        await settle()
+
+        [why] = [one["why"] for one in await here.bodies("rejoined")]
+        assert why == ("held for as long as it may be" if end == "held" else end)
+        expected = [] if end == "call_ended" else [("1.1", "0"), ("1.2", "0")]
+        assert said(here, "VOLUME(RX)")[2:] == expected  # pressed again it is not held again
+
+
+async def test_a_leg_is_let_go_although_the_link_was_away(tmp_path: Path) -> None:
+    async with keeping(tmp_path, Stubborn(), settings=HELD) as here:
+        await here.pressed(recorder="noojee")
+        await settle()
+        here.bench.pbx.broken = AmiDown("the link is down", fix="it comes back")
+        here.keeper.ack("p1")
+        await here.time.pass_(5.0)
+        here.bench.pbx.broken = None
+        await here.time.pass_(1.0)
+
+        assert said(here, "OFFRECORD_HELD")[-2:] == [("1.1", ""), ("1.2", "")]
+
+
+async def test_what_cannot_be_held_is_failed_and_let_go(tmp_path: Path) -> None:
+    async with keeping(tmp_path, Stubborn(), settings=HELD) as here:
+        here.bench.pbx.broken = AmiDown("the link is down", fix="it comes back")
+        await here.pressed(recorder="noojee")
+        await settle()
+        [told] = await here.bodies("fallback")
+
+        assert told["outcome"] == "failed"
+        assert "still heard: SIP/410-1: the link is down" in told["detail"]
+        assert not done(here, "Originate")
+
+
+async def test_a_leg_that_a_daemon_before_left_held_is_let_go_at_the_start(tmp_path: Path) -> None:
+    async with keeping(tmp_path, settings=HELD) as here:
+        here.bench.pbx.variables = {("1.2", "OFFRECORD_HELD"): "MUTEAUDIO(in)"}
+        here.keeper.tick()
+        await settle()
+
+        assert said(here, "MUTEAUDIO(in)") == [("1.2", "off")]
+        assert said(here, "OFFRECORD_HELD") == [("1.2", "")]
+
+
+async def test_a_daemon_that_is_stopped_leaves_no_leg_held(tmp_path: Path) -> None:
+    async with keeping(tmp_path, Stubborn(), settings=HELD) as here:
+        await here.pressed(recorder="noojee")
+        await settle()
+        await here.keeper.join()
+
+        assert said(here, "OFFRECORD_HELD")[-2:] == [("1.1", ""), ("1.2", "")]

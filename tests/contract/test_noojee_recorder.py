@@ -5,6 +5,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,75 @@ async def test_a_stop_by_id_that_fails_is_failed_and_may_be_tried_again(
         assert (result.outcome, result.retryable) == (Outcome.FAILED, retryable)
         tried = 2 if again or fault.startswith("expired") else 1
         assert len(made.asked("stop")) == tried
+
+
+# the same stop once more
+
+
+async def test_a_stop_given_again_for_the_same_press_stands_when_noojee_refuses_it() -> None:
+    async with rig() as made, recorder(made) as one:
+        first, again = await one.act(order()), await one.act(order())
+        assert first.outcome is Outcome.ACCEPTED
+        assert len(made.asked("stop")) == 2, "a new leg may have begun, so it is asked again"
+        assert (again.outcome, again.evidence) == (Outcome.ACCEPTED, Evidence.ACCEPTED)
+        assert again.steps[-1].evidence is Evidence.SENT
+        assert "accepted this stop before and now refused it" in again.detail
+        assert "SIM: nothing is being recorded" in again.detail
+        assert (await one.act(order())).outcome is Outcome.ACCEPTED
+
+
+async def test_a_new_leg_under_the_same_press_is_stopped() -> None:
+    async with rig() as made, recorder(made) as one:
+        await one.act(order())
+        made.sim.pbx.transition(made.call, restart=True)
+        assert made.call.recording is not None
+        assert (await one.act(order())).outcome is Outcome.ACCEPTED
+        assert made.call.recording is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"agent": "Mallory"}, id="another-user"),
+        pytest.param({"presser": None, "channels": "1700.9"}, id="another-channel"),
+    ],
+)
+async def test_a_refusal_of_another_stop_of_the_press_stays_failed(more: dict[str, Any]) -> None:
+    async with rig() as made, recorder(made) as one:
+        await one.act(order())
+        given = dict(more)
+        if uniqueid := given.pop("channels", None):
+            other = replace(AGENT, uniqueid=uniqueid, name="PJSIP/411-00000013", extension="411")
+            given["call"] = Call("1700.1", frozenset({"1700.1"}), (other,))
+        again = await one.act(replace(order(), **given))
+        assert (again.outcome, again.retryable) == (Outcome.FAILED, True)
+
+
+async def test_a_second_press_is_told_what_noojee_says_and_no_more() -> None:
+    async with rig() as made, recorder(made) as one:
+        await one.act(order())
+        second = await one.act(replace(order(), press_id="press-2"))
+        assert second.outcome is Outcome.FAILED
+        assert "SIM: nothing is being recorded" in second.detail
+
+
+async def test_after_a_start_no_earlier_stop_stands() -> None:
+    async with rig() as made, recorder(made) as one:
+        await one.act(order())
+        await one.act(order(Verb.START))
+        made.sim.faults.add("expired@stop")
+        await one.act(order())
+        made.sim.faults.clear()
+        made.sim.pbx.stop(made.call)
+        assert (await one.act(order())).outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("fault", ["html_200@stop", "status=503@stop", "forbidden@stop"])
+async def test_any_other_answer_to_the_same_stop_is_failed(fault: str) -> None:
+    async with rig() as made, recorder(made) as one:
+        await one.act(order())
+        made.sim.faults.add(fault)
+        assert (await one.act(order())).outcome is Outcome.FAILED
 
 
 async def test_a13_a_stop_by_id_that_lost_its_answer_is_repeated_once_and_succeeds() -> None:

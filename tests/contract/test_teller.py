@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from structlog.testing import capture_logs
 
-from ami.events import UserEvent
+from ami.event_types import UserEvent
 from ami.pbx import Pbx
 from bridges.model import Evidence, Outcome, Verb
 from offrecord.config_tell import TellConfig
@@ -303,6 +303,79 @@ async def test_without_the_privilege_a_whisper_is_counted_and_said_with_what_to_
         [line] = [line for line in logs if line["event"] == "whisper_lost"]
         assert line["problem"] == "Permission denied"
         assert line["fix"] == "the AMI account: give it write = originate"
+
+
+MISSING = "Response: Error\r\nMessage: Did not find context offrecord-tell\r\n"
+SHOWN = (
+    "Response: Success\r\nEventList: start\r\nMessage: DialPlan list will follow\r\n\r\n"
+    "Event: ListDialplan\r\nActionID: {id}\r\nContext: offrecord-tell\r\n\r\n"
+    "Event: ShowDialPlanComplete\r\nActionID: {id}\r\nEventList: Complete\r\nListItems: 1\r\n"
+)
+
+
+def unplayed(
+    peer: AmiPeer,
+    context: str = "offrecord-tell",
+    response: str = "Failure",
+    exten: str = "play",
+) -> None:
+    """Have the PBX tell what became of an Originate, as Asterisk 16 and 22 do."""
+    peer.event(
+        "OriginateResponse",
+        f"Response: {response}\r\nChannel: Local/whisper@offrecord-tell/n\r\n"
+        f"Context: {context}\r\nExten: {exten}\r\nReason: 0\r\nUniqueid: <null>\r\n",
+        "call",
+    )
+
+
+async def test_a_whisper_into_a_context_that_is_missing_is_said_once_with_the_fix() -> None:
+    async with asterisk() as (peer, pbx), telling(pbx, whisper=True) as one:
+        peer.on("ShowDialPlan", MISSING)
+        with capture_logs() as logs:
+            for count in (1, 2):
+                unplayed(peer)
+                await eventually(lambda count=count: one.lost["whisper"] == count)  # type: ignore[misc]
+                await eventually(lambda: "ShowDialPlan" in peer.names())
+            unplayed(peer, response="Success")  # somebody mended it
+            unplayed(peer)
+            await eventually(lambda: peer.names().count("ShowDialPlan") == 2)
+            await eventually(lambda: len(logs) == 2)
+        for line in logs:
+            assert (line["event"], line["log_level"]) == ("whisper_not_played", "warning")
+            assert line["problem"] == "the dialplan lacks whisper@offrecord-tell"
+            assert '#include "extensions-tell.conf"' in line["fix"]
+
+
+async def test_a_whisper_that_is_refused_for_its_missing_context_is_said_with_the_fix() -> None:
+    async with asterisk() as (peer, pbx), telling(pbx, whisper=True) as one:
+        peer.on("Originate", "Response: Error\r\nMessage: Extension does not exist.\r\n")
+        peer.on("ShowDialPlan", MISSING)
+        with capture_logs() as logs:
+            one.repeat(press(), verdict(), PHONE)
+            await eventually(lambda: len(logs) == 2)
+        lost, unplayed_ = logs
+        assert (lost["event"], lost["problem"]) == ("whisper_lost", "Extension does not exist.")
+        assert "fix" not in lost
+        assert unplayed_["problem"] == "the dialplan lacks whisper@offrecord-tell"
+
+
+async def test_a_whisper_to_somebody_who_hung_up_is_counted_and_no_warning() -> None:
+    async with asterisk() as (peer, pbx), telling(pbx, whisper=True) as one:
+        peer.on("ShowDialPlan", lambda _, action: SHOWN.format(id=action["ActionID"]).encode())
+        with capture_logs() as logs:
+            unplayed(peer)
+            await eventually(lambda: bool(logs))
+        assert one.lost["whisper"] == 1
+        assert [line["log_level"] for line in logs] == ["debug"]
+
+
+async def test_the_calls_that_others_place_are_nobodys_whispers() -> None:
+    async with asterisk() as (peer, pbx), telling(pbx, whisper=True) as one:
+        unplayed(peer, context="from-internal")
+        unplayed(peer, exten="music")
+        unplayed(peer)
+        await eventually(lambda: bool(one.lost["whisper"]))
+        assert one.lost["whisper"] == 1
 
 
 async def test_a_whisper_whose_answer_was_lost_is_not_sent_again() -> None:

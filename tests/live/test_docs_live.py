@@ -348,25 +348,3 @@ async def test_digits_further_apart_than_allowed_are_no_code(site: SiteMaker, re
 
         assert apart == []
         assert await until(here, 1) == ["stop accepted"]
-
-
-@pytest.mark.parametrize("release", ["22", "16"])
-async def test_in_a_consultation_a_code_is_refused_and_works_again_after_it(
-    site: SiteMaker, release: str
-) -> None:
-    async with site(release) as here:
-        talk = await here.talk("811")
-        await here.people.press(talk.caller, "#2")
-        await asyncio.sleep(2.5)  # Asterisk says "transfer" first
-        mark = here.people.now
-        await here.people.press(talk.caller, "412")
-        await here.people.answered(mark)
-        await asyncio.sleep(0.5)
-        await here.people.press(talk.caller, "*1")
-        assert await until(here, 1) == ["stop denied"]
-        await asyncio.sleep(1.0)  # its tone
-        await here.people.press(talk.caller, "#9")
-        await asyncio.sleep(1.0)
-        await here.people.press(talk.caller, "*1")
-
-        assert await until(here, 2) == ["stop denied", "stop accepted"]

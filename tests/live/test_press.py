@@ -2,6 +2,7 @@
 """A press on a real Asterisk, by RFC 4733 digits of a real SIP phone, and what it brings about."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,42 @@ async def test_the_callee_stops_the_recording_on_the_callers_leg(
         assert proof["Uniqueid"] == talk.calling["Uniqueid"]
         assert here.stops()[0].query["extenOrUniqueId"] == talk.answering["Uniqueid"]
         assert not here.pbx.named("MixMonitorStart", Uniqueid=talk.answering["Uniqueid"])
+
+
+@pytest.mark.parametrize(
+    ("release", "features", "more", "way"),
+    [
+        pytest.param("22", "features.conf", {}, "fastagi", id="22-fastagi"),
+        pytest.param("16", "features.conf", {}, "fastagi", id="16-fastagi"),
+        pytest.param("22", "features-userevent.conf", {}, "userevent", id="22-userevent"),
+        pytest.param(
+            "22", "features-userevent.conf", {"keypad": {"enabled": True},
+            "user_event": {"enabled": False}}, "keypad", id="22-keypad",
+        ),
+    ],
+)  # fmt: skip
+async def test_the_shipped_code_objects_and_no_code_undoes_it(
+    site: SiteMaker, release: str, features: str, more: dict[str, Any], way: str
+) -> None:
+    local = {"routes": {"default": ["local"]}, **more}
+    async with site(release, features, more=local) as here:
+        talk = await here.talk()
+        await asyncio.sleep(0.5)
+        await here.people.press(talk.caller, "*9")
+        [objected] = await here.daemon.verdicts()
+        await asyncio.sleep(2.0)  # digits that are pressed while the tone plays are lost
+        await here.people.press(talk.callee, "*3")
+        _, resumed = await here.daemon.verdicts(2)
+
+        assert (objected.verb, objected.way) == ("objection", way)
+        assert objected.outcome == Outcome.CONFIRMED
+        [proof] = here.pbx.named("MixMonitorStop")
+        assert proof["Uniqueid"] == talk.calling["Uniqueid"]
+        assert (resumed.verb, resumed.way) == ("resume", way)
+        assert resumed.outcome == Outcome.DENIED
+        verdict = journal.show(here.daemon.journal, resumed.press)[-1]
+        assert "objected" in verdict.body["reason"]
+        assert len(here.pbx.named("MixMonitorStart")) == 1
 
 
 async def test_control_the_stock_way_runs_on_the_callees_leg_and_stops_nothing(

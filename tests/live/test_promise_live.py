@@ -105,6 +105,33 @@ async def test_a_blind_transfer_that_records_anew_is_silenced(
         assert len(here.stops()) >= 2
 
 
+async def test_noojee_that_records_no_more_leaves_a_stop_accepted_when_the_call_is_sent_on(
+    site: SiteMaker,
+) -> None:
+    async with site("22") as here:
+        talk = await here.talk("811")
+        await here.people.press(talk.caller, "*1")
+        [press] = await here.daemon.verdicts()
+        await asyncio.sleep(1.0)  # until the tone has ended: digits pressed into it are lost
+        farm = here.people.now
+        await here.people.press(talk.callee, "##412")
+        await here.people.answered(farm)
+        async with asyncio.timeout(5):
+            while len(here.stops()) < 2:
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
+
+        assert press.outcome == Outcome.ACCEPTED
+        assert {stop.query["extenOrUniqueId"] for stop in here.stops()} == {
+            talk.calling["Uniqueid"]
+        }
+        assert here.stops()[-1].facts["effect"] == "refused"
+        again = [r.body for r in await records(here, press.press, "reapplied")]
+        [noojee] = [one for b in again for one in b["results"] if one["recorder"] == "noojee"]
+        assert (noojee["outcome"], noojee["evidence"]) == ("accepted", "L1")
+        assert not await records(here, press.press, "alarm")
+
+
 async def test_control_without_a_press_the_transferred_call_is_recorded(site: SiteMaker) -> None:
     async with site("22") as here:
         talk = await here.talk("811")

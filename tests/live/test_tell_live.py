@@ -12,6 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from ami.names import parse
 from ami.pbx import Pbx
@@ -130,6 +131,13 @@ class Scene:
         press = self.press(phone, **changes)
         told = Verdict("p1", Verb.STOP, outcome, Evidence.NONE, "why", 0.1, "1.1")
         self.teller.verdict(press, told, press.channel, False)
+
+    async def until_lost(self, count: int) -> None:
+        """Wait until so many whispers were not played, and the reason is known."""
+        async with asyncio.timeout(8):
+            while self.teller.lost["whisper"] < count:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
 
     async def names(self) -> list[str]:
         return sorted(row["Channel"] for row in await self.tap.channels())
@@ -297,6 +305,33 @@ async def test_a_channel_that_is_not_the_pressers_any_more_hears_nothing(
         assert not here.tap.named("ChanSpyStart")
         await here.over()
         assert not any(here.heard("410", *SIREN))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "what", ["context offrecord-tell", "extension whisper@offrecord-tell"], ids=["all", "half"]
+)
+async def test_a_context_that_is_missing_is_noticed_once_and_a_presser_who_left_is_not(
+    tell_rigs: Callable[[str], Rig], release: str, what: str
+) -> None:
+    async with scene(tell_rigs(release), event=False) as here:
+        await here.talk()
+        with capture_logs() as logs:
+            here.whisper("410", uniqueid="1.1")  # this channel has another one by now
+            await here.until_lost(1)
+            here.rig.pbx.console(f"dialplan remove {what}")
+            try:
+                here.whisper("410")
+                await here.until_lost(2)
+                here.whisper("411")
+                await here.until_lost(3)
+            finally:
+                here.rig.pbx.console("dialplan reload")
+        lines = [line for line in logs if line["event"] == "whisper_not_played"]
+        [warned] = [line for line in lines if line["log_level"] == "warning"]
+        assert warned["problem"] == "the dialplan lacks whisper@offrecord-tell"
+        assert "extensions-tell.conf" in warned["fix"]
+        assert [line["log_level"] for line in lines].count("debug") == 1
 
 
 @BOTH

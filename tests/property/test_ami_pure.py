@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from ami import event_types
 from ami.calls import CallGraph
-from ami.events import BridgeRow, ChannelRow, Event, channel_row, decode, headers
+from ami.event_types import Event
+from ami.events import decode
 from ami.keypad import DIGITS, Keypad
 from ami.names import Rules, parse, resolve
+from ami.packets import BridgeRow, ChannelRow, channel_row, headers
 
 FOLDER = Path(__file__).parent.parent / "fixtures" / "ami"
 

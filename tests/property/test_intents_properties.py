@@ -46,7 +46,7 @@ def test_no_pause_is_longer_than_its_maximum(
     ttl: float, extension: float, maximum: float, since: int, presses: int
 ) -> None:
     rules = PauseRules(ttl=ttl, extension=extension, maximum=maximum)
-    until, latest = rules.times(since, ())
+    until, latest = rules.times(since, {"queue": (), "trunk": ()})
     intent = Intent("p", Verb.PAUSE, "1", frozenset({"1"}), (), since, None, until, latest)
     for _ in range(presses):
         longer = rules.extend(intent)

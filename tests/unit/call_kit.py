@@ -2,8 +2,9 @@
 """Short ways to write events, listing rows and graphs in the tests of the call graph."""
 
 from ami.calls import Call, CallGraph, Channel
-from ami.events import BridgeEnter, BridgeLeave, ChannelRow, DialBegin, Event, Hangup, Newchannel
+from ami.event_types import BridgeEnter, BridgeLeave, DialBegin, Event, Hangup, Newchannel
 from ami.names import Rules
+from ami.packets import ChannelRow
 
 
 def new(uniqueid: str, name: str, linkedid: str = "", exten: str = "") -> Newchannel:

@@ -195,6 +195,84 @@ def test_silence_ends_with_the_intent_and_not_with_a_denied_resume(tmp_path: Pat
     assert windows(tmp_path, *rows) == [(9, 7000)]
 
 
+def test_silence_is_cut_while_a_recording_had_come_back(tmp_path: Path) -> None:
+    again = row(
+        "p1", "reapplied", BEGAN + 5000, intent="p1", took_ms=400.0,
+        results=[{"recorder": "local", "outcome": "confirmed"}],
+    )  # fmt: skip
+    assert windows(tmp_path, *pressed(1, "stop", 0), again) == [(9, 4600), (5000, 100_000)]
+
+
+def test_silence_ends_when_what_came_back_was_not_silenced(tmp_path: Path) -> None:
+    again = row(
+        "p1", "reapplied", BEGAN + 5000, intent="p1", took_ms=400.0,
+        results=[{"recorder": "local", "outcome": "failed"}],
+    )  # fmt: skip
+    assert windows(tmp_path, *pressed(1, "stop", 0), again) == [(9, 4600)]
+
+
+def test_it_is_silent_only_where_every_recorder_that_was_asked_is(tmp_path: Path) -> None:
+    def second(outcome: str, at: int) -> Row:
+        return row(
+            "p1", "answered", BEGAN + at, recorder="noojee", kind="noojee", outcome=outcome,
+            evidence="L2", detail="", steps=[],
+        )  # fmt: skip
+
+    one, two, three, four = pressed(1, "stop", 0)
+    rest = pressed(2, "resume", 9000)
+    assert windows(tmp_path, one, two, three, second("contained", 700), four, *rest) == [
+        (700, 9000)
+    ]
+    (tmp_path / "other.sqlite3").unlink()
+    assert windows(tmp_path, one, two, three, second("accepted", 700), four, *rest) == []
+
+
+# a press that was found to be the same as an earlier one
+
+
+def joined(tmp_path: Path) -> Path:
+    """Return a journal in which p2 joined p1 late, p1 was failed at first and solved after."""
+    told = {"outcome": "failed", "evidence": "L0", "recorders": [
+        {"recorder": "local", "kind": "mixmonitor", "outcome": "failed", "evidence": "L0"},
+    ]}  # fmt: skip
+    first, resolved, answered, _ = press(1, BEGAN, "failed")
+    again, also, *_ = press(2, BEGAN + 5)
+    return made(
+        tmp_path, first, resolved, answered, again,
+        also._replace(body=resolved.body),
+        row("p1", "verdict", BEGAN + 20, **told),
+        row("p2", "joined", BEGAN + 21, of="p1", verb="stop", way="keypad"),
+        row("p2", "verdict", BEGAN + 22, **told),
+        row("p1", "retried", BEGAN + 1000, recorder="local", outcome="confirmed", evidence="L4"),
+        row("p1", "closed", BEGAN + 1001, outcome="confirmed", evidence="L4", why="obeyed",
+            exposed_ms={"local": 1000}),
+        row("p1", "intent_ended", BEGAN + 4000, intent="p1", why="call_ended"),
+    )  # fmt: skip
+
+
+def test_a_joined_press_ends_as_the_one_it_was_joined_to(tmp_path: Path) -> None:
+    path = joined(tmp_path)
+    rows = {one["press"]: one for one in cells(path)}
+
+    assert [rows[name]["verdict"] for name in ("p1", "p2")] == ["confirmed"] * 2
+    assert rows["p2"]["verdict_evidence"] == "L4"
+
+
+def test_the_press_that_was_joined_to_is_exported_with_the_one_that_joined(tmp_path: Path) -> None:
+    path = joined(tmp_path)
+
+    assert {one["press"] for one in lines(path, since=BEGAN + 5)} == {"p1", "p2"}
+    assert {one["press"]: one["verdict"] for one in cells(path, since=BEGAN + 5)} == {
+        "p1": "confirmed", "p2": "confirmed",
+    }  # fmt: skip
+
+
+def test_a_joined_press_promises_no_silence_of_its_own(tmp_path: Path) -> None:
+    found = list(by_press(records(joined(tmp_path))))
+
+    assert [(a - BEGAN, b - BEGAN) for a, b in silent(found, BEGAN + 9000)] == [(1000, 4000)]
+
+
 def test_what_was_not_proven_is_no_silence(tmp_path: Path) -> None:
     assert windows(tmp_path, *pressed(1, "stop", 0, "failed")) == []
 

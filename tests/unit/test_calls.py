@@ -4,7 +4,7 @@
 import pytest
 
 from ami.calls import Channel
-from ami.events import (
+from ami.event_types import (
     AttendedTransfer,
     BridgeDestroy,
     BridgeMerge,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The call graph: what runs on a channel, what it is called, and how it is found."""
 
-from ami.events import (
+from ami.event_types import (
     BridgeEnter,
     DialBegin,
     DTMFEnd,

@@ -6,15 +6,15 @@ import dataclasses
 import pytest
 
 from ami.calls import CallGraph, Reconciled
-from ami.events import (
+from ami.event_types import (
     BridgeLeave,
-    BridgeRow,
     MixMonitorStart,
     NewConnectedLine,
     Newstate,
     Rename,
     Shutdown,
 )
+from ami.packets import BridgeRow
 from tests.unit.call_kit import TWO_PHONES, channel, graph, hangup, ids, leave, new, row
 
 

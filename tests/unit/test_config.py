@@ -54,7 +54,12 @@ def test_the_shortest_useful_file_gives_the_documented_defaults(folder: Path) ->
     assert config.ami.secret.reveal() == PASSWORD
     assert (config.ami.host, config.ami.port, config.agi.port) == ("127.0.0.1", 5038, 4573)
     assert (config.agi.wait, config.press.budget) == (0.7, 5.0)
-    assert dict(config.keypad.codes) == {"*1": Verb.STOP, "*2": Verb.PAUSE, "*3": Verb.RESUME}
+    assert dict(config.keypad.codes) == {
+        "*1": Verb.STOP,
+        "*2": Verb.PAUSE,
+        "*3": Verb.RESUME,
+        "*9": Verb.OBJECTION,
+    }
     assert config.socket.mode == 0o660
     assert config.routed() == ("local",)
     assert loaded.warnings == ()

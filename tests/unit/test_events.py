@@ -3,16 +3,13 @@
 
 import pytest
 
-from ami.events import (
-    EXTENSION_VARIABLE,
+from ami.event_types import (
     AttendedTransfer,
     BlindTransfer,
     BridgeDestroy,
     BridgeEnter,
     BridgeLeave,
     BridgeMerge,
-    BridgeRow,
-    ChannelRow,
     DialBegin,
     DialEnd,
     DTMFEnd,
@@ -29,15 +26,14 @@ from ami.events import (
     Newchannel,
     NewConnectedLine,
     Newstate,
+    OriginateResponse,
     Pickup,
     Rename,
     Shutdown,
     UserEvent,
-    bridge_row,
-    channel_row,
-    decode,
-    headers,
 )
+from ami.events import EXTENSION_VARIABLE, decode
+from ami.packets import BridgeRow, ChannelRow, bridge_row, channel_row, headers
 
 
 def snapshot(prefix: str = "", *, name: str, uniqueid: str, linkedid: str) -> list[str]:
@@ -193,6 +189,14 @@ BRIDGE = [
             packet("VarSet", *ONE, f"Variable: {EXTENSION_VARIABLE}", "Value: 411"),
             ExtensionSet("7.1", "411"),
         ),
+        (
+            packet("OriginateResponse", "Response: Failure", "Context: lobby", "Exten: play"),
+            OriginateResponse("lobby", "play", answered=False),
+        ),
+        (
+            packet("OriginateResponse", "Response: Success", "Context: lobby", "Exten: play"),
+            OriginateResponse("lobby", "play", answered=True),
+        ),
         (packet("FullyBooted", "Uptime: 3", "Status: Fully Booted"), FullyBooted("Fully Booted")),
         (packet("Shutdown", "Shutdown: Cleanly", "Restart: True"), Shutdown(restart=True)),
         (packet("Shutdown", "Shutdown: Uncleanly", "Restart: False"), Shutdown(restart=False)),
@@ -232,6 +236,7 @@ def test_what_nobody_here_uses_is_none(raw: bytes) -> None:
         *("Hangup", "LocalBridge", "BridgeEnter", "BridgeLeave", "BridgeDestroy", "BridgeMerge"),
         *("DialBegin", "DialEnd", "BlindTransfer", "AttendedTransfer", "Pickup", "DTMFEnd"),
         *("MixMonitorStart", "MixMonitorStop", "MixMonitorMute", "UserEvent", "VarSet"),
+        "OriginateResponse",
     ],
 )
 def test_an_event_without_its_ids_is_none(name: str) -> None:

@@ -8,7 +8,16 @@ import pytest
 from ami.calls import Call, CallGraph
 from bridges.model import ORDERS, Verb
 from offrecord.config_keep import LadderConfig, PauseConfig
-from offrecord.intents import Intent, Intents, PauseRules, everything, from_records, kin, read
+from offrecord.intents import (
+    Intent,
+    Intents,
+    PauseRules,
+    TtlRule,
+    everything,
+    from_records,
+    kin,
+    read,
+)
 from tests.unit.call_kit import TWO_PHONES, enter, graph, hangup, leave, new
 
 ONE = Intent("p1", Verb.STOP, "1.1", frozenset({"1.1", "1.2"}), ("local", "noojee"), 1000)
@@ -176,16 +185,43 @@ def test_kin_of_a_plain_call_is_the_whole_call() -> None:
 # times
 
 
+def about(
+    queue: tuple[str, ...] = (), trunk: tuple[str, ...] = (), **more: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    """Return what is known of a call, by the keys of a rule about routes."""
+    return {"queue": queue, "trunk": trunk, "did": (), "agent": (), "extension": ()} | more
+
+
+def test_the_rule_that_fits_with_the_most_patterns_says_how_long_a_pause_lasts() -> None:
+    rules = PauseRules(
+        queues=(("sales", 60),), trunks=(("*", 70),), maximum=600,
+        routes=(
+            TtlRule({"agent": "fred"}, 20), TtlRule({"extension": "4??"}, 30),
+            TtlRule({"queue": "sales", "agent": "fred"}, 40), TtlRule({"did": "0305*"}, 50),
+        ),
+    )  # fmt: skip
+
+    def lasts(*queues: str, **more: tuple[str, ...]) -> float:
+        return (rules.times(0, about(queues, ("gw",), **more))[0]) / 1000
+
+    assert lasts() == 70
+    assert lasts("sales") == 60
+    assert lasts("sales", agent=("wilma",), extension=("410",)) == 30
+    assert lasts("sales", did=("0305550123",)) == 50
+    assert lasts("sales", agent=("fred",), extension=("410",)) == 40
+    assert lasts(agent=("fred",), extension=("410",)) == 20  # the first of equals
+
+
 def test_a_pause_lasts_as_long_as_its_queue_says_and_never_over_the_maximum() -> None:
     rules = PauseRules(ttl=180, queues=(("sales-*", 60), ("slow", 900)), maximum=600)
 
-    assert rules.times(1000, ()) == (181_000, 601_000)
-    assert rules.times(1000, ("support", "sales-1")) == (61_000, 601_000)
-    assert rules.times(1000, ("slow",)) == (601_000, 601_000)
+    assert rules.times(1000, about()) == (181_000, 601_000)
+    assert rules.times(1000, about(("support", "sales-1"))) == (61_000, 601_000)
+    assert rules.times(1000, about(("slow",))) == (601_000, 601_000)
     rules = replace(rules, trunks=(("bank-*", 300), ("*", 30)))
-    assert rules.times(1000, (), ("bank-1",)) == (301_000, 601_000)
-    assert rules.times(1000, ("sales-1",), ("bank-1",)) == (61_000, 601_000)
-    assert rules.times(1000, ("support",), ("gw",)) == (31_000, 601_000)
+    assert rules.times(1000, about((), ("bank-1",))) == (301_000, 601_000)
+    assert rules.times(1000, about(("sales-1",), ("bank-1",))) == (61_000, 601_000)
+    assert rules.times(1000, about(("support",), ("gw",))) == (31_000, 601_000)
 
 
 @pytest.mark.parametrize(
@@ -249,9 +285,16 @@ def test_the_sections_say_what_is_wrong() -> None:
     with pytest.raises(ValueError, match="longer than `maximum` allows"):
         PauseConfig(queues={"sales-*": 700})
     with pytest.raises(ValueError, match="is no way out"):
+        LadderConfig(fallback=("hold",))
+    with pytest.raises(ValueError, match="needs `hold_sounds`"):
         LadderConfig(fallback=("hold_music",))
+    with pytest.raises(ValueError, match="no plain name"):
+        LadderConfig(fallback=("hold_music",), hold_sounds=("moh/a&b",))
     with pytest.raises(ValueError, match="is no way out"):
         LadderConfig(fallback=("recorder:",))
+    held = LadderConfig(fallback=("hold_music",), hold_sounds=("/usr/share/asterisk/moh/calm",))
+    assert held.holds
+    assert not LadderConfig().holds
     assert LadderConfig(fallback=("mute", "recorder:backup")).recorders == ("backup",)
 
 

@@ -18,6 +18,7 @@ from bridges.noojee_rules import (
     choose,
     harmless,
     request_for,
+    standing,
     unavailable,
 )
 from noojee import (
@@ -139,7 +140,14 @@ def test_an_extension_that_is_none_for_noojee_is_refused_with_the_reason() -> No
 
 def test_every_request_and_case_has_its_row() -> None:
     wanted = {(request, case) for request in ("stop", "start") for case in Case}
-    assert set(TABLE) == wanted
+    assert set(TABLE) == wanted - {("start", Case.STOOD)}
+
+
+@pytest.mark.parametrize("case", Case)
+@pytest.mark.parametrize("before", [True, False])
+def test_only_a_refusal_of_the_very_same_stop_stands_as_accepted(case: Case, before: bool) -> None:
+    stood = before and case is Case.REFUSED
+    assert standing(case, before=before) is (Case.STOOD if stood else case)
 
 
 def test_every_kind_of_answer_is_a_case() -> None:
@@ -148,7 +156,7 @@ def test_every_kind_of_answer_is_a_case() -> None:
 
 def test_only_a_yes_is_accepted_and_nothing_is_ever_confirmed() -> None:
     for (_, case), row in TABLE.items():
-        yes = case in {Case.DONE, Case.UNCONFIRMED}
+        yes = case in {Case.DONE, Case.UNCONFIRMED, Case.STOOD}
         assert row.outcome is (Outcome.ACCEPTED if yes else Outcome.FAILED), case
         assert (row.evidence >= Evidence.ACCEPTED) is yes, case
         assert row.evidence <= NoojeeRecorder.capabilities.best_evidence

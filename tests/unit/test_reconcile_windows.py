@@ -55,6 +55,21 @@ def test_a_stop_opens_a_window_of_each_recorder_until_the_call_ends() -> None:
     assert [one.ended_recording for one in found] == [True, False]
 
 
+def test_a_press_that_was_joined_to_another_leaves_the_promise_to_that_one() -> None:
+    told = [{"recorder": "local", "kind": "mixmonitor", "outcome": "confirmed"}]
+    records = [
+        pressed("a", 10_000),
+        answered("a", 10_050),
+        verdict("a", 10_051, recorders=told),
+        pressed("b", 10_020),
+        record("b", "joined", 10_052, of="a"),
+        verdict("b", 10_053, recorders=told),
+        record("a", "intent_ended", 30_000, intent="a", why="expired"),
+    ]
+
+    assert spans(windows(records, END)) == [("a", "local", 10_050, 30_000)]
+
+
 def test_nothing_is_promised_by_a_recorder_that_did_not_obey() -> None:
     records = [
         pressed("a", 10_000),

@@ -459,3 +459,43 @@ def test_what_is_journalled_of_a_call_names_its_channels_and_why_they_are_whose(
     assert isinstance(channels, list)
     assert [(c["uniqueid"], c["extension"]) for c in channels] == [("1.1", "410"), ("1.2", "411")]
     assert "suffix cut off" in channels[0]["why"]
+
+
+# a code that fires on a Local channel
+
+
+CONSULTATION = (
+    new("1.1", "SIP/410-1"),
+    new("1.2", "SIP/411-2", "1.1"),
+    enter("a", "1.1", "1.1"),
+    new("1.3", "Local/412@phones-00000001;1", "1.1"),
+    new("1.4", "Local/412@phones-00000001;2", "1.1"),
+    enter("b", "1.2", "1.1"),
+    enter("b", "1.3", "1.1"),
+    new("1.5", "SIP/412-3", "1.1"),
+    enter("c", "1.4", "1.1"),
+    enter("c", "1.5", "1.1"),
+)
+
+
+async def test_who_speaks_through_a_local_channel_is_who_pressed() -> None:
+    one = press(uniqueid="1.4", channel="Local/412@phones-00000001;2")
+    found = await resolved(FakePbx(graph(*CONSULTATION)), one)
+
+    assert found.presser is not None
+    assert found.presser.uniqueid == "1.2"
+    assert found.who.login == "wilma"
+    assert found.notes == (
+        "pressed on Local/412@phones-00000001;2, through which only SIP/411-2 speaks",
+    )
+
+
+async def test_where_several_speak_through_a_local_channel_nobody_is_named() -> None:
+    more = (new("1.6", "SIP/413-4", "1.1"), enter("b", "1.6", "1.1"))
+    one = press(uniqueid="1.4", channel="Local/412@phones-00000001;2")
+    found = await resolved(FakePbx(graph(*CONSULTATION, *more)), one)
+
+    assert found.presser is not None
+    assert found.presser.uniqueid == "1.4"
+    assert found.presser.extension is None
+    assert found.notes == ()

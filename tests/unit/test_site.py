@@ -262,3 +262,23 @@ def test_without_routes_every_enabled_recorder_holds_every_call(loaded: Any) -> 
     site = sites.site(given, sites.recorders(given, pbx()))
 
     assert site.router.route(_call("410", "410")).recorders == ("local", "noojee")
+
+
+def test_the_rules_about_routes_say_how_long_pauses_last(loaded: Any) -> None:
+    text = (
+        '[recorders.local]\nkind = "mixmonitor"\n'
+        '[[routes.rule]]\ntrunk = "gw-*"\nrecorders = ["local"]\n'
+        '[[routes.rule]]\ndid = "0305*"\nagent = "fred"\nrecorders = ["local"]\npause_ttl = %d\n'
+    )
+    [rule] = sites.keeper(loaded(text % 45)).pause.routes
+    assert (dict(rule.patterns), rule.ttl) == ({"did": "0305*", "agent": "fred"}, 45.0)
+    with pytest.raises(ConfigError, match="longer than"):
+        sites.keeper(loaded(text % 700))
+
+
+def test_music_for_held_calls_asks_for_the_right_to_place_calls(loaded: Any) -> None:
+    given = loaded('[ladder]\nfallback = ["hold_music"]\nhold_sounds = ["moh/calm"]\n')
+    settings = sites.keeper(given)
+    assert (settings.hold_sounds, settings.hold_longest) == (("moh/calm",), 60.0)
+    assert sites.ami_settings(given.config).whispers
+    assert not sites.ami_settings(loaded().config).whispers

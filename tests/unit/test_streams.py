@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from ami.calls import Call, CallGraph, Channel
-from ami.events import ChannelRow, Event, Hangup, decode
+from ami.event_types import Event, Hangup
+from ami.events import decode
+from ami.packets import ChannelRow
 
 FOLDER = Path(__file__).parent.parent / "fixtures" / "ami"
 STREAMS = sorted(path.stem for path in FOLDER.glob("*.ami"))

@@ -10,7 +10,7 @@ import structlog
 
 from agi.press import AgiPress
 from agi.verdict import AgiVerdict
-from ami.events import DTMFEnd, Event, UserEvent
+from ami.event_types import DTMFEnd, Event, UserEvent
 from ami.keypad import Keypad
 from bridges.model import Evidence, Outcome, Verb
 from offrecord.engine import PressHandle
@@ -248,24 +248,28 @@ async def replies(handle: PressHandle, wait: float) -> list[dict[str, object]]:
     return [dict(reply) async for reply in told(handle, wait)]
 
 
-async def test_a_press_is_told_when_it_is_safe_and_again_when_it_has_ended() -> None:
+@pytest.mark.parametrize("safe", [True, False])
+async def test_a_press_is_told_when_it_is_safe_or_not_and_again_when_it_has_ended(
+    safe: bool,
+) -> None:
     engine = FakeEngine()
     made = triggers(engine)
     handle = engine.press(made.make(Verb.STOP, "cli", "410"))
     telling = asyncio.create_task(replies(handle, 5.0))
     await asyncio.sleep(0)
     assert not telling.done()
-    handle.journalled.set_result(None)
+    handle.journalled.set_result(safe)
     handle.verdict.set_result(verdict())
 
-    assert await telling == [{"press": handle.press.id}, verdict().body()]
+    first = {"press": handle.press.id, "journalled": safe}
+    assert await telling == [first, verdict().body()]
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.01, -1.0])
 async def test_a_verdict_that_is_not_there_in_time_is_pending(wait: float) -> None:
     engine = FakeEngine()
     handle = engine.press(triggers(engine).make(Verb.STOP, "cli", "410"))
-    handle.journalled.set_result(None)
+    handle.journalled.set_result(True)
 
     assert (await replies(handle, wait))[-1] == {"outcome": "pending", "press": handle.press.id}
     assert not handle.verdict.cancelled()
@@ -281,3 +285,59 @@ async def test_who_leaves_before_the_press_is_safe_cancels_nothing() -> None:
 
     assert not handle.journalled.cancelled()
     assert not handle.verdict.cancelled()
+
+
+# while the PBX cannot be asked
+
+
+@dataclass
+class FakeTeller:
+    """Keeps what it was to tell beside the tone in line."""
+
+    told: list[tuple[Outcome, bool]] = field(default_factory=list)
+
+    def verdict(
+        self,
+        press: Press,
+        verdict: Verdict,
+        channel_name: str | None,
+        heard_in_line: bool,
+        agent: str | None = None,
+    ) -> None:
+        assert (press.uniqueid, channel_name, agent) == ("1.1", "SIP/410-1", None)
+        self.told.append((verdict.outcome, heard_in_line))
+
+    def repeat(self, press: Press, verdict: Verdict, channel_name: str | None) -> None:
+        raise AssertionError(f"{press.id} {verdict.outcome} {channel_name}")
+
+
+@pytest.mark.parametrize(("outcome", "right"), [(Outcome.FAILED, True), (Outcome.CONFIRMED, False)])
+async def test_while_the_pbx_is_away_the_presser_hears_in_line_that_nothing_is_stopped_so_far(
+    outcome: Outcome, right: bool
+) -> None:
+    engine, teller = FakeEngine(), FakeTeller()
+    made = triggers(engine, teller=teller, away=lambda: True, unseen=0.0)
+    accepted = made.agi(AgiPress("stop", "SIP/410-1", "1.1", 0.0))
+    said = await accepted.verdict
+    assert accepted.on_left is not None
+    accepted.on_left(True)
+    engine.handles[0].verdict.set_result(verdict(outcome))
+    await asyncio.sleep(0)
+
+    assert said.outcome == "failed"
+    assert said.sounds == SOUNDS[Outcome.FAILED]
+    assert "take it that the call is being recorded" in said.text
+    # What turned out otherwise is told once more.
+    assert teller.told == [(outcome, right)]
+
+
+async def test_a_pbx_that_is_back_in_time_is_no_failure() -> None:
+    engine, away = FakeEngine(), iter([True, False])
+    accepted = triggers(engine, away=lambda: next(away), unseen=0.0).agi(
+        AgiPress("stop", "SIP/410-1", "1.1", 0.0)
+    )
+    await asyncio.sleep(0.01)
+    assert not accepted.verdict.done()
+    engine.handles[0].verdict.set_result(verdict())
+
+    assert (await accepted.verdict).outcome == "confirmed"

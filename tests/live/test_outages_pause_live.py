@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pause with time left, and then an outage: cut link, reload, dead daemon, restarted Asterisk."""
+
+import asyncio
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from bridges.model import Outcome
+from offrecord import recovery
+from offrecord.journal import StoredRecord, show
+from offrecord.lab.rig import is_event
+from offrecord.lab.site import LabSite, Talk
+from offrecord.lab.wire import Cable
+from tests.contract.daemon_kit import offrecord
+from tests.live.conftest import SiteMaker
+
+LOCAL: dict[str, Any] = {"routes": {"default": ["local"]}}
+BOTH = pytest.mark.parametrize("release", ["22", "16"])
+
+
+def pausing(ttl: int) -> dict[str, Any]:
+    return {**LOCAL, "pause": {"ttl": ttl, "reminder": 0}}
+
+
+async def paused(here: LabSite) -> tuple[Talk, str, float]:
+    """Have a call paused by its agent; return it, the press, and when it was muted."""
+    talk = await here.talk()
+    await here.people.press(talk.caller, "*2")
+    began, _ = await here.pbx.wait_for(is_event("MixMonitorMute", State="1"))
+    [press] = await here.daemon.verdicts()
+    assert press.outcome == Outcome.CONFIRMED
+    return talk, press.press, began
+
+
+async def unmuted(here: LabSite) -> float:
+    """Return when the recording could be heard again."""
+    at, _ = await here.pbx.wait_for(is_event("MixMonitorMute", State="0"), timeout=20)
+    return at
+
+
+async def records(here: LabSite, press: str, kind: str) -> list[StoredRecord]:
+    found = await asyncio.to_thread(show, here.daemon.journal, press)
+    return [one for one in found if one.kind == kind]
+
+
+async def unknown(here: LabSite) -> None:
+    """Wait until the daemon has noticed that the PBX is away."""
+    while (await here.ask({"op": "status"}))["known"]:
+        await asyncio.sleep(0.02)
+
+
+async def tone(here: LabSite, log: int) -> float:
+    """Return when the failure tone began; `log` is how much Asterisk had logged before."""
+    async with asyncio.timeout(10):
+        while "Playing 'beeperr" not in here.lab.pbx.log.read_text()[log:]:
+            await asyncio.sleep(0.02)
+    return time.monotonic()
+
+
+async def nothing_is_open(here: LabSite) -> bool:
+    """Say whether a daemon that started now would find anything to finish."""
+    return not await asyncio.to_thread(recovery.read, here.daemon.journal)
+
+
+@BOTH
+async def test_a_pause_that_ends_while_the_ami_link_is_cut_is_resumed_once_it_is_back(
+    site: SiteMaker, release: str
+) -> None:
+    here = site(release, more=pausing(5))
+    async with Cable(here.lab.pbx.ami_port) as cable:
+        here.ami_port = cable.port
+        async with here:
+            _, press, began = await paused(here)
+            await cable.cut()
+            await unknown(here)
+            await asyncio.sleep(began + 6.5 - time.monotonic())
+            assert not here.pbx.named("MixMonitorMute", State="0")
+            assert not await records(here, press, "intent_ended")
+            await cable.mend()
+            await here.known(40.0)  # the link is tried again after a pause that has grown meanwhile
+            back = time.monotonic()
+            ended = await unmuted(here)
+            await asyncio.sleep(0.3)
+
+            assert ended - back < 1.0
+            [over] = await records(here, press, "intent_ended")
+            assert over.body["why"] == "expired"
+
+
+@BOTH
+async def test_a_pause_keeps_its_time_over_a_cut_of_the_ami_link(
+    site: SiteMaker, release: str
+) -> None:
+    here = site(release, more=pausing(6))
+    async with Cable(here.lab.pbx.ami_port) as cable:
+        here.ami_port = cable.port
+        async with here:
+            _, _, began = await paused(here)
+            await cable.cut()
+            await unknown(here)
+            await asyncio.sleep(1.0)
+            await cable.mend()
+
+            assert 5.0 <= await unmuted(here) - began <= 7.0
+
+
+@BOTH
+async def test_a_press_while_the_link_is_cut_is_answered_in_time_and_then_carried_out(
+    site: SiteMaker, release: str
+) -> None:
+    here = site(release, more=pausing(60))
+    async with Cable(here.lab.pbx.ami_port) as cable:
+        here.ami_port = cable.port
+        async with here:
+            talk, _, _ = await paused(here)
+            await asyncio.sleep(1.5)  # its tone: digits pressed into it are lost
+            await cable.cut()
+            await unknown(here)
+            mark = len(here.pbx.events)
+            log = len(here.lab.pbx.log.read_text())
+            await here.people.press(talk.caller, "*1")
+            pressed, _ = await here.pbx.wait_for(is_event("DTMFEnd", Digit="1"), since=mark)
+            heard = await tone(here, log)
+            [_, press] = await here.daemon.verdicts(2)
+
+            assert heard - pressed <= 3.0
+            assert press.outcome == Outcome.FAILED
+            await cable.mend()
+            # The ladder goes on: the stop is carried out once the PBX can be asked again.
+            await here.pbx.wait_for(
+                is_event("MixMonitorStop", Uniqueid=talk.calling["Uniqueid"]), since=mark
+            )
+
+
+@BOTH
+async def test_a_reload_of_the_manager_changes_nothing_for_a_pause(
+    site: SiteMaker, release: str
+) -> None:
+    async with site(release, more=pausing(6)) as here:
+        talk, press, began = await paused(here)
+        await asyncio.to_thread(here.lab.pbx.console, "manager reload")
+        ended = await unmuted(here)
+        await here.known()
+        await here.people.press(talk.caller, "*1")
+        [_, stop] = await here.daemon.verdicts(2)
+
+        assert 5.0 <= ended - began <= 7.0
+        [over] = await records(here, press, "intent_ended")
+        assert over.body["why"] == "expired"
+        assert stop.outcome == Outcome.CONFIRMED
+
+
+@BOTH
+async def test_a_press_right_after_a_reload_of_the_manager_is_carried_out(
+    site: SiteMaker, release: str
+) -> None:
+    async with site(release, more=pausing(60)) as here:
+        talk, _, _ = await paused(here)
+        await asyncio.to_thread(here.lab.pbx.console, "manager reload")
+        told = await here.ask({
+            "op": "press", "way": "cli", "verb": "stop", "wait": 5.0,
+            "uniqueid": talk.answering["Uniqueid"],
+        })  # fmt: skip
+
+        assert told["outcome"] == Outcome.CONFIRMED
+        await here.pbx.wait_for(is_event("MixMonitorStop", Uniqueid=talk.calling["Uniqueid"]))
+
+
+@BOTH
+async def test_a_pause_that_ended_while_the_daemon_was_dead_ends_when_it_is_back(
+    site: SiteMaker, release: str
+) -> None:
+    async with site(release, more=pausing(4)) as here:
+        _, press, began = await paused(here)
+        await here.daemon.stop(signal.SIGKILL)
+        await asyncio.sleep(began + 5.5 - time.monotonic())
+        assert not here.pbx.named("MixMonitorMute", State="0")
+        await here.daemon.start()
+        await here.known()
+        back = time.monotonic()
+        ended = await unmuted(here)
+        await asyncio.sleep(0.3)
+
+        assert ended - back < 1.0
+        [over] = await records(here, press, "intent_ended")
+        assert over.body["why"] == "expired"
+        assert await nothing_is_open(here)
+
+
+@pytest.mark.parametrize("pressed", [False, True], ids=["quiet", "pressed meanwhile"])
+@BOTH
+async def test_a_restart_of_asterisk_ends_what_was_promised_and_leaves_no_ghost(
+    site: SiteMaker, release: str, pressed: bool
+) -> None:
+    async with site(release, more=pausing(60)) as here:
+        talk, press, _ = await paused(here)
+        await asyncio.to_thread(here.lab.pbx.halt, kill=True)
+        if pressed:
+            begun = time.monotonic()
+            told = await here.ask({
+                "op": "press", "way": "cli", "verb": "stop", "wait": 10.0,
+                "uniqueid": talk.answering["Uniqueid"],
+            })  # fmt: skip
+            took = time.monotonic() - begun
+            assert told["outcome"] == Outcome.FAILED
+            assert took <= 3.5
+            press = told["press"]  # its intent has taken the pause's place
+        await asyncio.to_thread(here.lab.restart_pbx)
+        await here.people.hang_up_all()
+        await here.known(30.0)
+        await asyncio.sleep(1.0)
+
+        assert (await here.ask({"op": "calls"}))["calls"] == []
+        listed = await offrecord("calls", "--socket", here.daemon.socket, "--json")
+        assert listed.json["calls"] == []
+        [over] = await records(here, press, "intent_ended")
+        assert over.body["why"] == "call_ended"
+        assert await nothing_is_open(here)
+        await here.reopen_tap()
+        again = await here.talk()
+        mark = len(here.pbx.events)
+        await here.people.press(again.caller, "*1")
+        await here.pbx.wait_for(
+            is_event("MixMonitorStop", Uniqueid=again.calling["Uniqueid"]), since=mark
+        )
