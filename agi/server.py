@@ -55,6 +55,11 @@ class FastAgiServer:
         log.info("fastagi_listening host=%r port=%d", *self.address)
 
     @property
+    def listening(self) -> bool:
+        """Whether the dialplan can connect now."""
+        return self._server is not None and self._server.is_serving()
+
+    @property
     def address(self) -> tuple[str, int]:
         """Host and port it listens on; the port is the real one where 0 was asked for."""
         if self._server is None or not self._server.sockets:

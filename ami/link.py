@@ -37,11 +37,12 @@ from ami.protocol import AmiProtocol, PendingAction, down
 from ami.settings import AmiSettings
 from ami.wire import Response, encode, flatten, response
 
-__all__ = ["AmiLink", "Fields", "LinkState", "Response", "full_jitter"]
+__all__ = ["AmiLink", "Fields", "LinkState", "Response", "Tap", "full_jitter"]
 
 log = logging.getLogger(__name__)
 
 Fields = Mapping[str, str | Sequence[str]]
+Tap = Callable[[str, bytes], None]
 
 ACTION_TIMEOUT: Final = 1.0
 """Seconds an action may take. A healthy PBX answers in less than a millisecond."""
@@ -90,6 +91,9 @@ class AmiLink:
         self.settings = settings
         self.take = sink
         self.gap = on_gap or (lambda _: None)
+        self.taps: list[Tap] = []
+        """Who hears what goes over the link, with `>` before what is sent (never the login), `<`
+        before what is received, and `=` before a new state. They must only take note."""
         self._on_state = on_state or (lambda _: None)
         self._clock = clock
         self._chance = chance
@@ -108,6 +112,8 @@ class AmiLink:
         """How often a login succeeded."""
         self.timeouts = 0
         """How many actions got no answer in time."""
+        self.ping_took: float | None = None
+        """Seconds that the last answered ping took; None before the first of this connection."""
 
     @property
     def state(self) -> LinkState:
@@ -228,6 +234,7 @@ class AmiLink:
         finally:
             protocol.close()
             self._protocol = None
+            self.ping_took = None
             self._set(LinkState.DOWN)
 
     async def _log_in(self, protocol: AmiProtocol) -> None:
@@ -266,10 +273,12 @@ class AmiLink:
             await asyncio.wait({protocol.gone}, timeout=self.settings.ping_interval)
             if protocol.gone.done():
                 raise protocol.gone.result()
+            sent = self._clock()
             try:
                 await self._exchange(protocol, "Ping", {}, patience)
             except AmiTimeout:
                 raise down(f"the PBX answered no ping for {patience:g} s") from None
+            self.ping_took = self._clock() - sent
 
     def lost(self, protocol: AmiProtocol, reason: AmiDown) -> None:
         """Take note, from the protocol, that the connection is gone. For the protocol alone."""
@@ -281,6 +290,8 @@ class AmiLink:
         if state is self._state or self._state is LinkState.CLOSED:
             return
         self._state = state
+        for tap in self.taps:
+            tap("=", state.value.encode())
         # whoever waits for the link is woken by its end as well
         over = state in {LinkState.UP, LinkState.REFUSED, LinkState.CLOSED}
         self._up.set() if over else self._up.clear()
@@ -348,6 +359,9 @@ class AmiLink:
         packet = encode([("Action", name), ("ActionID", action_id), *flatten(fields)])
         pending = PendingAction(name, action_id, as_list=as_list)
         protocol.submit(pending, packet)
+        if name != "Login":
+            for tap in self.taps:
+                tap(">", packet)
         try:
             async with asyncio.timeout(timeout):
                 return [response(pairs) for pairs in await pending.future]

@@ -9,6 +9,7 @@ ever queued for a later connection.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from panoramisk.actions import Action
@@ -37,7 +38,12 @@ _ACTION_ID = b"\r\nActionID: "
 
 
 class Owner(Protocol):
-    """What a connection tells its owner. None of these may raise or take long."""
+    """What a connection tells its owner. None of these may raise or take long.
+
+    `taps` hear each packet as it came, after `<`.
+    """
+
+    taps: list[Callable[[str, bytes], None]]
 
     def take(self, events: list[Event]) -> None:
         """Take the wanted events of one read, in order."""
@@ -111,6 +117,9 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]
         if len(self._buffer) > MAX_PACKET:
             self.abort(_not_ami("it sent megabytes without an end"))
             return
+        for tap in self.owner.taps:
+            for packet in packets:
+                tap("<", packet)
         events: list[Event] = []
         for packet in packets:
             try:

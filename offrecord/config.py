@@ -5,7 +5,7 @@
 (`OFFRECORD__AMI__PORT=5039`); `render` prints what came out. Secrets are only ever named.
 """
 
-from offrecord.config_load import Loaded, audit_archives, journal_path, load
+from offrecord.config_load import Loaded, api_tokens, audit_archives, journal_path, load
 from offrecord.config_model import (
     Config,
     ExtensionsConfig,
@@ -42,6 +42,7 @@ __all__ = [
     "SocketConfig",
     "SoundsConfig",
     "UserEventConfig",
+    "api_tokens",
     "audit_archives",
     "journal_path",
     "load",

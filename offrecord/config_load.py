@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from offrecord.config_api import ApiConfig
 from offrecord.config_audit import AuditConfig
 from offrecord.config_model import Config, JournalConfig, RecorderConfig
 from offrecord.config_sources import ConfigError, Merged, Problem, dotted, read
@@ -103,6 +104,14 @@ def audit_archives(path: Path, env: Mapping[str, str]) -> Path | None:
     As with `journal_path`, no secret is looked at. Raises `ConfigError`.
     """
     return _alone(path, env, "audit", AuditConfig).archive_folder
+
+
+def api_tokens(path: Path, env: Mapping[str, str]) -> Path:
+    """Return where the tokens of the API are. As with `journal_path`, no secret is looked at.
+
+    Raises `ConfigError`.
+    """
+    return _alone(path, env, "api", ApiConfig).tokens
 
 
 def _alone(path: Path, env: Mapping[str, str], name: str, model: type[_Section]) -> _Section:
@@ -264,7 +273,10 @@ def _cross_check(merged: Merged, config: Config) -> list[Problem]:
     ]
     routes.append((("routes", "default"), config.routes.default or ()))
     known = list(config.recorders)
-    return [
+    unserved = config.api.enabled and not config.http.enabled
+    fix = "set `enabled = true` in [http] too, and the address there"
+    served = [_problem(merged, ("api", "enabled"), "nothing listens for it", fix)]
+    return (served if unserved else []) + [
         _problem(merged, at, f"there is no recorder {name!r}", suggest(name, known))
         for at, names in routes
         for name in names

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from ami.names import PATTERN
 from bridges.model import Outcome
 from bridges.routing import KEYS
+from offrecord.config_api import ApiConfig
 from offrecord.config_audit import AuditConfig
 from offrecord.config_keep import LadderConfig, PauseConfig
 from offrecord.config_policy import PolicyConfig
@@ -209,6 +210,7 @@ class Config(Section):
     ami: AmiConfig = Field(description="[ami] with at least `username` and `secret`")
     agi: AgiConfig = Field(default_factory=AgiConfig)
     http: HttpConfig = Field(default_factory=HttpConfig)
+    api: ApiConfig = Field(default_factory=ApiConfig)
     socket: SocketConfig = Field(default_factory=SocketConfig)
     keypad: KeypadConfig = Field(default_factory=KeypadConfig)
     user_event: UserEventConfig = Field(default_factory=UserEventConfig)

@@ -44,7 +44,8 @@ class ControlServer:
 
     `mode` is the socket's, `group` its owning group. In seconds: a client has
     `request_deadline` to send its request. A client that leaves ends its replies and nothing
-    else: what its request began goes on.
+    else: what its request began goes on. Replies to the operations named in `endless` have no
+    end; all others have a minute.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class ControlServer:
         group: str | None = None,
         request_deadline: float = _REQUEST_DEADLINE,
         max_clients: int = MAX_CLIENTS,
+        endless: frozenset[str] = frozenset(),
     ) -> None:
         self._path = path
         self._handlers = dict(handlers)
         self._mode = mode
         self._group = group
         self._request_deadline = request_deadline
+        self._endless = endless
         self._max_clients = max_clients
         self._server: asyncio.Server | None = None
         self._inode: tuple[int, int] | None = None
@@ -133,7 +136,8 @@ class ControlServer:
     ) -> None:
         replies = handler(request)
         try:
-            async with asyncio.timeout(_REPLY_DEADLINE):
+            endless = request.get("op") in self._endless
+            async with asyncio.timeout(None if endless else _REPLY_DEADLINE):
                 async for reply in replies:
                     await _send(writer, _line(reply))
         except UserError as error:
@@ -163,7 +167,7 @@ def ask(path: Path, request: Mapping[str, object], timeout: float) -> Iterator[d
             connection.settimeout(_left(ends))
             connection.connect(str(path))
             connection.sendall(encode(request))
-            for line in _lines(connection, ends):
+            for line in _lines(connection, lambda: _left(ends)):
                 last = json.loads(line)
                 yield last
     except OSError as error:
@@ -178,10 +182,28 @@ def ask(path: Path, request: Mapping[str, object], timeout: float) -> Iterator[d
         )
 
 
-def _lines(connection: socket.socket, ends: float) -> Iterator[bytes]:
+def watch(path: Path, request: Mapping[str, object], silence: float) -> Iterator[dict[str, Any]]:
+    """Send one request and yield its replies until the daemon ends. Blocking.
+
+    `silence` is how many seconds may pass without a word. Raises `UserError` with
+    `Exit.DAEMON_DOWN` when no daemon answers, or it goes away or falls silent.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(silence)
+            connection.connect(str(path))
+            connection.sendall(encode(request))
+            for line in _lines(connection, lambda: silence):
+                yield json.loads(line)
+    except OSError as error:
+        raise _daemon_down(path, error, silence) from error
+    raise UserError("the daemon has ended", "see its log, and start it again", Exit.DAEMON_DOWN)
+
+
+def _lines(connection: socket.socket, left: Callable[[], float]) -> Iterator[bytes]:
     data = bytearray()
     while True:
-        connection.settimeout(_left(ends))
+        connection.settimeout(left())
         more = connection.recv(65536)
         if not more:
             return

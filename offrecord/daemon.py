@@ -24,13 +24,16 @@ from offrecord.audit.seal import seal_daily
 from offrecord.config import Loaded
 from offrecord.control import ControlServer
 from offrecord.exits import Exit, UserError
+from offrecord.inside import Inside
 from offrecord.journal import JournalError
 from offrecord.operations import Operations
 from offrecord.parts import Parts
 from offrecord.pbx_errors import user_error
 from offrecord.recovery_plan import Left
 
-_AT_START = ("ami", "agi", "http", "socket", "journal", "keypad", "user_event", "tell", "audit")
+_AT_START = (
+    "ami", "agi", "http", "api", "socket", "journal", "keypad", "user_event", "tell", "audit",
+)  # fmt: skip
 """Sections that count from the next start on: what they describe is open already."""
 
 _AFTER_START, _DAY = 60.0, 86400.0
@@ -108,20 +111,30 @@ class Daemon:
         parts.watch.open()
         stack.push_async_callback(parts.watch.close)
         stack.push_async_callback(parts.engine.close, config.shutdown.grace)
+        inside = Inside(parts, self._stop.is_set)
+        inside.open()
+        stack.push_async_callback(inside.close)
+        if config.api.enabled:
+            self._attach_api(inside)
         agi, http, socket = config.agi, config.http, config.socket
         await self._listen(parts.fastagi.start(), f"agi://{agi.host}:{agi.port}", "agi.port")
         stack.push_async_callback(parts.fastagi.close)
         if parts.http is not None:
             await self._listen(parts.http.start(), f"{http.host}:{http.port}", "http.port")
             stack.push_async_callback(parts.http.close)
-        operations = Operations(
-            parts.engine, parts.triggers, parts.pbx, parts.journal, self._stop.is_set
-        )
         control = ControlServer(
-            socket.path, operations.table(), mode=socket.mode, group=socket.group
-        )
+            socket.path, Operations(inside).table(), mode=socket.mode, group=socket.group,
+            endless=frozenset({"watch", "record"}),
+        )  # fmt: skip
         await self._listen(control.start(), str(socket.path), "socket.path")
         stack.push_async_callback(control.close)
+
+    def _attach_api(self, inside: Inside) -> None:
+        from offrecord.api.wiring import attach  # FastAPI costs memory and time: only who uses it
+
+        config, parts = self._parts.config, self._parts
+        secure = config.http.certificate is not None
+        parts.api = attach(inside, config.api, self._stop.is_set, secure=secure)
 
     @staticmethod
     async def _listen(starting: Any, address: str, key: str) -> None:

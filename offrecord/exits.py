@@ -53,6 +53,8 @@ class Exit(IntEnum):
     """The demo's own PBX could not be set up."""
     TAMPERED = 33
     """The journal, or an archive of it, is not as it was written."""
+    PBX_SETUP = 34
+    """The PBX is set up so that a code is not taken: features, dialplan, phones."""
 
 
 OUTCOME_EXITS = MappingProxyType(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon's HTTP address, where vendors report what they know of a call.
+"""The daemon's HTTP address: where vendors report what they know of a call, and the API beside it.
 
 A recorder that is `Hooked` is served under `/hooks/NAME/`, whichever configuration made it: the
 recorders are looked up with each request, so a reload changes what is served and not the socket.
@@ -27,11 +27,21 @@ _PATIENCE: Final = 5.0
 _GRACE: Final = 2
 
 
-def hooks(recorders: Callable[[], Mapping[str, Recorder]]) -> ASGIApp:
-    """Return the app that hands a request on to the hook of the recorder its path names."""
+def hooks(
+    recorders: Callable[[], Mapping[str, Recorder]],
+    beside: Callable[[], ASGIApp | None] = lambda: None,
+) -> ASGIApp:
+    """Return the app that hands a request on to the hook of the recorder its path names.
+
+    What is not under `/hooks/` is for the app that `beside` returns, if there is one.
+    """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
+        other = None if path.startswith(_PREFIX) else beside()
+        if other is not None:
+            await other(scope, receive, send)
+            return
         name, _, rest = path.removeprefix(_PREFIX).partition("/")
         hook = hook_of(recorders().get(name)) if path.startswith(_PREFIX) else None
         if hook is None:

@@ -6,6 +6,8 @@
 
 from collections.abc import Mapping
 
+from starlette.types import ASGIApp
+
 from agi.server import FastAgiServer
 from agi.session import FastAgiSettings
 from ami.calls import CallGraph
@@ -33,7 +35,7 @@ class Parts:
     """Everything beside one PBX but its life: what each part is, and who tells whom.
 
     Raises `ConfigError` for what the configuration asks for and cannot be had. `teller` is None
-    until `make_teller`, which needs a running loop.
+    until `make_teller`, which needs a running loop; so is `api`, until the daemon attaches it.
     """
 
     def __init__(self, loaded: Loaded) -> None:
@@ -64,6 +66,7 @@ class Parts:
             away=lambda: not self.pbx.graph.known,
         )
         self.fastagi = FastAgiServer(self.triggers.agi, _agi_settings(config))
+        self.api: ASGIApp | None = None
         self.http = self._http_server() if config.http.enabled else None
         self.teller: Teller | None = None
         self.reconciler = Reconciler(
@@ -76,7 +79,8 @@ class Parts:
 
     def _http_server(self) -> HttpServer:
         given, tls = self.config.http, sites.http_tls(self.loaded)
-        return HttpServer(hooks(lambda: self.recorders), given.host, given.port, tls)
+        served = hooks(lambda: self.recorders, lambda: self.api)
+        return HttpServer(served, given.host, given.port, tls)
 
     def _observers(self) -> Observers:
         """Return how the keeper reaches the teller, which comes with the running loop."""

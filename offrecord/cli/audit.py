@@ -124,7 +124,7 @@ def _archives(config_path: Path, journal_file: Path | None) -> Path | None:
 @click.option("--since", callback=_since, metavar="SPAN|TIME", help="Such as 2h, 7d, 2026-03-01.")
 @click.option("--until", callback=_since, metavar="SPAN|TIME", help="Presses before that.")
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv", "report"]), default="jsonl",
-              show_default=True)  # fmt: skip
+              show_default=True, help="Lines, a table, or a page.")  # fmt: skip
 @click.option("--recording", type=click.Path(path_type=Path, dir_okay=False), multiple=True,
               help="A recording to show in the report; may be given again.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it there.")
@@ -242,3 +242,20 @@ def migrate(config_path: Path, journal_file: Path | None, as_json: bool, to: int
         print_json({"journal": str(path), "schema": to})
     else:
         click.echo(f"{path} is of schema {to}")
+
+
+@audit.command()
+@_shared
+@click.argument("copy", type=click.Path(path_type=Path, dir_okay=False))
+def restore(config_path: Path, journal_file: Path | None, as_json: bool, copy: Path) -> None:
+    """Put a copy in the place of the journal, which is kept beside it. Stop the daemon."""
+    from offrecord.audit.backup import restore as put_back
+
+    path = journal_file or journal_path(config_path, os.environ)
+    aside = put_back(path, copy)
+    if as_json:
+        print_json({"journal": str(path), "copy": str(copy), "kept": aside and str(aside)})
+    else:
+        click.echo(f"{path} is what {copy} was")
+        if aside is not None:
+            click.echo(f"the journal that was there is {aside}")

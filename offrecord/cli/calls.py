@@ -3,8 +3,8 @@
 
 import getpass
 import os
+import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,8 @@ from rich.table import Table
 
 from bridges.model import Outcome, Verb
 from offrecord import control
+from offrecord.cli.board import badges, held
+from offrecord.cli.completion import targets
 from offrecord.cli.options import json_option, print_json, print_table, socket_option
 from offrecord.exits import Exit, UserError, outcome_exit
 from offrecord.press import END_OBJECTION
@@ -36,7 +38,7 @@ def _ask(socket_path: Path, request: Mapping[str, object]) -> list[dict[str, Any
 @socket_option
 @json_option
 def calls(socket_path: Path, as_json: bool) -> int:
-    """Show the live calls, their channels and what is known to record them."""
+    """Show the live calls, their channels, and who records them."""
     body = _ask(socket_path, {"op": "calls"})[-1]
     if as_json:
         print_json(body)
@@ -47,30 +49,24 @@ def calls(socket_path: Path, as_json: bool) -> int:
             "see the daemon's log, or run offrecord check",
             Exit.PBX_UNREACHABLE,
         )
-    table = Table("call", "channel", "extension", "uniqueid", "MixMonitors", "held", box=None)
+    table = Table(
+        "call", "channel", "extension", "uniqueid", "MixMonitors", "recorders", "held", box=None
+    )
     for call in body["calls"]:
-        held = ", ".join(_held(intent) for intent in call["intents"]) or "-"
+        promised = ", ".join(held(intent) for intent in call["intents"]) or "-"
         for channel in call["channels"]:
             monitors = channel["monitors"]
             shown = "?" if monitors is None else str(monitors or "-")
             table.add_row(
                 call["call"], channel["channel"], channel["extension"] or "-",
                 channel["uniqueid"], f"{shown} (muted)" if channel["muted"] else shown,
-                held,
+                badges(call, time.time()), promised,
             )  # fmt: skip
     if body["calls"]:
         print_table(table)
     else:
         click.echo("no call is up")
     return Exit.OK
-
-
-def _held(intent: Mapping[str, Any]) -> str:
-    """Return what a press holds for a call, as `pause until 09:33:08Z by fred`."""
-    until = intent["until"]
-    end = f" until {datetime.fromtimestamp(until / 1000, UTC):%H:%M:%S}Z" if until else ""
-    who = f" by {intent['agent']}" if intent["agent"] else ""
-    return f"{intent['verb']}{end}{who}"
 
 
 @click.command()
@@ -87,8 +83,11 @@ def ack(press: str, socket_path: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("target", metavar="CHANNEL|EXTEN|UNIQUEID")
-@click.option("--verb", type=click.Choice([v.value for v in Verb]), default=Verb.STOP.value)
+@click.argument("target", metavar="CHANNEL|EXTEN|UNIQUEID", shell_complete=targets)
+@click.option(
+    "--verb", type=click.Choice([v.value for v in Verb]), default=Verb.STOP.value,
+    show_default=True, help="What is pressed.",
+)  # fmt: skip
 @click.option("--agent", help="The recorders' name for the person.")
 @socket_option
 @json_option
@@ -97,7 +96,12 @@ def explain(target: str, verb: str, agent: str | None, socket_path: Path, as_jso
     body = _ask(socket_path, {"op": "explain", "target": target, "verb": verb, "agent": agent})[-1]
     if as_json:
         print_json(body)
-        return
+    else:
+        print_explanation(body, verb)
+
+
+def print_explanation(body: Mapping[str, Any], verb: str) -> None:
+    """Print what a press would do, as the engine explains it."""
     who = f"{body['agent']} ({body['agent_from']})" if body["agent"] else "nobody named"
     click.echo(f"call {body['call']}, {verb} by {who}")
     for channel in body["channels"]:
@@ -144,7 +148,7 @@ def _objection_option(verb: Verb) -> Callable[[Command], Command]:
 
 def _press_command(verb: Verb, what: str) -> click.Command:
     @click.command(verb.value, help=f"{what}\n\nTARGET is an extension, a uniqueid or a channel.")
-    @click.argument("target")
+    @click.argument("target", shell_complete=targets)
     @click.option("--agent", help="The recorders' name for the person.")
     @click.option("--recorder", help="Ask this recorder only.")
     @click.option("--wait/--no-wait", default=True, help="Wait for the verdict.")

@@ -1,23 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """`offrecord`: the command every other one hangs on, and the one place that prints errors."""
 
+import difflib
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import CompletionItem
 
 from offrecord import __version__
 from offrecord.exits import Exit, UserError
 
 # Name to module and object: a command imports what it needs, and `offrecord resolve` stays quick.
 _COMMANDS = {
+    "init": ("offrecord.cli.init", "init"),
     "run": ("offrecord.cli.daemon", "run"),
-    "check": ("offrecord.cli.daemon", "check"),
+    "check": ("offrecord.cli.check", "check"),
     "demo": ("offrecord.cli.demo", "demo"),
     "resolve": ("offrecord.cli.resolve", "resolve"),
     "calls": ("offrecord.cli.calls", "calls"),
+    "top": ("offrecord.cli.top", "top"),
     "explain": ("offrecord.cli.calls", "explain"),
     "stop": ("offrecord.cli.calls", "stop"),
     "pause": ("offrecord.cli.calls", "pause"),
@@ -29,7 +33,11 @@ _COMMANDS = {
     "show": ("offrecord.cli.presses", "show"),
     "audit": ("offrecord.cli.audit", "audit"),
     "noojee": ("offrecord.cli.noojee", "noojee"),
+    "token": ("offrecord.cli.token", "token"),
+    "record": ("offrecord.cli.record", "record"),
+    "replay": ("offrecord.cli.record", "replay"),
     "simulate": ("offrecord.cli.simulate", "simulate"),
+    "completion": ("offrecord.cli.completion", "completion"),
 }
 
 # Since click 8.2 a group called without anything is an error whose text is the whole help.
@@ -51,6 +59,21 @@ class _Commands(click.Group):
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete names without importing any command: their help is not worth a second."""
+        names = [CompletionItem(name) for name in _COMMANDS if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and name the nearest one when there is none like that."""
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            near = difflib.get_close_matches(args[0], _COMMANDS, n=1)
+            hint = f". Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"No such command {args[0]!r}{hint}")
+        return super().resolve_command(ctx, args)
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

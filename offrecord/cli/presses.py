@@ -3,16 +3,18 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from bridges.model import Outcome
 from offrecord import journal
+from offrecord.cli.board import OUTCOMES
 from offrecord.cli.options import config_option, json_option, print_json, print_table
 from offrecord.config import journal_path
 from offrecord.exits import Exit, UserError
@@ -49,6 +51,22 @@ def clock(at: int) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{at % 1000:03d}Z"
 
 
+class Timed(Protocol):
+    """A record of a press: one of the journal, or of a replay."""
+
+    @property
+    def at(self) -> int:
+        """Milliseconds since the epoch, UTC."""
+
+    @property
+    def kind(self) -> str:
+        """What happened."""
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """What is known of it."""
+
+
 _JOURNAL = click.option(
     "--journal", "journal_file", type=click.Path(path_type=Path, dir_okay=False),
     help="The journal's file, when it is not the configured one.",
@@ -59,8 +77,10 @@ _JOURNAL = click.option(
 @click.option("--since", callback=_since, metavar="SPAN|TIME", help="Such as 2h, 7d, 2026-03-01.")
 @click.option("--call", help="A linkedid, uniqueid, channel or target.")
 @click.option("--agent", help="The recorders' name for the person.")
-@click.option("--outcome", type=click.Choice([outcome.value for outcome in Outcome]))
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@click.option("--outcome", type=click.Choice([outcome.value for outcome in Outcome]),
+              help="Only presses that ended so.")  # fmt: skip
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True,
+              help="So many at most.")  # fmt: skip
 @config_option
 @_JOURNAL
 @json_option
@@ -87,7 +107,8 @@ def presses(
     for one in found:
         took = "-" if one.took_ms is None else f"{one.took_ms:g}"
         table.add_row(one.press, clock(one.at), one.verb, one.way, one.target, one.agent or "-",
-                      one.outcome or "open", took)  # fmt: skip
+                      Text(one.outcome or "open", OUTCOMES.get(one.outcome or "", "yellow")),
+                      took)  # fmt: skip
     if found:
         print_table(table)
     else:
@@ -109,8 +130,13 @@ def show(press: str, config_path: Path, journal_file: Path | None, as_json: bool
     if as_json:
         print_json([{"seq": r.seq, "at": r.at, "kind": r.kind, "body": r.body} for r in records])
         return
+    click.echo(f"press {press}, {clock(records[0].at)}")
+    print_time_line(records)
+
+
+def print_time_line(records: Sequence[Timed]) -> None:
+    """Print what happened to one press, in milliseconds from its first record on."""
     first = records[0].at
-    click.echo(f"press {press}, {clock(first)}")
     for record in records:
         click.echo(
             f"{record.at - first:>7} ms  {record.kind:<12} {_summary(record.kind, record.body)}"
@@ -121,7 +147,7 @@ def show(press: str, config_path: Path, journal_file: Path | None, as_json: bool
             )
 
 
-def _summary(kind: str, body: dict[str, Any]) -> str:
+def _summary(kind: str, body: Mapping[str, Any]) -> str:
     tell = _SUMMARIES.get(kind)
     try:
         if tell is not None:
@@ -131,26 +157,26 @@ def _summary(kind: str, body: dict[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in body.items())
 
 
-def _resolved(body: dict[str, Any]) -> str:
+def _resolved(body: Mapping[str, Any]) -> str:
     legs = ", ".join(channel["channel"] for channel in body["channels"])
     return f"call {body['call']}: {legs}; recorders {', '.join(body['recorders']) or 'none'}"
 
 
-def _intent(body: dict[str, Any]) -> str:
+def _intent(body: Mapping[str, Any]) -> str:
     until = f", until {clock(body['until'])}" if body["until"] else ""
     return f"{body['verb']} holds for the call{until}: {', '.join(body['recorders'])}"
 
 
-def _closed(body: dict[str, Any]) -> str:
+def _closed(body: Mapping[str, Any]) -> str:
     exposed = ", ".join(f"{name} {ms} ms" for name, ms in body["exposed_ms"].items())
     return f"{body['outcome']} ({body['evidence']}), {body['why']}; exposed {exposed or 'nothing'}"
 
 
-def _by_recorder(body: dict[str, Any]) -> str:
+def _by_recorder(body: Mapping[str, Any]) -> str:
     return f"{body['recorder']}: {body['outcome']} ({body['evidence']}), {body['detail']}"
 
 
-_SUMMARIES: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
+_SUMMARIES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     **dict.fromkeys(
         ("pressed", "joined"),
         lambda body: f"{body['verb']} by {body['way']} on {body['channel'] or body['target']}",
@@ -158,6 +184,9 @@ _SUMMARIES: Final[Mapping[str, Callable[[dict[str, Any]], str]]] = {
     "resolved": _resolved,
     "intent": _intent,
     "intent_ended": lambda body: str(body["why"]),
+    "rejoined": lambda body: f"all hear each other again: {body['why']}",
+    "extended": lambda body: f"the pause lasts until {clock(body['until'])}",
+    "alarm": lambda body: f"{body['what']}: {body['detail']}",
     "answered": _by_recorder,
     "retried": _by_recorder,
     "reapplied": lambda body: f"{body['channel']}: {body['why']}, in {body['took_ms']} ms",

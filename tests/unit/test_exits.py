@@ -50,6 +50,7 @@ def test_the_published_numbers_stay() -> None:
         "PORT_IN_USE": 31,
         "LAB": 32,
         "TAMPERED": 33,
+        "PBX_SETUP": 34,
     }
 
 
