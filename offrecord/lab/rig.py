@@ -221,7 +221,7 @@ def farm_files(pbx: Asterisk, farm: Asterisk, far_port: int) -> dict[str, str]:
             f"[{phone}]\ntype=auth\nauth_type=userpass\nusername={phone}\npassword=lab-{phone}\n"
             f"[register-{phone}]\ntype=registration\nserver_uri={there}\n"
             f"client_uri=sip:{phone}@127.0.0.1:{pbx.sip_port}\ncontact_user={phone}\n"
-            f"outbound_auth={phone}\nexpiration=3600\nretry_interval=1\n"
+            f"outbound_auth={phone}\nexpiration=3600\nretry_interval=1\nmax_random_initial_delay=0\n"
         )
     people = "".join(
         f"exten => {phone},1,Answer()\n same => n,Playtones({hertz})\n same => n,Wait(120)\n"
