@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from offrecord.lab.tap import Packet
+from offrecord.setup.conf import lines
+from offrecord.setup.snippets import snippet
 
 _FOLDER = Path(__file__).parent
 _END = b"\r\n\r\n"
@@ -158,11 +160,31 @@ class Replay:
                 **dict.fromkeys(_COMMANDS, "(Priv: call,reporting,all)"),
             )  # fmt: skip
         elif name == "getvar":
-            self._reply(writer, action, "Success", "", Variable=action["Variable"], Value="")
+            variable = action["Variable"]
+            own = _VARIABLES.get(variable, "")
+            value = own if "Channel" in action else self._global(variable)
+            self._reply(writer, action, "Success", "", Variable=variable, Value=value)
         elif name == "setvar":
             self._set(action, writer)
         else:
             self._reply(writer, action, "Success", "done")
+
+    def _global(self, name: str) -> str:
+        """Return what a PBX that has taken the shipped features.conf tells without a channel."""
+        if name == "OFFRECORD_AGI":
+            return f"{self.fastagi[0]}:{self.fastagi[1]}"
+        whole = {"FEATURE": "general", "FEATUREMAP": "featuremap"}
+        function, _, rest = name.removesuffix(")").partition("(")
+        words = rest.split(",")
+        section, key = (
+            (words[1], words[2])
+            if function == "AST_CONFIG" and len(words) == 3
+            else (whole.get(function, ""), rest)
+        )
+        tree = {"features.conf": snippet("features.conf")}
+        found = [one.value for one in lines(tree, "features.conf")
+                 if (one.section, one.key) == (section, key)]  # fmt: skip
+        return found[-1] if found else ""
 
     def _set(self, action: Packet, writer: asyncio.StreamWriter) -> None:
         """Set a device state, and raise the event by which an account sees what it may read."""
@@ -195,6 +217,8 @@ class Replay:
         self._reply(writer, action, "Success", "A listing will follow", EventList="start")
         event = "BridgeListItem" if item == "BridgeList" else item
         for row in rows:
+            if "BridgeUniqueid" in row and item != "BridgeList":
+                row = {**row, "BridgeId": row["BridgeUniqueid"]}  # noqa: PLW2901 - as a listing has it
             kept = "".join(
                 f"{k}: {v}\r\n" for k, v in row.items() if k not in {"Event", "Privilege"}
             )
@@ -215,6 +239,9 @@ class Replay:
         lines += [f"{key}: {value}" for key, value in more.items()]
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
 
+
+_VARIABLES = {"DYNAMIC_FEATURES": "offrecord"}
+"""What both channels of the captured call had."""
 
 _COMMANDS = (
     *("CoreShowChannels", "CoreSettings", "Getvar", "Setvar"),

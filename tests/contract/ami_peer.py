@@ -115,6 +115,7 @@ class AmiPeer:
         self.sessions: list[PeerSession] = []
         self.channels: dict[str, PeerChannel] = {}
         self.device_states: dict[str, str] = {}
+        self.globals: dict[str, str] = {}
         self.handlers: dict[str, Handler] = {}
         self.greet = True
         self.port = 0
@@ -317,10 +318,13 @@ class AmiPeer:
         return (head + body + tail).encode()
 
     def _on_getvar(self, _session: PeerSession, action: Action) -> Answer:
+        name = action["Variable"]
+        if "Channel" not in action:
+            value = self.globals.get(name, "")
+            return f"Response: Success\r\nVariable: {name}\r\nValue: {value}\r\n".encode()
         channel = self.channels.get(action["Channel"])
         if channel is None:
             return b"Response: Error\r\nMessage: No such channel\r\n"
-        name = action["Variable"]
         value = channel.variables.get(name, "")
         return f"Response: Success\r\nVariable: {name}\r\nValue: {value}\r\n".encode()
 

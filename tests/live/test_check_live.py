@@ -2,6 +2,7 @@
 """`offrecord check` against real Asterisks: all well, and each way for it not to be."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +20,12 @@ from tests.live.conftest import SiteMaker
 
 
 async def run(here: LabSite, *words: str) -> tuple[int, str, str]:
+    for name in ("offrecord-secret.conf", "manager.conf"):
+        (here.lab.pbx.root / "etc" / name).chmod(0o640)
+    environment = {**os.environ, "OFFRECORD_ASTERISK_ETC": str(here.lab.pbx.root / "etc")}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "offrecord", *words, "--config", str(here.daemon.config),
+        env=environment,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, err = await asyncio.wait_for(process.communicate(), 30)
@@ -35,7 +40,10 @@ async def test_a_site_as_the_snippets_make_it_is_all_well(site: SiteMaker, relea
 
         assert (code, err) == (Exit.OK, "")
         assert f"Asterisk {release}." in out
-        assert out.count("ok  ") == len(out.splitlines()) >= 5
+        said = [line for line in out.splitlines() if " clock: " not in line]  # the machine's own
+        assert [line for line in said if not line.startswith("ok  ")] == []
+        for what in ("codes", "address", "dialplan", "fastagi", "phones", "journal", "daemon"):
+            assert any(line.startswith(f"ok    {what}: ") for line in said), what
 
 
 @pytest.mark.parametrize("release", ["22", "16"])
@@ -102,3 +110,76 @@ async def test_what_is_wrong_with_the_pbx_is_one_line_with_the_fix(
         assert code == exit_code
         [told] = err.splitlines()
         assert all(word in told for word in words), told
+
+
+# one live call
+
+
+async def test_a_call_with_the_codes_can_fire_them(site: SiteMaker) -> None:
+    async with site("22") as here:
+        talk = await here.talk()
+        for channel in (talk.calling["Channel"], talk.answering["Channel"]):
+            code, out, err = await run(here, "check", "--call", channel)
+
+            assert (code, err) == (Exit.OK, ""), out
+            assert {line.split()[0] for line in out.splitlines()} == {"ok"}
+            assert "DYNAMIC_FEATURES is offrecord" in out
+            assert "digits are sent as rfc4733" in out
+            assert "recorder local: would be asked about" in out
+
+
+async def test_a_call_without_the_codes_and_a_conference_cannot(site: SiteMaker) -> None:
+    async with site("22") as here:
+        talk = await here.talk("711")
+        code, _, err = await run(here, "check", "--call", "410")
+        assert code == Exit.PBX_SETUP
+        assert "no channel of this call has DYNAMIC_FEATURES" in err
+        assert "before the Dial or Queue" in err
+        await here.people.hang_up(talk.caller)
+        await here.people.call("412", "901")
+        code, _, err = await run(here, "check", "--call", "412")
+
+        assert code == Exit.PBX_SETUP
+        assert "in a conference, where Asterisk looks for no codes" in err
+        assert "press by offrecord stop" in err
+
+        code, _, err = await run(here, "check", "--call", "413")
+        assert code == Exit.NOT_FOUND
+        assert err.startswith("offrecord: no live call matches 413; ")
+
+
+async def test_the_far_side_of_a_trunk_is_denied(site: SiteMaker) -> None:
+    async with site("22") as here:
+        talk = await here.talk_in()
+        code, _, err = await run(here, "check", "--call", talk.calling["Channel"])
+
+        assert code != Exit.OK
+        assert "policy: denied at the phone" in err
+
+
+# one phone's keys
+
+
+@pytest.mark.parametrize(("release", "technology"), [("22", "PJSIP"), ("16", "SIP")])
+async def test_a_phone_is_rung_and_its_code_arrives(
+    site: SiteMaker, release: str, technology: str
+) -> None:
+    async with site(release) as here:
+        assert (await run(here, "check", "--dtmf", "411"))[0] == Exit.PBX_PRIVILEGES
+        tables: dict[str, Any] = here.daemon.tables  # type: ignore[assignment]
+        tables["ami"] |= {"username": "lab", "secret": here.daemon.secret("lab", "lab")}
+        here.daemon.write_config()
+        code, _, err = await run(here, "check", "--dtmf", "499")
+        assert (code, "no phone is called '499'" in err) == (Exit.NOT_FOUND, True)
+        mark = here.people.now
+        asked = asyncio.create_task(run(here, "check", "--dtmf", "411"))
+        phone = await here.people.answered(mark)
+        await asyncio.sleep(0.7)  # the beep
+        await here.people.press(phone, "*1")
+        code, out, err = await asked
+
+        assert code == Exit.OK, out + err
+        assert err == f"{technology}/411 rings: answer, and press *1 after the beep\n"
+        assert "ok    digits: *1 arrived: each digit " in out
+        assert "ok    mode: " in out
+        assert await here.pbx.channels() == []

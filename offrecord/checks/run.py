@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All rules, in the order in which an administrator would mend what they find."""
+
+from typing import Final
+
+from offrecord.checks.account import account, pbx, version
+from offrecord.checks.certificates import SOON, certificates
+from offrecord.checks.dialplan import dialplan, tones
+from offrecord.checks.fastagi import fastagi
+from offrecord.checks.features import LEAST_TIMEOUT, address, codes
+from offrecord.checks.keeping import journal
+from offrecord.checks.machine import clock, daemon, service
+from offrecord.checks.model import Finding, Rule
+from offrecord.checks.own import config, hooks, secrets
+from offrecord.checks.phones import phones
+from offrecord.checks.recorders import recorders
+from offrecord.checks.scene import Places, scene
+from offrecord.config import Loaded
+
+RULES: Final = (
+    Rule(
+        "config", "the configuration, with `conf.d` and the environment",
+        "it has no recorder, or a route leads to none", "-", config,
+    ),
+    Rule(
+        "secrets", "who can read or change the secrets, the tokens and the configuration",
+        "somebody beside their owner can", "-", secrets,
+    ),
+    Rule(
+        "hooks", "recorders whose vendor reports what happens", "-",
+        "one waits for reports, and `[http]` is off", hooks,
+    ),
+    Rule(
+        "pbx", "the login at the PBX's manager interface",
+        "it is not reached, not trusted, or refuses", "-", pbx,
+    ),
+    Rule(
+        "privileges", "what the account may do",
+        "a class is missing", "it may do more than is used", account,
+    ),
+    Rule(
+        "version", "what is known of this version of Asterisk", "-",
+        "it has [a known fault](#versions-of-asterisk)", version,
+    ),
+    Rule(
+        "codes", "`features.conf`, as it runs and as it is written",
+        "a code of ours equals or begins another; Asterisk ignored the file",
+        f"`featuredigittimeout` is below {LEAST_TIMEOUT}; two other features have one code; there"
+        " is no code of ours", codes,
+    ),
+    Rule(
+        "address", "where the codes lead",
+        "to another port or address than the daemon's, or to none", "-", address,
+    ),
+    Rule(
+        "dialplan", "whether some channel is given the codes by `DYNAMIC_FEATURES`",
+        "none is, or it names no section of `features.conf`",
+        "only the channel that calls is", dialplan,
+    ),
+    Rule(
+        "tones", "the context for late tones, where they are asked for",
+        "the dialplan lacks it", "-", tones,
+    ),
+    Rule(
+        "fastagi", "the daemon's FastAGI port, called as the PBX would",
+        "another program answers, or the PBX cannot reach it", "-", fastagi,
+    ),
+    Rule(
+        "phones", "how phones and trunks send their digits",
+        "as tones that their codec destroys, or not at all",
+        "as tones, or as is agreed anew in every call; sound may go past the PBX while `[keypad]`"
+        " looks for digits", phones,
+    ),
+    Rule(
+        "recorder", "each recorder: address, certificate, credentials",
+        "it is not reached, not trusted, or refuses; a Genesys agent lacks the feature",
+        "Noojee's clock is over 10 s away, its answer takes over 5 s, or no agent is known for it",
+        recorders,
+    ),
+    Rule(
+        "certificates", "until when certificates last: ours, the PBX's, the recorders'",
+        "ours has expired", f"one ends within {SOON} days", certificates,
+    ),
+    Rule(
+        "journal", "the journal: its folder, its schema, the last links of its chain, its disk",
+        "it cannot be read or begun, was changed, or the disk is full",
+        "everyone can read it, its schema is old, or room is tight", journal,
+    ),
+    Rule(
+        "clock", "the kernel's word on its clock, and the PBX's time", "-",
+        "nothing keeps it right, or the PBX is over 2 s away", clock,
+    ),
+    Rule(
+        "service", "the unit, where there is systemd", "-",
+        "there is none, or it is not enabled", service,
+    ),
+    Rule(
+        "daemon", "the daemon itself, if it runs",
+        "it does not know the calls, or cannot write its journal",
+        "it runs with another configuration", daemon,
+    ),
+)  # fmt: skip
+"""Every rule."""
+
+
+async def check(loaded: Loaded, places: Places | None = None) -> list[Finding]:
+    """Look at everything and return what was found. Changes nothing. Raises `ConfigError`."""
+    async with scene(loaded, places or Places()) as there:
+        return [finding for rule in RULES for finding in await rule.look(there)]
