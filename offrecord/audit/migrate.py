@@ -2,7 +2,8 @@
 """Moving the journal's file between schemas, up when it is opened and down when asked.
 
 The scripts in `migrations` are run by alembic, all within one transaction: a file is of the old
-schema or of the new one, never between. Alembic is imported here and nowhere else, since it
+schema or of the new one, never between. Before that a copy of the file is laid beside it, see
+`offrecord.audit.backup`. Alembic is imported here and nowhere else, since it
 takes half a second and is needed once in the life of a file.
 """
 
@@ -10,6 +11,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any, Final
 
+from offrecord.audit.backup import keep
 from offrecord.journal_file import SCHEMA_VERSION, JournalError, schema_of, unusable
 
 SCRIPTS: Final = Path(__file__).parent / "migrations"
@@ -59,6 +61,7 @@ def _move(path: Path, to: int, busy: float) -> None:
             version = schema_of(raw, path)
             if version in {0, to}:
                 return  # somebody else was faster, or there is nothing to move
+            keep(path, version)  # the lock is ours, so nothing comes after it
             config = Config()
             config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
             config.attributes["connection"] = connection
