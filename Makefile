@@ -5,7 +5,7 @@
 
 ARGS ?=
 
-.PHONY: demo test check bench faults format
+.PHONY: demo test check bench faults docs man deb format
 
 demo:
 	@scripts/setup demo
@@ -29,6 +29,17 @@ bench:
 faults:
 	@scripts/setup test
 	@.venv/bin/python -m tests.faults.run $(ARGS)
+
+docs:
+	@scripts/setup test
+	@.venv/bin/sphinx-build -W -n -q -c docs . build/site && echo "docs: build/site/docs/index.html"
+
+man:
+	@scripts/setup test
+	@PYTHONPATH=. .venv/bin/python scripts/make_man.py
+
+deb: man
+	@packaging/build-deb $(ARGS)
 
 format:
 	@.venv/bin/ruff format .

@@ -17,13 +17,19 @@ from pydantic_core import PydanticUndefined
 
 from bridges.mixmonitor import MixMonitorSettings
 from bridges.model import Evidence, Outcome, Verb
+from offrecord.checks import RULES
+from offrecord.checks.landmines import LANDMINES
 from offrecord.config import Config, RecorderConfig, RouteRule
 from offrecord.config_policy import PolicyRule
 from offrecord.exits import OUTCOME_EXITS, Exit
 from offrecord.feedback import LOG_LEVELS, SOUNDS, text
+from scripts import docs_api, docs_commands, docs_events
 
 ROOT = Path(__file__).parent.parent
-GUIDES = ("README.md", "docs/configuration.md", "docs/outcomes.md")
+GUIDES = (
+    "README.md", "docs/api.md", "docs/check.md", "docs/cli.md", "docs/configuration.md",
+    "docs/events.md", "docs/metrics.md", "docs/outcomes.md",
+)  # fmt: skip
 
 MEANS: Mapping[Outcome, str] = {
     Outcome.CONFIRMED: "proven: the recorder's own state was read back, for every leg of the call",
@@ -70,6 +76,7 @@ OTHER_EXITS: Mapping[Exit, str] = {
     Exit.PORT_IN_USE: "an address to listen on is taken",
     Exit.LAB: "the demo's own PBX did not come up",
     Exit.TAMPERED: "the journal, or an archive of it, is not as it was written",
+    Exit.PBX_SETUP: "the PBX is set up so that a code is not taken: features, dialplan, phones",
 }
 
 
@@ -180,11 +187,48 @@ def exits() -> str:
     return table(("code", "means"), ((str(code.value), OTHER_EXITS[code]) for code in rest))
 
 
+def checks() -> str:
+    """Return the rules of `offrecord check`, in their order."""
+    rows = ((f"`{rule.name}`", rule.about, rule.fails, rule.warns) for rule in RULES)
+    return table(("rule", "looks at", "fails when", "warns when"), rows)
+
+
+def landmines() -> str:
+    """Return what is known of versions of Asterisk."""
+    rows = (
+        (
+            ", ".join(f"{_dotted(start)} to before {_dotted(end)}" for start, end in mine.spans),
+            mine.what + (f", where the account has `write = {mine.needs}`" if mine.needs else ""),
+            mine.do,
+            f"[source]({mine.source})",
+        )
+        for mine in LANDMINES
+    )
+    return table(("versions", "what", "what to do", "known from"), rows)
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
 def tables() -> dict[str, Callable[[], str]]:
     """Return every table by the name that the guides use."""
     made: dict[str, Callable[[], str]] = {
-        "outcomes": outcomes,
+        "commands": lambda: table(("command", "does"), docs_commands.overview()),
+        "command details": docs_commands.commands,
+        "kinds": lambda: table(("kind", "says", "holds"), docs_events.kinds()),
+        "alarms": lambda: table(("alarm", "means"), docs_events.alarm_rows()),
         "told": told,
+        "http": lambda: table(("outcome", "status", "means"), docs_api.statuses()),
+        "metrics": lambda: table(("metric", "kind", "labels", "means"), docs_api.metrics()),
+        "scopes": lambda: table(("scope", "allows"), docs_api.scopes()),
+        "events out": lambda: table(("way", "fields"), docs_events.out_rows()),
+        "stream": lambda: table(("event", "means"), docs_events.stream_rows()),
+        "events in": lambda: table(("field", "holds"), docs_events.in_rows()),
+        "events read": lambda: table(("events of Asterisk",), docs_events.ami_rows()),
+        "checks": checks,
+        "landmines": landmines,
+        "outcomes": outcomes,
         "evidence": evidence,
         "exits": exits,
         "mixmonitor": mixmonitor,

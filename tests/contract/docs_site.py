@@ -6,6 +6,8 @@ Paths such as `/etc/offrecord` lie in that folder. What `<!-- with: … -->` may
 - `pbx`: an embedded PBX with a captured call, and a Noojee server with a certificate;
 - `daemon`: `offrecord run` beside them; `call`: 410 is talking to 411, recorded twice; `pressed`:
   410 has pressed *1, and the verdict is in the journal;
+- `api`: the HTTP API at that daemon, with a token of every scope in `$TOKEN`;
+- `freepbx`, alone: the files of a PBX that FreePBX configures, and nothing that runs;
 - `pbx-away`, `wrong-secret`, `noojee-away`, `noojee-stranger`: what is wrong with that site.
 """
 
@@ -27,11 +29,13 @@ from offrecord import certs, control
 from offrecord.journal import presses
 from offrecord.lab.ports import free_tcp
 from offrecord.lab.replay import Replay, stream
+from offrecord.tokens import Scope, Tokens
+from tests.contract.init_kit import FREEPBX
 from tests.unit.docs_kit import ROOT, blocks
 
 GIVEN = frozenset(
-    {"pbx", "daemon", "call", "pressed", "pbx-away", "wrong-secret", "noojee-away",
-     "noojee-stranger"}
+    {"pbx", "daemon", "api", "call", "pressed", "pbx-away", "wrong-secret", "noojee-away",
+     "noojee-stranger", "freepbx"}
 )  # fmt: skip
 CREDENTIALS = "/etc/offrecord/credentials"
 _PLACES = r"(?<![\w./])/(?=(?:etc|opt|run|usr/local|usr/share/asterisk|var/lib)/)"
@@ -52,6 +56,7 @@ class DocsSite:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._port = 8473
         for folder in (
             "etc/asterisk", "etc/offrecord", "etc/systemd/system", "opt/offrecord/bin",
             "run/offrecord", "usr/local/bin", "usr/share/asterisk/agi-bin", "var/lib/offrecord",
@@ -73,6 +78,7 @@ class DocsSite:
 
     def placed(self, text: str) -> str:
         """Return a text with the paths of the guides turned to those of this site."""
+        text = text.replace("127.0.0.1:8473", f"127.0.0.1:{self._port}")
         return re.sub(_PLACES, f"{self.root}/", text)
 
     @property
@@ -86,6 +92,14 @@ class DocsSite:
         credentials.mkdir(mode=0o700, exist_ok=True)
         for name, secret in (("ami.secret", "docs-secret"), ("noojee.key", DEMO_KEY)):
             self.secret(credentials / name, secret)
+        asterisk = self.path("/etc/asterisk")
+        if not (asterisk / "features-offrecord.conf").exists():  # which `init` writes
+            for name in ("features.conf", "extensions-pjsip.conf"):
+                (asterisk / name).write_text((ROOT / "dialplan-examples" / name).read_text())
+            include = '#include "extensions-pjsip.conf"\n'
+            extensions = asterisk / "extensions.conf"
+            if include not in extensions.read_text():
+                extensions.write_text(extensions.read_text() + include)
         if not self.config.exists():
             block = next(b for b in blocks("README.md", "toml") if b.file.endswith(".toml"))
             self.config.write_text(self.placed(block.text))
@@ -105,6 +119,8 @@ class DocsSite:
             "HOME": str(self.root),
             "PATH": f"{self.root}/usr/local/bin:{_BIN}:{os.environ['PATH']}",
             "OFFRECORD_CONFIG": str(self.config),
+            "OFFRECORD_ASTERISK_ETC": str(self.path("/etc/asterisk")),
+            "OFFRECORD_ROOT": str(self.root),
             "OFFRECORD_SOCKET": str(self.path("/run/offrecord/offrecord.sock")),
             "OFFRECORD__SOCKET__PATH": str(self.path("/run/offrecord/offrecord.sock")),
             "OFFRECORD__JOURNAL__PATH": str(self.path("/var/lib/offrecord/journal.sqlite3")),
@@ -115,10 +131,20 @@ class DocsSite:
 
         `given` is what must be there.
         """
-        if not given:
+        if "freepbx" in given:
+            self._freepbx()
+        if not set(given) - {"freepbx"}:
             return await self._shell(commands, self.environment())
         async with self._around(given) as more:
             return await self._shell(commands, {**self.environment(), **more})
+
+    def _freepbx(self) -> None:
+        """Lay FreePBX's files in the place of Asterisk's, but for those that are there already."""
+        etc = self.path("/etc/asterisk")
+        if not (etc / "globals_custom.conf").exists():
+            for name, text in FREEPBX.items():
+                (etc / name).write_text(text)
+            self.config.unlink(missing_ok=True)  # `init` writes its own
 
     async def _shell(self, commands: Sequence[str], environment: Mapping[str, str]) -> list[Ran]:
         mark = "\x1e"
@@ -154,6 +180,8 @@ class DocsSite:
             if "wrong-secret" in given:
                 secret = "another"
             agi = free_tcp()
+            for dialplan in self.path("/etc/asterisk").glob("extensions-*.conf"):
+                dialplan.write_text(dialplan.read_text().replace(":4573", f":{agi}"))
             pbx = Replay(stream("22"), ("127.0.0.1", agi), secret)
             port = await pbx.start()
             stack.push_async_callback(pbx.stop)
@@ -167,6 +195,8 @@ class DocsSite:
             }
             if "noojee-stranger" not in given:
                 variables["OFFRECORD__RECORDERS__NOOJEE__CA_FILE"] = str(made.ca_file)
+            if "api" in given:
+                variables |= self._api(free_tcp())
             if "daemon" in given:
                 await self._daemon(variables, stack)
             if {"call", "pressed"} & set(given):
@@ -176,6 +206,20 @@ class DocsSite:
                     await pbx.press(digit, "stop")
                     await self._verdict()
             yield variables
+
+    def _api(self, port: int) -> dict[str, str]:
+        """Return what turns the API on; its commands ask `127.0.0.1:8473`."""
+        path = self.path("/var/lib/offrecord-api/tokens.json")
+        if path.exists():
+            path.unlink()
+        self._port = port
+        return {
+            "OFFRECORD__HTTP__ENABLED": "true",
+            "OFFRECORD__HTTP__PORT": str(port),
+            "OFFRECORD__API__ENABLED": "true",
+            "OFFRECORD__API__TOKENS": str(path),
+            "TOKEN": Tokens(path).add("docs", [scope.value for scope in Scope]),
+        }
 
     async def _daemon(self, variables: Mapping[str, str], stack: AsyncExitStack) -> None:
         for old in self.path("/var/lib/offrecord").iterdir():

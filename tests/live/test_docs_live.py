@@ -118,7 +118,10 @@ def first_site(laid: tuple[Rig, DocsSite], tmp_path: Path) -> FirstSite:
 async def check(here: FirstSite, *words: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "offrecord", "check", "--config", str(here.daemon.config), *words,
-        env={**here.daemon.environment, "PATH": "/usr/bin:/bin"},
+        env={
+            **here.daemon.environment, "PATH": "/usr/bin:/bin",
+            "OFFRECORD_ASTERISK_ETC": str(here.laid.path("/etc/asterisk")),
+        },
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     out, _ = await asyncio.wait_for(process.communicate(), 30)
@@ -134,7 +137,8 @@ async def test_the_first_site_of_the_readme_takes_a_press(first_site: FirstSite)
         await here.pbx.wait_for(is_event("MixMonitorStop"))
 
         assert code == 0, told
-        assert told.count("ok  ") == len(told.splitlines())
+        said = [line for line in told.splitlines() if " clock: " not in line]  # the machine's own
+        assert [line for line in said if not line.startswith("ok  ")] == []
         assert press.outcome == Outcome.ACCEPTED
         assert press.way == "fastagi"
         [stop] = here.stops()

@@ -297,9 +297,9 @@ async def test_a_channel_that_is_not_the_pressers_any_more_hears_nothing(
         gone = f"{here.rig.technology}/410-00ffff00"
         here.whisper("411", uniqueid="1.998", channel=gone)
         for _ in range(2):
-            _, last = await here.tap.wait_for(is_event("OriginateResponse"), since=since)
-            assert last["Response"] == "Failure"
-            since = len(here.tap.events)
+            told = await here.tap.wait_for(is_event("OriginateResponse"), since=since)
+            assert told[1]["Response"] == "Failure"
+            since = here.tap.events.index(told, since) + 1
         await asyncio.sleep(0.2)
         assert await here.names() == before
         assert not here.tap.named("ChanSpyStart")

@@ -16,7 +16,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = {"console", "toml", "ini"}
-OWN_TEST = {"docs/noojee.md", "docs/writing-a-recorder.md"}
+OWN_TEST = {
+    "docs/noojee.md", "docs/packages.md", "docs/upgrading.md", "docs/writing-a-recorder.md",
+}  # fmt: skip
 """Guides whose blocks have a test module of their own."""
 
 _BLOCK = re.compile(
