@@ -4,6 +4,8 @@
 # make faults ARGS="--presses 10000 --seed 7".
 
 ARGS ?=
+# Tests run in so many processes: they wait for phones more than they compute.
+JOBS ?= 3
 
 .PHONY: demo test check bench faults docs man deb format
 
@@ -12,7 +14,7 @@ demo:
 	@.venv/bin/offrecord demo $(ARGS)
 
 test: check
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check:
 	@scripts/setup test
