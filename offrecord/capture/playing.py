@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
+from tomlkit import dumps
+
 from ami.calls import CallGraph
 from ami.event_types import Event
 from ami.pbx import Pbx
@@ -43,7 +45,6 @@ from offrecord.giving import LOCAL
 from offrecord.intents import Intents
 from offrecord.journal import Journal, Record
 from offrecord.keeper import Keeper
-from offrecord.lab.daemon import toml
 from offrecord.press import END_OBJECTION, Press, PressIds, Way
 from offrecord.triggers import Triggers
 
@@ -325,7 +326,7 @@ def _loaded(configuration: str) -> Loaded:
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "capture.toml"
-        path.write_text(toml(given))
+        path.write_text(dumps(given))
         try:
             return load(path, {"OFFRECORD_REPLAY": "none"})
         except ConfigError as problem:

@@ -11,6 +11,8 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any, Final
 
+from tomlkit import dumps
+
 from ami import names
 from bridges.routing import KEYS
 from offrecord.agents import Agents
@@ -18,7 +20,6 @@ from offrecord.capture.fields import Fields
 from offrecord.capture.redact import Redactor
 from offrecord.config import Config
 from offrecord.exits import Exit, UserError
-from offrecord.lab.daemon import toml
 
 KINDS: Final = frozenset({"mixmonitor", "noojee", "voipnow", "imagicle", "genesys"})
 """Kinds of recorders that are ours; the name of another one may be a customer's."""
@@ -138,7 +139,7 @@ def redacted(
     }  # fmt: skip
     if config.agent_lookup.astdb:
         tables["agent_lookup"]["astdb"] = redactor.word("family", config.agent_lookup.astdb)
-    return _LONG.sub(lambda digits: f"{int(digits[0]):_}", toml(tables))
+    return _LONG.sub(lambda digits: f"{int(digits[0]):_}", dumps(tables))
 
 
 def _mapped(

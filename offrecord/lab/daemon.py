@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tomlkit import dumps
+
 from offrecord.journal import PressSummary, presses
 
 _READY_SECONDS = 20.0
@@ -63,7 +65,7 @@ class DaemonProcess:
             "journal": {"path": str(self.journal)},
             "log": {"format": "json", "level": "debug"},
         }
-        self.config.write_text(toml({**own, **self.tables}))
+        self.config.write_text(dumps({**own, **self.tables}))
 
     async def start(self) -> None:
         """Start it and wait until it says that it takes presses, as systemd would.
@@ -139,38 +141,3 @@ class _Ready(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, _address: object) -> None:
         if b"READY=1" in data and not self._ready.done():
             self._ready.set_result(None)
-
-
-def toml(tables: Mapping[str, object], at: tuple[str, ...] = ()) -> str:
-    """Return nested tables as TOML; values are text, numbers, booleans, lists and tables of them.
-
-    A table inside a table is written in line where it holds one key alone (a secret), else as a
-    table of its own; a list of tables as an array of tables.
-    """
-    plain = [f"{_key(key)} = {_value(value)}\n" for key, value in tables.items() if _flat(value)]
-    text = "".join(plain)
-    if at and plain:
-        text = f"[{'.'.join(map(_key, at))}]\n{text}"
-    for key, value in tables.items():
-        if isinstance(value, Mapping) and not _flat(value):
-            text += toml(value, (*at, key))
-        elif isinstance(value, list) and not _flat(value):
-            name = ".".join(map(_key, (*at, key)))
-            text += "".join(f"[[{name}]]\n{toml(one)}" for one in value)
-    return text
-
-
-def _flat(value: object) -> bool:
-    if isinstance(value, Mapping):
-        return set(value) in ({"file"}, {"env"})
-    return not (isinstance(value, list) and value and isinstance(value[0], Mapping))
-
-
-def _key(key: str) -> str:
-    return json.dumps(key)
-
-
-def _value(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
-    return json.dumps(value)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tomlkit import dumps
 
 from bridges.simulators.noojee import DEMO_KEY, NoojeeSimulator
 from bridges.simulators.noojee_switches import NoojeeSwitches
@@ -21,7 +22,6 @@ from offrecord.checks.scene import scene
 from offrecord.config import load
 from offrecord.exits import Exit
 from offrecord.journal import Journal, Record
-from offrecord.lab.daemon import toml
 from offrecord.tokens import Tokens
 from tests.contract.ami_peer import SECRET, AmiPeer
 from tests.contract.daemon_kit import house, offrecord
@@ -49,7 +49,7 @@ class Site:
         return {"file": str(path)}
 
     async def found(self, what: str = "") -> list[Finding]:
-        self.config.write_text(toml(self.tables))
+        self.config.write_text(dumps(self.tables))
         every = await check(load(self.config, {}), self.places)
         return [one for one in every if what in {"", one.what}]
 
@@ -105,7 +105,7 @@ async def test_an_expired_certificate_is_found_and_a_new_one_mends_it(tmp_path: 
         old = certs.issue(tmp_path / "old", days=-2)
         async with SimServer(simulator, tls=old.server_context()) as server:
             noojee(here, server.url, old.ca_file)
-            here.config.write_text(toml(here.tables))
+            here.config.write_text(dumps(here.tables))
             ran = await offrecord("check", "--config", here.config)
             assert ran.code == Exit.RECORDER_UNTRUSTED
             [line] = ran.err.splitlines()
@@ -144,7 +144,7 @@ async def test_noojees_clock_and_the_missing_login_are_warned_of(tmp_path: Path)
         noojee(here, server.url, made.ca_file)
         loaded_with = here.tables["recorders"]["noojee"]
         del loaded_with["agent_login"]
-        here.config.write_text(toml(here.tables))
+        here.config.write_text(dumps(here.tables))
         async with scene(load(here.config, {}), here.places) as there:
             said = "its time is 1600000000000 ms; the key was not tried"
             found = recorder_rules._noojee(there, "noojee", said, took=6.0)
@@ -296,7 +296,7 @@ async def test_the_unit_is_looked_for_where_there_is_systemd(tmp_path: Path) -> 
 async def test_the_account_that_may_not_place_calls_is_told_what_it_needs(tmp_path: Path) -> None:
     async with AmiPeer() as peer:
         here = site(tmp_path, peer)
-        here.config.write_text(toml(here.tables))
+        here.config.write_text(dumps(here.tables))
         ran = await offrecord("check", "--config", here.config, "--dtmf", "410")
 
         assert ran.code == Exit.PBX_PRIVILEGES
@@ -310,7 +310,7 @@ async def test_options_that_do_not_go_together_are_refused(
 ) -> None:
     async with AmiPeer() as peer:
         here = site(tmp_path, peer)
-        here.config.write_text(toml(here.tables))
+        here.config.write_text(dumps(here.tables))
         ran = await offrecord("check", "--config", here.config, *words)
 
         assert ran.code == Exit.USAGE

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tomlkit import dumps
 
 from offrecord.checks import Finding, Places, State, check
 from offrecord.config import load
 from offrecord.exits import Exit
-from offrecord.lab.daemon import toml
 from offrecord.lab.rig import AMI_SECRET, Rig
 from offrecord.setup.conf import lines
 
@@ -55,7 +55,7 @@ class Broken:
     async def found(self, what: str) -> list[Finding]:
         """Check everything, and return what was found of one thing."""
         path = self.folder / "offrecord.toml"
-        path.write_text(toml(self.tables))
+        path.write_text(dumps(self.tables))
         every = await check(load(path, {}), Places(config=path, asterisk=self.etc))
         assert every
         return [one for one in every if one.what == what]
@@ -324,7 +324,7 @@ async def test_without_its_files_the_pbx_tells_its_codes_itself(
     here = on(release)
     code_of_a_transfer(here)
     path = here.folder / "offrecord.toml"
-    path.write_text(toml(here.tables))
+    path.write_text(dumps(here.tables))
     empty = here.folder / "nothing"
     found = await check(load(path, {}), Places(config=path, asterisk=empty))
     [told] = [one for one in found if one.what == "codes"]

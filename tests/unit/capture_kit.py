@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tomlkit import dumps
+
 from offrecord.capture import clock
 from offrecord.capture.collect import Collector
 from offrecord.capture.file import Reader, write
 from offrecord.capture.making import Made, make
 from offrecord.capture.playing import Playback
 from offrecord.config import Loaded, load
-from offrecord.lab.daemon import toml
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "ami"
 NO_CALLS = (
@@ -45,7 +46,7 @@ def configured(folder: Path, **more: Mapping[str, Any]) -> Loaded:
         **more,
     }
     path = folder / "offrecord.toml"
-    path.write_text(toml(tables))
+    path.write_text(dumps(tables))
     return load(path, {"S": "ami-secret-998877", "K": "noojee-key-112233"})
 
 
