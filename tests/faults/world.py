@@ -75,9 +75,9 @@ class Command:
     """A request that would change a recording, as the vendor saw it; `wants` is the end of it.
 
     `came` is when it arrived and `at` when it was carried out, in seconds since the epoch.
-    `acted`: it changed the recording. `void`: a fault kept it from doing anything. `lost`: its
-    answer did not arrive whole. `by_id`: the call was named by an id of its own. `read` is True
-    for a mere look at the recording.
+    `acted`: it changed the recording. `void`: a fault, or a token that another request had renewed
+    meanwhile, kept it from doing anything. `lost`: its answer did not arrive whole. `by_id`: the
+    call was named by an id of its own. `read` is True for a mere look at the recording.
     """
 
     came: float
@@ -90,6 +90,10 @@ class Command:
     lost: bool
     by_id: bool
     read: bool = False
+
+
+_STALE: Final = 401
+"""The status of a command whose token is not good any more."""
 
 
 class World:
@@ -288,7 +292,7 @@ class World:
         lost = entry.status is None or bool(entry.fault)
         wants = _COMMANDS.get(entry.operation)
         acted = wants is not None and effect.startswith(_ACTED)
-        void = bool(entry.fault) and not acted
+        void = (bool(entry.fault) or entry.status == _STALE) and not acted
         by_id = kind != "noojee" or "." in entry.query.get("extenOrUniqueId", "")
         self.commands.append(
             Command(
