@@ -78,7 +78,7 @@ class View:
         room = max(3, height - 6)
         shown = self.calls[: max(1, room // 2)]
         more = len(self.calls) - len(shown)
-        head = Text(f"{datetime.fromtimestamp(now, UTC):%H:%M:%S}Z  {len(self.calls)} calls up")
+        head = Text(f"{datetime.fromtimestamp(now, UTC):%H:%M:%S}Z  {_count(len(self.calls))} up")
         if not self.known:
             head.append(f"  {_LOST}", "bold white on red")
         last = room - len(shown)
@@ -105,6 +105,10 @@ class View:
                 Text(str(one["text"]), overflow="ellipsis", no_wrap=True),
             )  # fmt: skip
         return table
+
+
+def _count(calls: int) -> str:
+    return "1 call" if calls == 1 else f"{calls} calls"
 
 
 @click.command()

@@ -39,7 +39,7 @@ def news(kind: str, press: str = "p1", **body: Any) -> dict[str, Any]:
 
 def test_a_call_is_shown_with_its_people_and_who_records_it() -> None:
     shown = screen(seen(call()))
-    assert "1 calls up" in shown
+    assert "1 call up" in shown
     assert "410 (fred), SIP/my-trunk-2" in shown
     assert "local recording" in shown
 
