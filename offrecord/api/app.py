@@ -32,12 +32,14 @@ def create_app(
     *,
     metrics: Metrics,
     health: Health,
+    rates: Rates | None = None,
     ending: Callable[[], bool] = lambda: False,
     page: APIRouter | None = None,
 ) -> FastAPI:
     """Return the app. `metrics` and `health` are to be told of every record of the journal.
 
-    Event streams end once `ending` says that the daemon does. `page` answers at `/`.
+    Event streams end once `ending` says that the daemon does. `page` answers at `/`, and may count
+    by the same `rates`.
     """
     app = FastAPI(
         title="offrecord",
@@ -48,7 +50,7 @@ def create_app(
         swagger_ui_oauth2_redirect_url=None,
         separate_input_output_schemas=False,
     )
-    door = Door(tokens, Rates(settings), metrics.refused)
+    door = Door(tokens, rates or Rates(settings), metrics.refused)
     app.include_router(pressing.router(inside, door))
     app.include_router(looking.router(inside, door, settings.streams, ending))
     app.include_router(watching.router(door, health, metrics, open_metrics=settings.open_metrics))

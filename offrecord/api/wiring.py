@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.types import ASGIApp
 
 from offrecord.api.app import create_app
+from offrecord.api.rates import Rates
 from offrecord.config_api import ApiConfig
 from offrecord.health import Health
 from offrecord.inside import Inside
@@ -25,12 +26,12 @@ def attach(
 
     Call it before the first press is taken: what happened before is not counted.
     """
-    tokens = Tokens(settings.tokens)
+    tokens, rates = Tokens(settings.tokens), Rates(settings)
     metrics, health = Metrics(inside), Health(inside.parts)
     hear(inside, metrics.heard, health.heard)
     return create_app(
-        inside, tokens, settings, metrics=metrics, health=health, ending=ending,
-        page=_page(inside, tokens, ending, secure=secure) if settings.page else None,
+        inside, tokens, settings, metrics=metrics, health=health, rates=rates, ending=ending,
+        page=_page(inside, tokens, rates, ending, secure=secure) if settings.page else None,
     )  # fmt: skip
 
 
@@ -53,7 +54,9 @@ def hear(inside: Inside, *others: Callable[[Record], None]) -> None:
     engine.heard = heard
 
 
-def _page(inside: Inside, tokens: Tokens, ending: Callable[[], bool], *, secure: bool) -> APIRouter:
+def _page(
+    inside: Inside, tokens: Tokens, rates: Rates, ending: Callable[[], bool], *, secure: bool
+) -> APIRouter:
     from offrecord.page import router
 
-    return router(inside, tokens, secure=secure, ending=ending)
+    return router(inside, tokens, secure=secure, ending=ending, often=rates.press)

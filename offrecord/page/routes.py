@@ -37,6 +37,7 @@ _VERBS: Final = (Verb.STOP, Verb.PAUSE, Verb.RESUME)
 _LONG: Final = 200
 
 Handler = Callable[[Request], Awaitable[Response]]
+Often = Callable[[str], int | None]
 
 
 class _NoSession(Exception):
@@ -55,12 +56,14 @@ class _Pages:
         secure: bool,
         beat: float,
         ending: Callable[[], bool],
+        often: Often,
     ) -> None:
         self._inside = inside
         self._tokens = tokens
         self._sessions = sessions
         self._secure = secure
         self._beat = beat
+        self._often = often
         self._brake = Brake()
         # With this prefix a browser takes the cookie from this host alone, and over TLS only.
         self._cookie = "__Host-offrecord" if secure else "offrecord"
@@ -229,6 +232,10 @@ class _Pages:
         return press, "The failure tone is repeated no more; trying goes on."
 
     async def _press(self, verb: Verb, call: str, client: Client) -> tuple[str, str]:
+        wait = self._often(client.name)
+        if wait is not None:
+            why = f"{client.name} pressed too often within a minute; try again in {wait} s"
+            raise Refused(429, "Too many presses", why)
         handle = self._inside.press(verb, "http", call, options={"client": client.name})
         done, _ = await asyncio.wait({handle.verdict}, timeout=_WAIT)
         text = _verdict(handle.verdict.result()) if done else f"The {verb.value} is on its way."
@@ -293,18 +300,20 @@ def router(
     *,
     secure: bool,
     ending: Callable[[], bool] = lambda: False,
+    often: Often = lambda _client: None,
     sessions: Sessions | None = None,
     beat: float = BEAT,
 ) -> APIRouter:
     """Return what serves the page under `PREFIX`, and `/`, which leads there.
 
     `secure` says that it is served over TLS: the cookie then goes no other way. Streams end once
-    `ending` says that the daemon does. `beat` is seconds between two signs of life to an open page.
+    `ending` says that the daemon does. `often` counts a press of a client, and returns the seconds
+    to wait when there were too many. `beat` is seconds between two signs of life to an open page.
     Nothing of it is in the OpenAPI document.
     """
     pages = _Pages(
         inside, tokens, Sessions(tokens) if sessions is None else sessions,
-        secure=secure, beat=beat, ending=ending,
+        secure=secure, beat=beat, ending=ending, often=often,
     )  # fmt: skip
     made = APIRouter(include_in_schema=False)
     for path, method, handler in (

@@ -50,6 +50,13 @@ class Site:
     listeners: list[Callable[[object, object], None]]
     clock: float = 1000.0
     leaving: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    wait: int | None = None
+    counted: list[str] = field(default_factory=list)
+
+    def often(self, client: str) -> int | None:
+        """Count a press; `wait` seconds when there were too many."""
+        self.counted.append(client)
+        return self.wait
 
     @property
     def origin(self) -> str:
@@ -136,7 +143,7 @@ async def site(
         app.include_router(
             router(
                 inside, tokens, secure=secure, beat=beat, ending=lambda: bool(ends),
-                sessions=Sessions(tokens, lambda: found.clock),
+                sessions=Sessions(tokens, lambda: found.clock), often=found.often,
             )
         )  # fmt: skip
         await server.start()

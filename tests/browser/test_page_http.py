@@ -106,6 +106,18 @@ async def test_reading_is_not_pressing(tmp_path: Path) -> None:
         assert not await here.kept.bench.presses()
 
 
+async def test_presses_are_counted_with_those_of_the_api(tmp_path: Path) -> None:
+    async with site(tmp_path) as here, here.client() as client:
+        csrf = await here.log_in(client)
+        here.wait = 12
+        answer = await client.post(PRESS, data={"csrf": csrf, "do": "stop 1.1"}, headers=JSON)
+
+        assert here.counted == ["desk"]
+        assert answer.status_code == 429
+        assert "try again in 12 s" in answer.json()["error"]
+        assert not await here.kept.bench.presses()
+
+
 async def test_logins_that_fail_cost_time_and_no_more(tmp_path: Path) -> None:
     async with site(tmp_path) as here, here.client() as client:
         wrong = [await client.post(LOGIN, data={"token": f"or_{n}"}) for n in range(3)]
