@@ -143,7 +143,7 @@ async def test_a_broken_configuration_is_said_and_the_old_one_kept(tmp_path: Pat
             [line] = await reload(here, "config_not_reloaded")
             assert line["kept"] == "the old one"
             assert str(here.daemon.config) in str(line["problem"])
-        here.daemon.config.write_text(whole.replace('"kind" = "noojee"', '"kind" = "nojee"'))
+        here.daemon.config.write_text(whole.replace('kind = "noojee"', 'kind = "nojee"'))
         [line] = await reload(here, "config_not_reloaded")
         told = await here.ask(op="press", verb="stop", target="410", wait=10)
 
