@@ -140,11 +140,15 @@ async def test_a_newcomer_sees_a_press_on_the_board_after_fewer_than_fifteen_com
             assert badges(debian) == {"recording"}
             await people.press(caller, "*1")
             await until(lambda: badges(debian) == {"stopped"}, debian)
+            page = board(debian)
             for block in split(steps("docs/packages.md", "From nothing to a press"))[1]:
                 debian.carry_out(block)
             await people.hang_up_all()
     finally:
         farm.stop()
+    assert "<title>" in page
+    assert "stopped" in page
+    assert re.search(r"\b410\b", page)
     assert "confirmed" in said["offrecord presses"]
     assert "410" in said["offrecord calls"]
     assert len(said) < 15, list(said)
@@ -202,6 +206,15 @@ def badges(debian: Machine) -> set[str]:
     )
     body = json.loads(debian.run(command))
     return {badge["state"] for call in body["calls"] for badge in call["recorders"]}
+
+
+def board(debian: Machine) -> str:
+    """Log in to the page as a browser would, and return the board."""
+    given = debian.path("/root/token.header").read_text().split()[-1]
+    return debian.run(
+        "curl --silent --show-error --fail --location --cookie-jar jar --cookie jar"
+        f" --data-urlencode token={given} http://127.0.0.1:8473/page/login"
+    )
 
 
 async def until(holds: Any, debian: Machine) -> None:
