@@ -5,6 +5,7 @@ What happened is counted from the records of the journal; how things are is look
 `METRICS` is the one list of them: the guide's table is made from it.
 """
 
+import time
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ class Metrics:
             # Prometheus sees no increase in a series that begins with its first failure.
             self._presses.labels(verb.value, way, Outcome.FAILED.value)
         self.registry.register(_Now(inside))
-        ProcessCollector(registry=self.registry)
+        _Process(registry=self.registry)
 
     def _counter(self, name: str) -> Counter:
         told = _BY_NAME[name]
@@ -184,6 +185,16 @@ class Metrics:
 
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class _Process(ProcessCollector):
+    """The process itself. It begins with the time of the boot, which /proc/stat tells.
+
+    Under the shipped unit (`ProcSubset=pid`) that file is not there, and nothing would be shown.
+    """
+
+    def _boot_time(self) -> float:
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class _Now(Collector):

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Health and metrics: what they say is so, what they count happened, as Prometheus reads it."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from ami.link import LinkState
 from bridges.model import Evidence, Order, Outcome, RecorderResult
 from offrecord.journal import JournalError, Record
-from offrecord.metrics import METRICS
+from offrecord.metrics import METRICS, _Process
 from tests.contract.api_kit import Api, api
 from tests.contract.engine_kit import FakeRecorder, result
 from tests.contract.keeper_kit import record
@@ -215,3 +217,25 @@ async def test_each_part_that_counts_makes_it_not_ready(
         if what in {"link", "journal"}:
             assert "secret" in (await here.get("/readyz", "board")).text
         assert (await here.get("/healthz", None)).status_code == 200
+
+
+def test_the_process_is_seen_where_only_processes_are(tmp_path: Path) -> None:
+    (tmp_path / "self").symlink_to(f"/proc/{os.getpid()}")  # and no `stat`: ProcSubset=pid
+    registry = CollectorRegistry()
+    _Process(proc=str(tmp_path), registry=registry)
+    began = registry.get_sample_value("process_start_time_seconds")
+
+    assert began is not None
+    assert abs(began - began_at()) < 2
+    assert (registry.get_sample_value("process_resident_memory_bytes") or 0) > 1_000_000
+
+
+def began_at() -> float:
+    """Return when this process began, by the boot time that the kernel tells."""
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    boot = next(
+        float(line.split()[1])
+        for line in Path("/proc/stat").read_text().splitlines()
+        if line.startswith("btime ")
+    )
+    return boot + ticks / os.sysconf("SC_CLK_TCK")
