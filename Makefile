@@ -5,7 +5,7 @@
 
 ARGS ?=
 # Tests run in so many processes: they wait for phones more than they compute.
-JOBS ?= 3
+JOBS ?= 2
 
 .PHONY: demo test check bench faults docs man deb format
 
