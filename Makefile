@@ -11,7 +11,7 @@ JOBS ?= 2
 
 demo:
 	@scripts/setup demo
-	@.venv/bin/offrecord demo $(ARGS)
+	@.venv/bin/python -m lab $(ARGS)
 
 test: check
 	@.venv/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
@@ -30,7 +30,7 @@ bench:
 
 faults:
 	@scripts/setup test
-	@.venv/bin/python -m tests.faults.run $(ARGS)
+	@.venv/bin/python -m tests.kits.faults.run $(ARGS)
 
 docs:
 	@scripts/setup test

@@ -5,7 +5,7 @@ By hand, because `argparse` costs 10 ms at the start of every press.
 """
 
 from agi.handover import DEFAULT_SOCKET
-from agi.verdict import FAILURE_SOUND, VERBS
+from agi.verdict_message import FAILURE_SOUND, VERBS
 
 # The type checkers know this name; `typing` itself would cost more than the rest of the module.
 TYPE_CHECKING = False

@@ -16,7 +16,7 @@ Pure functions over bytes, for both sides; the sender's socket is in `agi.handov
 """
 
 from agi.errors import HandoverError
-from agi.verdict import AgiVerdict
+from agi.verdict_message import AgiVerdict
 
 # The type checkers know this name; `typing` itself would cost more than the rest of the module.
 TYPE_CHECKING = False

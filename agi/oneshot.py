@@ -16,7 +16,7 @@ from agi.arguments import USAGE, Arguments, ArgumentsError
 from agi.errors import AgiDeadline, AgiError, AgiHangup, AgiInjection, AgiRefused, HandoverError
 from agi.handover import PressRequest, press_id_in, verdict_in
 from agi.handover_client import HandoverClient
-from agi.verdict import FAILED, NOT_PLAYED, PENDING, AgiVerdict, telling
+from agi.verdict_message import FAILED, NOT_PLAYED, PENDING, AgiVerdict, telling
 from agi.wire import EnvironmentBuffer, command, printable
 
 # The type checkers know this name; `typing` itself would cost more than the rest of the module.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import NoReturn
 
-    from agi.pyst import PystChannel
+    from agi.pyst2_script import PystChannel
     from agi.wire import Environment
 
 _CHUNK = 4096
@@ -172,7 +172,7 @@ def _set_alarm(seconds: float) -> None:
 
 
 def _channel(environment: "Environment", infd: int, outfd: int, rest: bytes) -> "PystChannel":
-    from agi.pyst import PystChannel
+    from agi.pyst2_script import PystChannel
 
     return PystChannel(environment, infd=infd, outfd=outfd, rest=rest)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Self
 
 from agi.errors import AgiBind
-from agi.press import Handler
+from agi.press_message import Handler
 from agi.session import FastAgiCounters, FastAgiSettings, Session
 
 log = logging.getLogger("agi.fastagi")

@@ -13,8 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agi.errors import AgiError, AgiHangup, AgiInjection, AgiRefused
-from agi.press import Accepted, AgiPress, Handler, press_from
-from agi.verdict import FAILED, FAILURE_SOUND, NOT_PLAYED, PENDING, VERBS, AgiVerdict, telling
+from agi.press_message import Accepted, AgiPress, Handler, press_from
+from agi.verdict_message import (
+    FAILED,
+    FAILURE_SOUND,
+    NOT_PLAYED,
+    PENDING,
+    VERBS,
+    AgiVerdict,
+    telling,
+)
 from agi.wire import EnvironmentBuffer, LineBuffer, Reply, ReplyReader, command
 
 log = logging.getLogger("agi.fastagi")

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from ami.channels import Channel
+from ami.calls.snapshots import Channel
 from ami.errors import AmiDenied
-from ami.wire import Response
+from ami.link.actions import Response
 
 NO_ENTRY: Final = "Database entry not found"
 _TIMEOUT: Final = 1.0

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ami.errors import AmiDenied, AmiTimeout
-from ami.link import AmiLink
+from ami.link.supervisor import AmiLink
 
 log = logging.getLogger(__name__)
 

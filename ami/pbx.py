@@ -22,12 +22,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from ami import hints, monitors, privileges
-from ami.calls import CallGraph
+from ami import hints, privileges, recording_actions
+from ami.calls.graph import CallGraph
 from ami.errors import AmiDenied, AmiDown, AmiError
-from ami.event_types import Event, FullyBooted
-from ami.link import AmiLink, LinkState, Response
-from ami.packets import bridge_row, channel_row
+from ami.events.headers import bridge_row, channel_row
+from ami.events.types import Event, FullyBooted
+from ami.link.supervisor import AmiLink, LinkState, Response
 from ami.privileges import Granted, Missing, PrivilegeReport
 from ami.settings import AmiSettings
 
@@ -286,7 +286,7 @@ class Pbx:
         bridges = [bridge for each in listed if (bridge := bridge_row(each.headers))]
         counted = None
         if "Command" in self._granted and len(rows) <= COUNTABLE:
-            counted = await monitors.count(self, rows)
+            counted = await recording_actions.count(self, rows)
             # one more answer, so that events about what was counted are here before it
             await self.action("Ping")
         self._apply_queued()

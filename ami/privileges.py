@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from ami.errors import AmiDown
-from ami.link import AmiLink
+from ami.link.actions import Response
+from ami.link.supervisor import AmiLink
 from ami.settings import AmiSettings
-from ami.wire import Response
 
 PROBE_DEVICE: Final = "Custom:offrecord-probe"
 PROBE_EVENT: Final = "OffrecordProbe"

@@ -266,8 +266,8 @@ async def stock(port: int) -> tuple[float, float, Map]:
 
 async def ours(port: int) -> tuple[float, float, Map]:
     """Take the stream in with our link, queue, consumer and call graph."""
-    from ami.calls import CallGraph
-    from ami.event_types import Event, UserEvent
+    from ami.calls.graph import CallGraph
+    from ami.events.types import Event, UserEvent
     from ami.pbx import Pbx
     from ami.settings import AmiSettings
 

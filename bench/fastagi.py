@@ -21,10 +21,10 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from agi.press import Accepted, AgiPress
+from agi.press_message import Accepted, AgiPress
 from agi.server import FastAgiServer
 from agi.session import FastAgiSettings
-from agi.verdict import AgiVerdict
+from agi.verdict_message import AgiVerdict
 
 ENVIRONMENT = b"".join(
     b"agi_" + line + b"\n"

@@ -32,11 +32,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from lab.daemon import DaemonProcess
+from lab.pbx.chroot import LabUnavailable
+from lab.pbx.ports import free_rtp_block, free_tcp
+from lab.pbx_with_phones import AMI_SECRET, Rig, build
 from offrecord.journal import presses
-from offrecord.lab.chroot import LabUnavailable
-from offrecord.lab.daemon import DaemonProcess
-from offrecord.lab.ports import free_rtp_block, free_tcp
-from offrecord.lab.rig import AMI_SECRET, Rig, build
 
 DENIED = "411"
 """The phone whose presses the policy denies."""

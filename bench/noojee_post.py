@@ -20,12 +20,12 @@ from pathlib import Path
 
 import httpx
 
-from bridges.simulators.noojee import DEMO_KEY, NoojeeSimulator
-from bridges.simulators.noojee_switches import NoojeeSwitches
+from bridges.simulators import certificates
+from bridges.simulators.noojee.app import DEMO_KEY, NoojeeSimulator
+from bridges.simulators.noojee.switches import NoojeeSwitches
 from bridges.simulators.server import SimServer
 from noojee import ApiKey, NoojeeClient, Signed, UniqueId
 from noojee.transport import tls_context
-from offrecord import certs
 
 CALL = UniqueId("12347811.214")
 Post = Callable[[], Awaitable[object]]
@@ -35,7 +35,7 @@ def serve(folder: str, pipe: Connection) -> None:
     """Run the simulated server until the pipe says otherwise."""
 
     async def run() -> None:
-        made = certs.issue(Path(folder))
+        made = certificates.issue(Path(folder))
         switches = NoojeeSwitches(auto=True, nothing_to_stop="ok")
         simulator = NoojeeSimulator(switches=switches)
         async with SimServer(simulator, tls=made.server_context()) as server:

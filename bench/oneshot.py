@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 
 from agi.handover import accepted, told
-from agi.verdict import AgiVerdict
+from agi.verdict_message import AgiVerdict
 
 DESCRIPTION = "The one-shot script's start, against a plain pyst2 script and a bare interpreter."
 ROUNDS = 40

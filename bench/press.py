@@ -23,17 +23,17 @@ from pathlib import Path
 
 import httpx
 
-from agi.press import Accepted, AgiPress
+from agi.press_message import Accepted, AgiPress
 from agi.server import FastAgiServer
 from agi.session import FastAgiSettings
-from agi.verdict import AgiVerdict
-from bridges.simulators.noojee import DEMO_KEY, NoojeeSimulator
-from bridges.simulators.noojee_switches import NoojeeSwitches
+from agi.verdict_message import AgiVerdict
+from bridges.simulators import certificates
+from bridges.simulators.noojee.app import DEMO_KEY, NoojeeSimulator
+from bridges.simulators.noojee.switches import NoojeeSwitches
 from bridges.simulators.server import SimServer
-from offrecord import certs
-from offrecord.lab.daemon import DaemonProcess
-from offrecord.lab.ports import free_tcp
-from tests.contract.ami_peer import SECRET, AmiPeer
+from lab.daemon import DaemonProcess
+from lab.pbx.ports import free_tcp
+from tests.kits.ami_peer import SECRET, AmiPeer
 
 PRESSES = 400
 PACE = 50
@@ -79,7 +79,7 @@ async def measured(port: int, sim: NoojeeSimulator, first: int) -> list[float]:
     return sorted((seen[ident] - sent[ident]) * 1000 for ident in counted)
 
 
-async def ours(folder: Path, made: certs.Certificates) -> list[float]:
+async def ours(folder: Path, made: certificates.Certificates) -> list[float]:
     """Measure the daemon."""
     sim = NoojeeSimulator(DEMO_KEY, switches=NoojeeSwitches(auto=True))
     port = free_tcp()
@@ -110,7 +110,7 @@ async def ours(folder: Path, made: certs.Certificates) -> list[float]:
             await daemon.stop()
 
 
-async def rival(folder: Path, made: certs.Certificates) -> list[float]:
+async def rival(folder: Path, made: certificates.Certificates) -> list[float]:
     """Measure the usual script, in a process of its own."""
     sim = NoojeeSimulator(DEMO_KEY, switches=NoojeeSwitches(auto=True))
     async with SimServer(sim, tls=made.server_context()) as server:
@@ -167,12 +167,12 @@ def told(name: str, times: list[float]) -> str:
     return f"{name:<28} p50 {p50:7.2f} ms   p99 {p99:7.2f} ms   worst {times[-1]:7.2f} ms"
 
 
-async def run(*parts: Callable[[Path, certs.Certificates], Awaitable[list[float]]]) -> None:
+async def run(*parts: Callable[[Path, certificates.Certificates], Awaitable[list[float]]]) -> None:
     """Measure each part in a fresh folder, and print the ratio of the first to the last."""
     results = []
     for part in parts:
         with tempfile.TemporaryDirectory(prefix="offrecord-bench-") as folder:
-            results.append(await part(Path(folder), certs.issue(Path(folder))))
+            results.append(await part(Path(folder), certificates.issue(Path(folder))))
     print(f"{PRESSES} presses at {PACE}/s, press to request on the wire, TLS, journal synced")
     print(told("offrecord", results[0]))
     print(told("a handler with httpx, sqlite", results[1]))

@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection
 
 from ami.pbx import Pbx
 from ami.settings import AmiSettings
-from tests.contract.ami_peer import SECRET, Action, AmiPeer, PeerSession
+from tests.kits.ami_peer import SECRET, Action, AmiPeer, PeerSession
 
 CHANNELS = 500
 ROUNDS = 7

@@ -11,7 +11,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from starlette.types import ASGIApp
 
-from ami.calls import Call, Channel
+from ami.calls.snapshots import Call, Channel
 
 
 class Verb(StrEnum):

@@ -2,11 +2,12 @@
 """Kinds of recorders by name, ours and third parties', found by entry point.
 
 A package adds a kind by an entry point of the group `offrecord.recorders` that names a class
-with `kind`, `Settings` (a dataclass or pydantic model of its options; `bridges.settings` has
+with `kind`, `Settings` (a dataclass or pydantic model of its options; `bridges.shared.settings` has
 bases) and `build`. What `build` returns is a `bridges.model.Recorder`.
 
-To write one: `bridges.model` has the words, `bridges.http` the requests, `bridges.correlate` and
-`bridges.numbers` help to find the call, `bridges.conformance` is the suite that it must pass.
+To write one: `bridges.model` has the words, `bridges.shared.http_line` the requests,
+`bridges.shared.correlate` and `bridges.shared.phone_numbers` help to find the call,
+`bridges.conformance` is the suite that it must pass.
 `docs/writing-a-recorder.md` goes through all of it, with `examples/offrecord-oreka`.
 """
 
@@ -25,7 +26,7 @@ class RecorderKind(Protocol):
     kind: str
     """The name of the kind, the same as the entry point's."""
     Settings: type[Any]
-    """The keys of `[recorders.NAME]`; a `bridges.settings.SecretText` is resolved before."""
+    """The keys of `[recorders.NAME]`; a `bridges.shared.settings.SecretText` is resolved before."""
 
     @classmethod
     def build(cls, name: str, settings: Any, pbx: Pbx) -> Recorder:

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ami.calls import Call
-from bridges.correlate import trunks
-from bridges.numbers import plain
-from bridges.patterns import match, seen
+from ami.calls.snapshots import Call
+from bridges.shared.correlate import trunks
+from bridges.shared.patterns import match, seen
+from bridges.shared.phone_numbers import plain
 
 VARIABLE = "OFFRECORD_RECORDERS"
 """Channel variable that names the recorders of a call, separated by commas."""

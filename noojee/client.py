@@ -16,11 +16,11 @@ import httpx
 from noojee import wire
 from noojee.answers import Answer, Kind, judge, judge_array, judge_coded, judge_time
 from noojee.errors import NoojeeError, NotUnderstoodError, TooSoonError, error_for
-from noojee.exchanger import BULK_BODY, Ask, Exchanger, Judge
 from noojee.ids import Extension, Target, UniqueId
-from noojee.pairs import HANDSHAKES, Pairs
 from noojee.recordings import Poll, RecordingLeg, read_legs, read_poll
+from noojee.send_request import BULK_BODY, Ask, Exchanger, Judge
 from noojee.signing import Auth, Signed
+from noojee.timestamp_pairs import HANDSHAKES, Pairs
 from noojee.transport import Lanes, no_tls, own_transports, quiet_http_loggers, tls_context
 
 TIMEOUT: Final = 5.0

@@ -18,7 +18,7 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Final
 
-from offrecord.lab.chroot import cache_folder
+from lab.pbx.chroot import cache_folder
 from scripts.wheels import PYTHONS, WheelError, bundled, merge, read, wheelhouse
 
 ROOT: Final = Path(__file__).parent.parent

@@ -4,9 +4,9 @@
 from collections.abc import Iterator
 
 from bridges.model import Outcome
-from offrecord.api.words import PENDING, STATUS
-from offrecord.metrics import METRICS
-from offrecord.tokens import SCOPES
+from offrecord.status.metrics import METRICS
+from offrecord.web.api.schemas import PENDING, STATUS
+from offrecord.web.tokens import SCOPES
 
 _MEANS = {
     Outcome.CONFIRMED: "done, and proven",

@@ -13,17 +13,17 @@ import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ami.events import _DECODERS
+from ami.events.packet_to_event import _DECODERS
 from bridges.model import Evidence, Outcome, Verb
 from offrecord.audit.seal import _note as _sealed
-from offrecord.config_ways import UserEventConfig
-from offrecord.feed import CALLS, MISSED
-from offrecord.intents import Intent
-from offrecord.press import Press
-from offrecord.reconcile_files import Incident
-from offrecord.resolve import Resolved
-from offrecord.tell.messages import Telling, body, event_fields
-from offrecord.verdict import Verdict, result_body
+from offrecord.config.sections.pbx import UserEventConfig
+from offrecord.model.intents import Intent
+from offrecord.model.press import Press
+from offrecord.model.verdict import Verdict, result_body
+from offrecord.notify.messages import Telling, body, event_fields
+from offrecord.presses.find_call import Resolved
+from offrecord.reconcile.local_files import Incident
+from offrecord.status.event_feed import CALLS, MISSED
 
 ROOT = Path(__file__).parent.parent
 
@@ -75,7 +75,7 @@ _BODIES: Mapping[str, tuple[Callable[..., object], ...]] = {
 }
 """What else makes the bodies, where they are not written out in the call."""
 
-_SCHEMA = ROOT / "offrecord" / "audit" / "migrations" / "versions" / "schema_0002.py"
+_SCHEMA = ROOT / "offrecord" / "journal" / "migrations" / "versions" / "schema_0002.py"
 
 
 def noted() -> dict[str, set[str]]:

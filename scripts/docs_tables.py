@@ -15,14 +15,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from bridges.mixmonitor import MixMonitorSettings
+from bridges.asterisk import MixMonitorSettings
 from bridges.model import Evidence, Outcome, Verb
+from offrecord.base.errors import OUTCOME_EXITS, Exit
 from offrecord.checks import RULES
-from offrecord.checks.landmines import LANDMINES
+from offrecord.checks.known_bugs import LANDMINES
 from offrecord.config import Config, RecorderConfig, RouteRule
-from offrecord.config_policy import PolicyRule
-from offrecord.exits import OUTCOME_EXITS, Exit
-from offrecord.feedback import LOG_LEVELS, SOUNDS, text
+from offrecord.config.sections.policy import PolicyRule
+from offrecord.model.outcome_codes import LOG_LEVELS, SOUNDS, text
 from scripts import docs_api, docs_commands, docs_events
 
 ROOT = Path(__file__).parent.parent

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from offrecord import __version__
+from offrecord.base.errors import OUTCOME_EXITS
 from offrecord.cli.completion import script
-from offrecord.exits import OUTCOME_EXITS
 from scripts.command_tree import Page, Told, pages
 from scripts.docs_tables import MEANS, OTHER_EXITS
 

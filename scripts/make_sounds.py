@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from offrecord.tell import tones  # noqa: E402 - found by the line above
+from offrecord.notify import prompt_sounds  # noqa: E402 - found by the line above
 
 FOLDER = ROOT / "sounds" / "offrecord"
 
@@ -18,7 +18,7 @@ FOLDER = ROOT / "sounds" / "offrecord"
 def main(folder: Path) -> None:
     """Write every file and say so."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in tones.files().items():
+    for name, content in prompt_sounds.files().items():
         (folder / name).write_bytes(content)
         print(f"{folder / name}: {len(content)} bytes")
 

@@ -17,7 +17,7 @@ A check raises AssertionError with what is wrong. `NotApplicable` comes only of 
 some vendors do not know; the others cannot be skipped. Needs nothing but offrecord itself.
 """
 
-from bridges.conformance.checks import CHECKS, OPTIONAL, Check
-from bridges.conformance.rig import NotApplicable, Rig, Situation
+from bridges.conformance.all_checks import CHECKS, OPTIONAL, Check
+from bridges.conformance.fixture import NotApplicable, Rig, Situation
 
 __all__ = ["CHECKS", "OPTIONAL", "Check", "NotApplicable", "Rig", "Situation"]

@@ -9,16 +9,14 @@ from typing import Self
 import anyio
 import httpx
 
-from ami.calls import Call
-from bridges.genesys.calls import OPERATIONS
-from bridges.genesys.errand import End, Errand
-from bridges.genesys.find import SEARCH, Missing, login_for, uuids_of
-from bridges.genesys.rules import Case, unavailable
+from ami.calls.snapshots import Call
+from bridges.genesys.answers import Case, unavailable
+from bridges.genesys.execute import End, Errand
+from bridges.genesys.find_call import SEARCH, Missing, login_for, uuids_of
+from bridges.genesys.messages import OPERATIONS
 from bridges.genesys.session import KEEPALIVE, AgentSession, code_alone, request_body
-from bridges.genesys.sessions import Sessions
+from bridges.genesys.session_pool import Sessions
 from bridges.genesys.settings import Account, GenesysSettings
-from bridges.http import HttpLine
-from bridges.live import HasGraph, LiveOn, live_on
 from bridges.model import (
     ORDERS,
     Capabilities,
@@ -30,6 +28,8 @@ from bridges.model import (
     RecorderUnavailable,
     Step,
 )
+from bridges.shared.http_line import HttpLine
+from bridges.shared.pbx_view import HasGraph, LiveOn, live_on
 from noojee import wire
 
 FEATURE = "api-voice-recording"

@@ -13,12 +13,12 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from bridges.genesys.answers import TABLE, Answer, Case, Next, Request, read
 from bridges.genesys.bayeux import BayeuxClient, Posted
-from bridges.genesys.notices import Notices
-from bridges.genesys.rules import TABLE, Answer, Case, Next, Request, read
+from bridges.genesys.notifications import Notices
 from bridges.genesys.settings import Account, GenesysSettings
-from bridges.http import HttpLine, basic
 from bridges.model import Evidence, Step
+from bridges.shared.http_line import HttpLine, basic
 
 KEEPALIVE: Final = 25.0
 """Seconds an idle connection is kept: the server closes it after 30 (Jetty's `idleTimeout`)."""

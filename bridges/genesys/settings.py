@@ -10,7 +10,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from bridges.settings import (
+from bridges.shared.settings import (
     AbsolutePath,
     NumberSettings,
     RecorderSettings,

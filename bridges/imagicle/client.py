@@ -8,11 +8,11 @@ from typing import Final
 
 import httpx
 
-from bridges.http import Ending, Exchange, HttpLine, basic
-from bridges.imagicle.rules import TABLE, Case, Row, case_of, evidence
+from bridges.imagicle.answers import TABLE, Case, Row, case_of, evidence
+from bridges.imagicle.messages import Ask, Key, Live, Op, read_id, read_list
 from bridges.imagicle.settings import ImagicleSettings
-from bridges.imagicle.wire import Ask, Key, Live, Op, read_id, read_list
 from bridges.model import Step
+from bridges.shared.http_line import Ending, Exchange, HttpLine, basic
 
 HOLD: Final = 60.0
 """Seconds for which a node that refused the password is not asked: accounts get locked."""

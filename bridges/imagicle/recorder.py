@@ -9,15 +9,13 @@ from typing import Final, Self
 import anyio
 import httpx
 
-from bridges.correlate import parties
-from bridges.imagicle.acts import BY_ID, begin, change
+from bridges.imagicle.answers import Case
+from bridges.imagicle.attempt import KIND, OutOfTimeError, Run
 from bridges.imagicle.client import Answer, Node
-from bridges.imagicle.find import Whose
-from bridges.imagicle.rules import Case
-from bridges.imagicle.run import KIND, OutOfTimeError, Run
+from bridges.imagicle.execute import BY_ID, begin, change
+from bridges.imagicle.find_call import Whose
+from bridges.imagicle.messages import BASE, Key, listing, preview, start
 from bridges.imagicle.settings import ImagicleSettings
-from bridges.imagicle.wire import BASE, Key, listing, preview, start
-from bridges.live import HasGraph, LiveOn, live_on
 from bridges.model import (
     ORDERS,
     Capabilities,
@@ -29,6 +27,8 @@ from bridges.model import (
     RecorderUnavailable,
     Verb,
 )
+from bridges.shared.correlate import parties
+from bridges.shared.pbx_view import HasGraph, LiveOn, live_on
 
 _UNAVAILABLE: Final = {
     Case.UNTRUSTED: ("untrusted", "name the authority that signed it as ca_file"),

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, model_validator
 
-from bridges.settings import NumberSettings, SecretText, ServerSettings
+from bridges.shared.settings import NumberSettings, SecretText, ServerSettings
 from noojee import wire
 
 _MODES: Mapping[str, int] = {"media_forking": 0, "dial_in": 1}

@@ -10,12 +10,12 @@ from typing import Any, Final
 import anyio
 import httpx
 
-from bridges.http import Exchange, HttpLine
 from bridges.model import Evidence, Step
-from bridges.voipnow.calls import some_call
-from bridges.voipnow.rules import ACTIONS, TABLE, Case, Next, Reading, Request, Row, read
+from bridges.shared.http_line import Exchange, HttpLine
+from bridges.voipnow.access_token import Grant, Tokens
+from bridges.voipnow.answers import ACTIONS, TABLE, Case, Next, Reading, Request, Row, read
+from bridges.voipnow.messages import some_call
 from bridges.voipnow.settings import VoipNowSettings
-from bridges.voipnow.tokens import Grant, Tokens
 
 PAUSE: Final = 0.2
 """Seconds before a repetition, where the server does not say."""

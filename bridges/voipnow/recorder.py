@@ -9,8 +9,6 @@ import anyio
 import httpx
 from starlette.types import ASGIApp
 
-from bridges.correlate import Parties, parties
-from bridges.live import HasGraph, LiveOn, live_on
 from bridges.model import (
     ORDERS,
     Capabilities,
@@ -22,14 +20,16 @@ from bridges.model import (
     RecorderUnavailable,
     Verb,
 )
-from bridges.voipnow.calls import SELF, Place, read_page
+from bridges.shared.correlate import Parties, parties
+from bridges.shared.keep_warm import Warmer
+from bridges.shared.pbx_view import HasGraph, LiveOn, live_on
+from bridges.voipnow.answers import Case, Next
+from bridges.voipnow.call_events import Hook
 from bridges.voipnow.client import Answer, Client, body
-from bridges.voipnow.command import Action, Command
-from bridges.voipnow.find import Finder, Found, list_target, since_of
-from bridges.voipnow.hook import Hook
-from bridges.voipnow.rules import Case, Next
+from bridges.voipnow.execute import Action, Command
+from bridges.voipnow.find_call import Finder, Found, list_target, since_of
+from bridges.voipnow.messages import SELF, Place, read_page
 from bridges.voipnow.settings import VoipNowSettings
-from bridges.warm import Warmer
 
 _EVERY_CALL: Final = Place("@me", SELF)
 _STAND_INS: Final = {

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from bridges.settings import NumberSettings, SecretText, ServerSettings
+from bridges.shared.settings import NumberSettings, SecretText, ServerSettings
 
 
 class VoipNowSettings(NumberSettings, ServerSettings):

@@ -22,10 +22,8 @@ from typing import Final, Self
 
 from pydantic import Field
 
-from ami.calls import Channel
+from ami.calls.snapshots import Channel
 from ami.pbx import Pbx
-from bridges.correlate import handset
-from bridges.http import Ending, Exchange, HttpLine
 from bridges.model import (
     ORDERS,
     Capabilities,
@@ -37,7 +35,9 @@ from bridges.model import (
     RecorderUnavailable,
     Verb,
 )
-from bridges.settings import ServerSettings
+from bridges.shared.correlate import handset
+from bridges.shared.http_line import Ending, Exchange, HttpLine
+from bridges.shared.settings import ServerSettings
 
 _PLAIN: Final = re.compile(r"[\w.@:~+-]{1,200}", re.ASCII)
 _SUCCESS: Final = re.compile(rb"<response>\s*<success>(\w+)</success>")

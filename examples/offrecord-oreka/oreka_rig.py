@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from ami.calls import Call, Channel
+from ami.calls.snapshots import Call, Channel
 from bridges.conformance import NotApplicable, Situation
 from bridges.model import Order, Verb
 from bridges.simulators.server import SimServer

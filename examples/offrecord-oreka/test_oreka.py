@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ami.calls import Channel
+from ami.calls.snapshots import Channel
 from bridges.conformance import CHECKS, Check, NotApplicable
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
 from offrecord_oreka import STAND_INS, TABLE, Case

@@ -16,9 +16,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from offrecord.audit.chain import Anchor, Break, Range, Walk, runs
-from offrecord.exits import Exit, UserError
-from offrecord.journal_chain import Link
+from offrecord.audit.chain_walk import Anchor, Break, Range, Walk, runs
+from offrecord.base.errors import Exit, UserError
+from offrecord.journal.hash_chain import Link
 
 FORMAT: Final = "offrecord-archive-1"
 MODE: Final = 0o440

@@ -11,9 +11,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from offrecord.audit.facts import Asked, Pressed, by_press, iso, text
-from offrecord.journal_read import StoredRecord
-from offrecord.logs import Redactor
+from offrecord.audit.press_history import Asked, Pressed, by_press, iso, text
+from offrecord.base.logs import Redactor
+from offrecord.journal.reader import StoredRecord
 
 _REDACTOR: Final = Redactor()
 

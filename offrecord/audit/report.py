@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from offrecord import __version__
 from offrecord.audit.export import clean
-from offrecord.audit.facts import Pressed, by_press, iso, text
-from offrecord.audit.picture import Picture
+from offrecord.audit.press_history import Pressed, by_press, iso, text
 from offrecord.audit.verify import Proof
-from offrecord.journal_read import StoredRecord
+from offrecord.audit.waveform import Picture
+from offrecord.journal.reader import StoredRecord
 
 PRESSES: Final = 5
 ASKED: Final = 8

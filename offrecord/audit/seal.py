@@ -22,12 +22,12 @@ from typing import Any, Final
 
 from offrecord.audit import archive
 from offrecord.audit.archive import ArchiveError, Manifest
-from offrecord.audit.chain import runs
+from offrecord.audit.chain_walk import runs
 from offrecord.audit.verify import folder_of, verify
-from offrecord.exits import Exit, UserError
+from offrecord.base.errors import Exit, UserError
 from offrecord.journal import utc_ms, utc_offset
-from offrecord.journal_chain import COLUMNS, Link, Row, append
-from offrecord.journal_file import GUARDS, JournalError, open_writer, unusable
+from offrecord.journal.hash_chain import COLUMNS, Link, Row, append
+from offrecord.journal.schema import GUARDS, JournalError, open_writer, unusable
 
 AT_ONCE: Final = 10_000
 """Records of one archive: how much is in memory, and how long the daemon's writer has to wait."""

@@ -11,10 +11,10 @@ from typing import Any
 
 from offrecord.audit import archive
 from offrecord.audit.archive import ArchiveError
-from offrecord.audit.chain import Anchor, Break, Range, Walk, nothing
-from offrecord.journal_chain import COLUMNS, Link
-from offrecord.journal_file import GUARDS, JournalError, schema_of
-from offrecord.journal_read import reading
+from offrecord.audit.chain_walk import Anchor, Break, Range, Walk, nothing
+from offrecord.journal.hash_chain import COLUMNS, Link
+from offrecord.journal.reader import reading
+from offrecord.journal.schema import GUARDS, JournalError, schema_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from offrecord.exits import Exit
+from offrecord.base.errors import Exit
 
 if TYPE_CHECKING:
-    from offrecord.checks.scene import Scene
+    from offrecord.checks.inputs import Scene
 
 
 class State(StrEnum):

@@ -3,18 +3,18 @@
 
 from typing import Final
 
-from offrecord.checks.account import account, pbx, version
-from offrecord.checks.certificates import SOON, certificates
-from offrecord.checks.dialplan import dialplan, tones
-from offrecord.checks.fastagi import fastagi
-from offrecord.checks.features import LEAST_TIMEOUT, address, codes
-from offrecord.checks.keeping import journal
-from offrecord.checks.machine import clock, daemon, service
+from offrecord.checks.inputs import Places, scene
 from offrecord.checks.model import Finding, Rule
-from offrecord.checks.own import config, hooks, secrets
-from offrecord.checks.phones import phones
-from offrecord.checks.recorders import recorders
-from offrecord.checks.scene import Places, scene
+from offrecord.checks.rules.account import account, pbx, version
+from offrecord.checks.rules.certificates import SOON, certificates
+from offrecord.checks.rules.dialplan import dialplan, tones
+from offrecord.checks.rules.fastagi import fastagi
+from offrecord.checks.rules.features import LEAST_TIMEOUT, address, codes
+from offrecord.checks.rules.journal import journal
+from offrecord.checks.rules.local_files import config, hooks, secrets
+from offrecord.checks.rules.machine import clock, daemon, service
+from offrecord.checks.rules.phones import phones
+from offrecord.checks.rules.recorders import recorders
 from offrecord.config import Loaded
 
 RULES: Final = (

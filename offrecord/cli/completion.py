@@ -71,8 +71,8 @@ def _socket(ctx: click.Context) -> Path:
 
 def _channels(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the channels of the live calls; none when the daemon does not answer at once."""
-    from offrecord import control
-    from offrecord.exits import UserError
+    from offrecord.base.errors import UserError
+    from offrecord.control import server as control
 
     try:
         replies = list(control.ask(path, {"op": "calls"}, _PATIENCE))

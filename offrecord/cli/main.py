@@ -11,32 +11,31 @@ import click
 from click.shell_completion import CompletionItem
 
 from offrecord import __version__
-from offrecord.exits import Exit, UserError
+from offrecord.base.errors import Exit, UserError
 
 # Name to module and object: a command imports what it needs, and `offrecord resolve` stays quick.
 _COMMANDS = {
-    "init": ("offrecord.cli.init", "init"),
-    "run": ("offrecord.cli.daemon", "run"),
-    "check": ("offrecord.cli.check", "check"),
-    "demo": ("offrecord.cli.demo", "demo"),
-    "resolve": ("offrecord.cli.resolve", "resolve"),
-    "calls": ("offrecord.cli.calls", "calls"),
-    "top": ("offrecord.cli.top", "top"),
-    "explain": ("offrecord.cli.calls", "explain"),
-    "stop": ("offrecord.cli.calls", "stop"),
-    "pause": ("offrecord.cli.calls", "pause"),
-    "resume": ("offrecord.cli.calls", "resume"),
-    "start": ("offrecord.cli.calls", "start"),
-    "objection": ("offrecord.cli.calls", "objection"),
-    "ack": ("offrecord.cli.calls", "ack"),
-    "presses": ("offrecord.cli.presses", "presses"),
-    "show": ("offrecord.cli.presses", "show"),
-    "audit": ("offrecord.cli.audit", "audit"),
-    "noojee": ("offrecord.cli.noojee", "noojee"),
-    "token": ("offrecord.cli.token", "token"),
-    "record": ("offrecord.cli.record", "record"),
-    "replay": ("offrecord.cli.record", "replay"),
-    "simulate": ("offrecord.cli.simulate", "simulate"),
+    "init": ("offrecord.cli.commands.set_up.init", "init"),
+    "run": ("offrecord.cli.commands.set_up.run", "run"),
+    "check": ("offrecord.cli.commands.set_up.check", "check"),
+    "resolve": ("offrecord.cli.commands.look.resolve", "resolve"),
+    "calls": ("offrecord.cli.commands.look.calls", "calls"),
+    "top": ("offrecord.cli.commands.look.top", "top"),
+    "explain": ("offrecord.cli.commands.look.calls", "explain"),
+    "stop": ("offrecord.cli.commands.look.calls", "stop"),
+    "pause": ("offrecord.cli.commands.look.calls", "pause"),
+    "resume": ("offrecord.cli.commands.look.calls", "resume"),
+    "start": ("offrecord.cli.commands.look.calls", "start"),
+    "objection": ("offrecord.cli.commands.look.calls", "objection"),
+    "ack": ("offrecord.cli.commands.look.calls", "ack"),
+    "presses": ("offrecord.cli.commands.look.presses", "presses"),
+    "show": ("offrecord.cli.commands.look.presses", "show"),
+    "audit": ("offrecord.cli.commands.prove.audit", "audit"),
+    "noojee": ("offrecord.cli.commands.tools.noojee", "noojee"),
+    "token": ("offrecord.cli.commands.set_up.token", "token"),
+    "record": ("offrecord.cli.commands.tools.record", "record"),
+    "replay": ("offrecord.cli.commands.tools.record", "replay"),
+    "simulate": ("offrecord.cli.commands.tools.simulate", "simulate"),
     "completion": ("offrecord.cli.completion", "completion"),
 }
 
@@ -84,14 +83,15 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code; an error is one line on stderr."""
-    sys.exit(_run(arguments))
+    sys.exit(run(cli, arguments))
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def run(command: click.Command, arguments: Sequence[str] | None, name: str = "offrecord") -> int:
+    """Run a command and return its exit code; an error is one line on stderr."""
     try:
-        outcome = cli.main(
+        outcome = command.main(
             list(arguments) if arguments is not None else None,
-            prog_name="offrecord",
+            prog_name=name,
             standalone_mode=False,
         )
     except click.exceptions.Exit as done:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """`offrecord init`: from what is on the machine and a few answers to the files of a site.
 
-`look` reads, `planning` decides and is pure, `apply` writes; `offrecord.cli.init` talks.
+`survey` reads, `plan` decides and is pure, `apply` writes; the command `init` talks.
 """

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Final
 
 from bridges.model import Verb
-from offrecord.secrets import Secret
-from offrecord.setup.conf import Tree
+from offrecord.asterisk_files.conf_parser import Tree
+from offrecord.base.secrets import Secret
 
 ASTERISK: Final = PurePosixPath("/etc/asterisk")
 CONFIG: Final = PurePosixPath("/etc/offrecord/offrecord.toml")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offrecord.setup.changes import Change, Owner, Refused, problem
-from offrecord.setup.look import outside, read
+from offrecord.setup.survey import outside, read
 
 _MODES = {Owner.ROOT: 0o644, Owner.SECRET: 0o600, Owner.ASTERISK_SECRET: 0o640}
 _NEIGHBOURS = ("manager.conf", "extensions.conf", "features.conf", "asterisk.conf")

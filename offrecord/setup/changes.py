@@ -10,8 +10,8 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Final
 
-from offrecord.exits import Exit, UserError
-from offrecord.secrets import MASK
+from offrecord.base.errors import Exit, UserError
+from offrecord.base.secrets import MASK
 
 _SECRET_LINE: Final = re.compile(
     r"^(\s*[\w-]*(?:secret|pass|md5|token|api_?key)[\w-]*\s*=>?\s*)(?!\s*\{)\S.*$",

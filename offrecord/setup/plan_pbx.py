@@ -15,13 +15,13 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from bridges.model import Verb
-from offrecord.exits import UserError
-from offrecord.setup import conf, features
+from offrecord.asterisk_files import conf_parser, feature_codes
+from offrecord.asterisk_files.conf_parser import with_block
+from offrecord.asterisk_files.feature_codes import OWN_FILE, PREFIX
+from offrecord.asterisk_files.shipped import snippet
+from offrecord.base.errors import UserError
 from offrecord.setup.answers import Answers, Found, Layout, Secrets
 from offrecord.setup.changes import Change, Owner, fingerprint, problem
-from offrecord.setup.conf import with_block
-from offrecord.setup.features import OWN_FILE, PREFIX
-from offrecord.setup.snippets import snippet
 
 ACCOUNT: Final = "manager-offrecord.conf"
 SECRET: Final = "offrecord-secret.conf"  # noqa: S105 - a file's name
@@ -71,7 +71,7 @@ class PbxPlan:
 
     def _edited(self, path: PurePosixPath, before: str | None, after: str) -> bool:
         """Say whether a file that is ours as a whole is not as an earlier run left it."""
-        if before is None or conf.BEGIN in after:
+        if before is None or conf_parser.BEGIN in after:
             return False
         return self._found.manifest.get(str(path)) != fingerprint(before)
 
@@ -98,7 +98,7 @@ class PbxPlan:
             return False
         general = {
             line.key: line.value
-            for line in conf.lines(tree, "manager.conf", self._folder)
+            for line in conf_parser.lines(tree, "manager.conf", self._folder)
             if line.section == "general"
         }
         if general.get("enabled", "no").lower() in _TRUE:
@@ -117,7 +117,7 @@ class PbxPlan:
 
     def _no_other_account(self, name: str) -> bool:
         kept = {one: text for one, text in self._found.tree.items() if one != ACCOUNT}
-        place = conf.sections(kept, "manager.conf", self._folder).get(name)
+        place = conf_parser.sections(kept, "manager.conf", self._folder).get(name)
         if place is not None:
             self.problems.append(problem(
                 f"{self._folder}/{place} has an account [{name}] already",
@@ -134,7 +134,9 @@ class PbxPlan:
         text = self._found.tree.get(parent, "")
         if parent == "manager.conf" and self._enable is not None:
             text = with_block(text, "enabled", self._enable, "general")
-        if name not in conf.includes({parent: conf.without_block(text)}, parent, self._folder):
+        if name not in conf_parser.includes(
+            {parent: conf_parser.without_block(text)}, parent, self._folder
+        ):
             text = with_block(text, "include", line)
         self._put(parent, text, why)
 
@@ -142,16 +144,16 @@ class PbxPlan:
 
     def _codes(self) -> None:
         answers, tree = self._answers, self._found.tree
-        hand = features.by_hand(tree, self._folder)
+        hand = feature_codes.by_hand(tree, self._folder)
         if hand and self._by_hand(hand):
             return
-        others = features.in_play(tree, self._folder)
+        others = feature_codes.in_play(tree, self._folder)
         self._no_automon(others)
         moves: dict[tuple[str, str], str] = {}
-        found = features.clashes(answers.codes, others)
+        found = feature_codes.clashes(answers.codes, others)
         movable = answers.layout is Layout.PLAIN and answers.move is not False
         if found and movable and (answers.move or not any(c.other.place for c in found)):
-            moves, found = features.moved_away(answers.codes, others)
+            moves, found = feature_codes.moved_away(answers.codes, others)
         if found:
             self._refuse(found, others)
             return
@@ -160,7 +162,7 @@ class PbxPlan:
         else:
             self._plain_codes(moves, others)
 
-    def _no_automon(self, others: Sequence[features.Code]) -> None:
+    def _no_automon(self, others: Sequence[feature_codes.Code]) -> None:
         """Refuse a line that newer Asterisks do not know: they then read none of the codes."""
         gone = [o for o in others if o.name == "automon" and o.section == "featuremap"]
         if gone and self._found.version >= _NO_AUTOMON:
@@ -170,7 +172,7 @@ class PbxPlan:
                 "take that line out",
             ))  # fmt: skip
 
-    def _by_hand(self, hand: dict[Verb, features.Code]) -> bool:
+    def _by_hand(self, hand: dict[Verb, feature_codes.Code]) -> bool:
         """Deal with codes that the site wrote itself; True when they are those that are wanted."""
         differ = [code for verb, code in hand.items() if self._answers.codes.get(verb) != code.code]
         self.problems += [
@@ -186,12 +188,14 @@ class PbxPlan:
             self.notes.append(f"the codes stand in {first.place} already, written by hand")
         return True
 
-    def _refuse(self, found: Sequence[features.Clash], others: Sequence[features.Code]) -> None:
+    def _refuse(
+        self, found: Sequence[feature_codes.Clash], others: Sequence[feature_codes.Code]
+    ) -> None:
         plain, ways = self._answers.layout is Layout.PLAIN, list[str]()
-        kept = features.chosen(others) if plain and self._answers.move is not False else others
-        free = features.free_codes(list(self._answers.codes), kept)
+        kept = feature_codes.chosen(others) if plain and self._answers.move is not False else others
+        free = feature_codes.free_codes(list(self._answers.codes), kept)
         if plain and self._answers.move is not True:
-            _, left = features.moved_away(self._answers.codes, others)
+            _, left = feature_codes.moved_away(self._answers.codes, others)
             ways += [] if left else ["move Asterisk's codes away by --move-codes"]
         if free:
             ways.append("take " + " ".join(f"--code {v.value}={c}" for v, c in free.items()))
@@ -199,17 +203,17 @@ class PbxPlan:
         self.problems += [problem(str(clash), fix) for clash in found]
 
     def _applications(self) -> Iterator[str]:
-        lines = features.shipped().applications
+        lines = feature_codes.shipped().applications
         for verb, code in self._answers.codes.items():
             yield f"{PREFIX}{verb.value} => {code},{lines[verb]}"
 
     def _plain_codes(
-        self, moves: dict[tuple[str, str], str], others: Sequence[features.Code]
+        self, moves: dict[tuple[str, str], str], others: Sequence[feature_codes.Code]
     ) -> None:
-        timeout = features.shipped().digit_timeout
+        timeout = feature_codes.shipped().digit_timeout
         text = _HEAD.format(what="the codes an agent presses during a call.")
         general = [f"{name} = {code}" for (at, name), code in moves.items() if at == "general"]
-        if features.digit_timeout(self._found.tree, self._folder) < timeout:
+        if feature_codes.digit_timeout(self._found.tree, self._folder) < timeout:
             general.insert(0, f"featuredigittimeout = {timeout}")
         featuremap = [
             f"{name} = {code}" for (at, name), code in moves.items() if at == "featuremap"
@@ -229,8 +233,8 @@ class PbxPlan:
         self._included("features.conf", OWN_FILE, "includes the codes")
 
     def _freepbx_codes(self) -> None:
-        timeout = features.shipped().digit_timeout
-        if features.digit_timeout(self._found.tree, self._folder) < timeout:
+        timeout = feature_codes.shipped().digit_timeout
+        if feature_codes.digit_timeout(self._found.tree, self._folder) < timeout:
             self._custom(
                 "features.conf", "general", f"featuredigittimeout = {timeout}",
                 "two seconds between digits",
@@ -245,7 +249,7 @@ class PbxPlan:
             self._freepbx_globals()
             return
         kept = {name: text for name, text in self._found.tree.items() if name != DIALPLAN}
-        there = conf.sections(kept, "extensions.conf", self._folder)
+        there = conf_parser.sections(kept, "extensions.conf", self._folder)
         text = snippet(f"extensions-{self._answers.technology.lower()}.conf")
         phones = self._answers.phones
         if phones is not None and "offrecord-phones" in there:
@@ -259,10 +263,10 @@ class PbxPlan:
         self._included("extensions.conf", DIALPLAN, "includes the dialplan")
 
     def _freepbx_globals(self) -> None:
-        tree = {name: conf.without_block(text) for name, text in self._found.tree.items()}
+        tree = {name: conf_parser.without_block(text) for name, text in self._found.tree.items()}
         before = any(
             line.section == "globals" and line.key == "DYNAMIC_FEATURES"
-            for line in conf.lines(tree, "extensions.conf", self._folder)
+            for line in conf_parser.lines(tree, "extensions.conf", self._folder)
         )
         names = "#".join(f"{PREFIX}{verb.value}" for verb in self._answers.codes)
         # Asterisk puts in the value of the lines above, so FreePBX's own codes stay, whatever
@@ -279,7 +283,7 @@ class PbxPlan:
             tree[change.path.name] = change.after or ""
         last = [
             line
-            for line in conf.lines(tree, "extensions.conf", self._folder)
+            for line in conf_parser.lines(tree, "extensions.conf", self._folder)
             if line.section == "globals" and line.key == "DYNAMIC_FEATURES"
         ]
         if last and last[-1].value != value:
@@ -302,8 +306,8 @@ class PbxPlan:
         self._put(name, with_block(tree.get(name, ""), "lines", body), why)
 
 
-def _reached(tree: conf.Tree, name: str, folder: str) -> Iterator[str]:
+def _reached(tree: conf_parser.Tree, name: str, folder: str) -> Iterator[str]:
     """Yield what a file includes, at any depth, whether it is there or not."""
-    for one in conf.includes(tree, name, folder):
+    for one in conf_parser.includes(tree, name, folder):
         yield one
         yield from _reached(tree, one, folder)

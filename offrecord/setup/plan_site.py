@@ -7,12 +7,12 @@ import tomllib
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from offrecord.exits import UserError
-from offrecord.setup import conf
+from offrecord.asterisk_files import conf_parser
+from offrecord.asterisk_files.shipped import unit
+from offrecord.base.errors import UserError
 from offrecord.setup.answers import CONFIG, Answers, Found, Layout, NoojeeAnswers, Secrets
 from offrecord.setup.changes import Change, Owner, fingerprint, problem
-from offrecord.setup.snippets import unit
-from offrecord.setup.toml_keys import Keys, Unreachable, value_of, with_keys
+from offrecord.setup.toml_edit import Keys, Unreachable, value_of, with_keys
 
 _HEAD: Final = (
     "# offrecord beside Asterisk, made by `offrecord init`. Every key: docs/configuration.md\n\n"
@@ -133,7 +133,7 @@ def ami_port(found: Found) -> int:
     """Return the port of AMI without TLS, as manager.conf has it."""
     ports = [
         line.value
-        for line in conf.lines(found.tree, "manager.conf", str(found.places.etc))
+        for line in conf_parser.lines(found.tree, "manager.conf", str(found.places.etc))
         if line.section == "general" and line.key == "port" and line.value.isdigit()
     ]
     return int(ports[-1]) if ports else 5038

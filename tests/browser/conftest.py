@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from tests.browser.page_kit import Site
+from tests.kits.page_kit import Site
 
 CHROMIUM = Path("/usr/bin/chromium")
 REQUIRED = os.environ.get("OFFRECORD_LAB") == "required"

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from ami.event_types import MixMonitorStart
+from ami.events.types import MixMonitorStart
 from bridges.model import Evidence, Outcome, RecorderResult, Verb
 from offrecord.journal import presses
-from offrecord.page.guard import LASTS
+from offrecord.web.page.sessions import LASTS
 from tests.browser.conftest import Viewer
-from tests.browser.page_kit import RECORDED, Site, site
-from tests.contract.engine_kit import FakeRecorder, Gate
-from tests.contract.keeper_kit import record
-from tests.unit.call_kit import enter, hangup, new
+from tests.kits.call_kit import enter, hangup, new
+from tests.kits.enforcement_kit import record
+from tests.kits.lifecycle_kit import FakeRecorder, Gate
+from tests.kits.page_kit import RECORDED, Site, site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

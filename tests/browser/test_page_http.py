@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from bridges.model import Verb
-from offrecord.page import PREFIX
-from offrecord.page.answers import CSP
-from offrecord.page.guard import LASTS
-from offrecord.page.past import DAY
-from offrecord.page.stream import OF_ONE
-from tests.browser.page_kit import Site, site
+from offrecord.web.page import PREFIX
+from offrecord.web.page.history import DAY
+from offrecord.web.page.live_stream import OF_ONE
+from offrecord.web.page.responses import CSP
+from offrecord.web.page.sessions import LASTS
+from tests.kits.page_kit import Site, site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -17,10 +17,10 @@ from playwright.async_api import Page, expect
 
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Step, Verb
 from tests.browser.conftest import Viewer
-from tests.browser.page_kit import RECORDED, Site, site
-from tests.contract.engine_kit import FakeRecorder, result
-from tests.contract.keeper_kit import record
-from tests.unit.call_kit import enter, new
+from tests.kits.call_kit import enter, new
+from tests.kits.enforcement_kit import record
+from tests.kits.lifecycle_kit import FakeRecorder, result
+from tests.kits.page_kit import RECORDED, Site, site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -6,51 +6,51 @@ from pathlib import Path
 from typing import Any
 
 from bridges.model import Evidence, Outcome
-from offrecord import page as package
-from offrecord.audit.facts import Pressed
-from offrecord.board import RecorderState
-from offrecord.journal_read import StoredRecord
-from offrecord.page import picture, words
-from offrecord.page.guard import ADDRESSES, LONGEST, MOST, Brake, Sessions
-from offrecord.page.stream import event
-from offrecord.page.view import SHOWN, board
-from offrecord.tokens import Tokens
+from offrecord.audit.press_history import Pressed
+from offrecord.journal.reader import StoredRecord
+from offrecord.status.live_view import RecorderState
+from offrecord.web import page as package
+from offrecord.web.page import labels, timeline
+from offrecord.web.page.cards import SHOWN, board
+from offrecord.web.page.live_stream import event
+from offrecord.web.page.sessions import ADDRESSES, LONGEST, MOST, Brake, Sessions
+from offrecord.web.tokens import Tokens
 
 ROOT = Path(package.__file__).parent
 
 
 def test_every_state_and_outcome_has_a_word_and_a_shape_of_its_own() -> None:
     shapes = set(re.findall(r'id="m-(\w+)"', (ROOT / "templates" / "marks.svg").read_text()))
-    states, outcomes = words.STATES.values(), words.OUTCOMES.values()
+    states, outcomes = labels.STATES.values(), labels.OUTCOMES.values()
 
-    assert set(words.STATES) == set(RecorderState)
-    assert set(words.OUTCOMES) == set(Outcome)
-    assert set(words.EVIDENCE) == {one.label for one in Evidence}
+    assert set(labels.STATES) == set(RecorderState)
+    assert set(labels.OUTCOMES) == set(Outcome)
+    assert set(labels.EVIDENCE) == {one.label for one in Evidence}
     assert len({look.word for look in states}) == len({look.mark for look in states}) == len(states)
     assert len({look.word for look in outcomes}) == len(outcomes)
-    used = [look.mark for look in (*states, *outcomes, words.OPEN)]
+    used = [look.mark for look in (*states, *outcomes, labels.OPEN)]
     assert shapes.issuperset(used)
-    assert words.outcome("sideways") == words.Look(
+    assert labels.outcome("sideways") == labels.Look(
         "sideways", "question", "bad", "not known to this version"
     )
 
 
 def test_every_tone_has_its_colours() -> None:
     style = (ROOT / "static" / "page.css").read_text()
-    for look in (*words.STATES.values(), *words.OUTCOMES.values()):
+    for look in (*labels.STATES.values(), *labels.OUTCOMES.values()):
         assert f".t-{look.tone} " in style
-    for look in (*words.OUTCOMES.values(), words.OPEN):
+    for look in (*labels.OUTCOMES.values(), labels.OPEN):
         assert f".picture .s-{look.tone} " in style
 
 
 def test_times_are_said_as_people_read_them() -> None:
-    assert [words.span(ms) for ms in (None, 0, 4.2, 250, 2400, 185_000, 7_500_000)] == [
+    assert [labels.span(ms) for ms in (None, 0, 4.2, 250, 2400, 185_000, 7_500_000)] == [
         "", "0 ms", "4.2 ms", "250 ms", "2.4 s", "3 min 5 s", "2 h 5 min",
     ]  # fmt: skip
-    assert words.left(61_000, 0) == "1:01 left"
-    assert words.left(60_001, 0) == "1:01 left"
-    assert words.left(0, 5) == "0:00 left"
-    assert words.moment(1 << 62) == "1970-01-01 00:00:00Z"
+    assert labels.left(61_000, 0) == "1:01 left"
+    assert labels.left(60_001, 0) == "1:01 left"
+    assert labels.left(0, 5) == "0:00 left"
+    assert labels.moment(1 << 62) == "1970-01-01 00:00:00Z"
 
 
 def test_failing_to_log_in_costs_more_each_time_and_never_too_much() -> None:
@@ -167,7 +167,7 @@ STOP = (1000, "pressed", {"verb": "stop", "way": "fastagi"})
 
 def test_a_quick_press_is_drawn_to_scale() -> None:
     step = {"at": 1002, "took_ms": 4.0, "sent": "POST /stop", "answer": "200", "evidence": "L1"}
-    drawn = picture.draw(
+    drawn = timeline.draw(
         pressed(
             STOP,
             (1008, "answered", {"recorder": "noojee", "outcome": "accepted", "evidence": "L1",
@@ -180,7 +180,7 @@ def test_a_quick_press_is_drawn_to_scale() -> None:
     [answer], [bar] = noojee.marks, noojee.bars
 
     assert not drawn.by_powers
-    assert (first.x, first.mark, last.mark) == (picture.LEFT, "disc", "tilde")
+    assert (first.x, first.mark, last.mark) == (timeline.LEFT, "disc", "tilde")
     assert abs((answer.x - first.x) / (last.x - first.x) - 0.8) < 0.01
     assert abs(bar.wide / (last.x - first.x) - 0.4) < 0.01
     assert noojee.end == "accepted L1, 8 ms"
@@ -191,7 +191,7 @@ def test_a_long_story_is_drawn_by_powers_of_ten() -> None:
     intent = {"verb": "stop", "recorders": ["local"]}
     failed = {"recorder": "local", "outcome": "failed", "evidence": "L0"}
     solved = {"recorder": "local", "outcome": "confirmed", "evidence": "L4"}
-    drawn = picture.draw(
+    drawn = timeline.draw(
         pressed(
             STOP,
             (1001, "intent", intent),
@@ -210,12 +210,12 @@ def test_a_long_story_is_drawn_by_powers_of_ten() -> None:
         "press", "10 ms", "100 ms", "1.0 s", "10.0 s", "1 min 0 s", "10 min 0 s",
     ]  # fmt: skip
     places = [mark.x for lane in drawn.lanes for mark in lane.marks]
-    assert max(places) < picture.LEFT + picture.WIDE
+    assert max(places) < timeline.LEFT + timeline.WIDE
     assert "local: confirmed L4 after 2 tries" in drawn.told
 
 
 def test_records_of_another_version_are_drawn_as_far_as_they_go() -> None:
-    drawn = picture.draw(
+    drawn = timeline.draw(
         pressed((5, "pressed", {}), (1, "odd", {}), (6, "answered", {"steps": [1]}))
     )
 

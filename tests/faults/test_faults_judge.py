@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.figures import Figures
-from tests.faults.judge import _contradicted, _is_open, _one_way, _Presses
-from tests.faults.world import Command
+from tests.kits.faults.figures import Figures
+from tests.kits.faults.judge import _contradicted, _is_open, _one_way, _Presses
+from tests.kits.faults.world import Command
 
 
 def command(at: float, wants: str = "silence", kind: str = "noojee", **more: bool) -> Command:

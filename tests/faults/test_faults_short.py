@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.figures import table
-from tests.faults.run import fault_run
+from tests.kits.faults.figures import table
+from tests.kits.faults.run import fault_run
 
 
 @pytest.mark.timeout(240)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from offrecord.lab.chroot import RELEASES, find
-from offrecord.lab.ports import free_tcp
-from offrecord.lab.rig import Rig, rig
-from offrecord.lab.site import LabSite
+from lab.pbx.chroot import RELEASES, find
+from lab.pbx.ports import free_tcp
+from lab.pbx_with_phones import Rig, rig
+from lab.site import LabSite
 
 REQUIRED = os.environ.get("OFFRECORD_LAB") == "required"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from bridges.model import Outcome
+from lab.pbx.audio import heard
+from lab.pbx_with_phones import TONES
+from lab.site import LabSite
 from offrecord import journal
-from offrecord.lab.audio import heard
-from offrecord.lab.rig import TONES
-from offrecord.lab.site import LabSite
-from tests.contract.daemon_kit import offrecord
+from tests.kits.daemon_kit import offrecord
 from tests.live.conftest import SiteMaker
 
 LOCAL = {"routes": {"default": ["local"]}}

@@ -6,10 +6,10 @@ import asyncio
 import pytest
 
 from bridges.model import Outcome
+from lab.pbx.second_ami import Tap
+from lab.pbx_with_phones import AMI_SECRET, TRUNK
+from lab.site import OUTSIDE, LabSite, Talk
 from offrecord import journal
-from offrecord.lab.rig import AMI_SECRET, TRUNK
-from offrecord.lab.site import OUTSIDE, LabSite, Talk
-from offrecord.lab.tap import Tap
 from tests.live.conftest import SiteMaker
 
 UUID = "NK5JN1FF5T0K3CQ4UJ1LFM3S5G00002A"

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from tomlkit import dumps
 
+from lab.pbx_with_phones import AMI_SECRET, Rig
+from offrecord.asterisk_files.conf_parser import lines
+from offrecord.base.errors import Exit
 from offrecord.checks import Finding, Places, State, check
 from offrecord.config import load
-from offrecord.exits import Exit
-from offrecord.lab.rig import AMI_SECRET, Rig
-from offrecord.setup.conf import lines
 
 PUT = re.compile(r"put `(\S+) = (.+?)` into \[(.+?)\] of (\S+), then asterisk -rx '([^']+)'")
 RELOAD = re.compile(r"asterisk -rx '([^']+)'")

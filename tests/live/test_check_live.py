@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from bridges.model import Outcome
-from offrecord import certs
-from offrecord.exits import Exit
-from offrecord.lab.ports import free_tcp
-from offrecord.lab.rig import is_event
-from offrecord.lab.site import LabSite
+from bridges.simulators import certificates
+from lab.pbx.ports import free_tcp
+from lab.pbx_with_phones import is_event
+from lab.site import LabSite
+from offrecord.base.errors import Exit
 from tests.live.conftest import SiteMaker
 
 
@@ -70,7 +70,7 @@ def nobody_there(_: LabSite, __: Path) -> dict[str, Any]:
 
 
 def stranger(here: LabSite, folder: Path) -> dict[str, Any]:
-    other = certs.issue(folder)
+    other = certificates.issue(folder)
     port = here.lab.pbx.ami_tls_port
     return {"tls": True, "port": port, "ca_file": str(other.ca_file)}
 

@@ -6,8 +6,8 @@ import asyncio
 import pytest
 
 from bridges.model import Outcome
-from offrecord.lab.rig import is_event
-from offrecord.lab.site import LabSite, Talk
+from lab.pbx_with_phones import is_event
+from lab.site import LabSite, Talk
 from tests.live.conftest import SiteMaker
 
 LOCAL = {"routes": {"default": ["local"]}}

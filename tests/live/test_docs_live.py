@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 
 from bridges.model import Outcome
-from offrecord import certs
-from offrecord.lab.chroot import RELEASES, find
-from offrecord.lab.ports import free_tcp
-from offrecord.lab.rig import Rig, build, is_event
-from offrecord.lab.site import LabSite
-from tests.contract.docs_site import CREDENTIALS, DocsSite
-from tests.contract.test_docs_commands import CHECKED_ONLY, carry_out, lay
+from bridges.simulators import certificates
+from lab.pbx.chroot import RELEASES, find
+from lab.pbx.ports import free_tcp
+from lab.pbx_with_phones import Rig, build, is_event
+from lab.site import LabSite
+from tests.contract.docs.test_docs_commands import CHECKED_ONLY, carry_out, lay
+from tests.kits.docs_kit import Step, blocks, console_commands, form, matches, read
+from tests.kits.docs_site import CREDENTIALS, DocsSite
 from tests.live.conftest import SiteMaker
-from tests.unit.docs_kit import Step, blocks, console_commands, form, matches, read
 
 STOCK = ("manager.conf", "features.conf", "extensions.conf")
 CONTEXTS = "\n[lab-phones]\ninclude => offrecord-phones\n[lab-trunk]\ninclude => offrecord-trunk\n"
@@ -109,7 +109,7 @@ async def _follow_the_readme(site: DocsSite) -> None:
 @pytest.fixture
 def first_site(laid: tuple[Rig, DocsSite], tmp_path: Path) -> FirstSite:
     rig, docs = laid
-    made = FirstSite(rig, tmp_path, certificate=certs.issue(tmp_path))
+    made = FirstSite(rig, tmp_path, certificate=certificates.issue(tmp_path))
     made.laid = docs
     made.daemon.environment = {"CREDENTIALS_DIRECTORY": str(docs.path(CREDENTIALS))}
     return made

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from bridges.model import Outcome
+from lab.pbx.audio import heard
+from lab.pbx.ports import free_tcp
+from lab.pbx_with_phones import TONES, Rig, build, example
+from lab.site import LabSite
 from offrecord import journal
-from offrecord.lab.audio import heard
-from offrecord.lab.ports import free_tcp
-from offrecord.lab.rig import TONES, Rig, build, example
-from offrecord.lab.site import LabSite
-from offrecord.tell import tones
+from offrecord.notify import prompt_sounds
 
 MUSIC = 2600
 BOTH = pytest.mark.parametrize("release", ["22", "16"])
@@ -44,7 +44,7 @@ def hold_rigs() -> Iterator[Callable[[str], Rig]]:
                 stack.callback(made.stop)
                 made.start()
                 music = made.pbx.root / "music.wav"
-                music.write_bytes(tones.wav([tones.Note(MUSIC, 5.0)]))
+                music.write_bytes(prompt_sounds.wav([prompt_sounds.Note(MUSIC, 5.0)]))
                 made.pbx.share(music)
                 running[release] = made
             return running[release]

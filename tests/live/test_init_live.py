@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from bridges.model import Outcome
-from offrecord.exits import Exit
-from offrecord.lab.asterisk import Asterisk
-from offrecord.lab.daemon import DaemonProcess
-from offrecord.lab.ports import free_tcp
-from offrecord.lab.rig import PHONES, TRUNK, People, Rig, build, is_event
-from offrecord.lab.tap import Packet, Tap
-from tests.contract.init_kit import FREEPBX
+from lab.daemon import DaemonProcess
+from lab.pbx.asterisk import Asterisk
+from lab.pbx.ports import free_tcp
+from lab.pbx.second_ami import Packet, Tap
+from lab.pbx_with_phones import PHONES, TRUNK, People, Rig, build, is_event
+from offrecord.base.errors import Exit
+from tests.kits.init_kit import FREEPBX
 
 _SHIPPED = ("manager-offrecord.conf", "offrecord-secret.conf", "extensions-pjsip.conf",
             "extensions-sip.conf", "extensions-queue.conf", "extensions-genesys.conf",

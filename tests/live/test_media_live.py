@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from bridges.model import Outcome
-from offrecord import media
-from offrecord.lab.audio import length, stretches
-from offrecord.lab.rig import TONES, is_event
-from offrecord.lab.site import LabSite, Talk
+from lab.pbx.audio import length, stretches
+from lab.pbx_with_phones import TONES, is_event
+from lab.site import LabSite, Talk
+from offrecord.reconcile import wav_levels
 from tests.live.conftest import SiteMaker
 
 LOCAL_ONLY = {"routes": {"default": ["local"]}}
@@ -50,7 +50,7 @@ async def press(here: LabSite, talk: Talk) -> Pressed:
 
 def hold_the_promise(wav: Path, pressed: Pressed) -> None:
     """Look for both tones in a recording that ended when the PBX said so."""
-    whole = media.read(wav)
+    whole = wav_levels.read(wav)
     assert whole.settled
     # Placed by its end: nothing is written while it rings.
     position = whole.length - (pressed.proven - pressed.at)
@@ -59,7 +59,7 @@ def hold_the_promise(wav: Path, pressed: Pressed) -> None:
         # The control: without it, silence would prove nothing.
         assert any(begin <= position - 1.2 and end >= position - 0.6 for begin, end in there)
         assert max(end for _, end in there) <= position + ALLOWED
-    assert media.sound_in(whole, position + ALLOWED, whole.length) == []
+    assert wav_levels.sound_in(whole, position + ALLOWED, whole.length) == []
 
 
 async def frozen(wav: Path) -> None:

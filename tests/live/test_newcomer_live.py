@@ -19,15 +19,15 @@ from typing import Any
 
 import pytest
 
+from lab.pbx.asterisk import Asterisk
+from lab.pbx.chroot import cache_folder, find
+from lab.pbx.second_ami import Tap
+from lab.pbx_with_phones import People, farm_files
 from offrecord import __version__
-from offrecord.lab.asterisk import Asterisk
-from offrecord.lab.chroot import cache_folder, find
-from offrecord.lab.rig import People, farm_files
-from offrecord.lab.tap import Tap
 from scripts.build_deb import build
-from tests.live.machine import Machine, machine
-from tests.unit.audit_kit import press, write
-from tests.unit.docs_kit import ROOT, Block, blocks
+from tests.kits.audit_kit import press, write
+from tests.kits.docs_kit import ROOT, Block, blocks
+from tests.kits.machine import Machine, machine
 
 pytestmark = pytest.mark.timeout(300)  # the first time the wheels are fetched
 

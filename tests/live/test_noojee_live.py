@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bridges.model import Outcome
-from bridges.simulators.noojee import DEMO_KEY
+from bridges.simulators.noojee.app import DEMO_KEY
+from lab.site import LabSite
 from offrecord import journal
-from offrecord.lab.site import LabSite
 from tests.live.conftest import SiteMaker
 
 CALLS = 20

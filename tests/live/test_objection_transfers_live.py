@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from bridges.model import Outcome
-from offrecord.lab.audio import heard
-from offrecord.lab.rig import TONES
-from offrecord.lab.site import LabSite
+from lab.pbx.audio import heard
+from lab.pbx_with_phones import TONES
+from lab.site import LabSite
 from tests.live.conftest import SiteMaker
 
 LOCAL: dict[str, Any] = {"routes": {"default": ["local"]}}

@@ -11,8 +11,8 @@ import six
 
 import agi
 from bridges.model import Outcome
-from offrecord.lab.rig import Rig, is_event
-from offrecord.lab.site import LabSite
+from lab.pbx_with_phones import Rig, is_event
+from lab.site import LabSite
 from tests.live.conftest import SiteMaker
 
 START = "from agi.oneshot import main\nmain()\n"

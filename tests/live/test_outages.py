@@ -7,8 +7,8 @@ import signal
 import pytest
 
 from bridges.model import Outcome
-from offrecord.lab.rig import is_event
-from offrecord.lab.wire import Cable
+from lab.pbx.cuttable_link import Cable
+from lab.pbx_with_phones import is_event
 from tests.live.conftest import SiteMaker
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from bridges.model import Outcome
-from offrecord import recovery
+from lab.pbx.cuttable_link import Cable
+from lab.pbx_with_phones import is_event
+from lab.site import LabSite, Talk
 from offrecord.journal import StoredRecord, show
-from offrecord.lab.rig import is_event
-from offrecord.lab.site import LabSite, Talk
-from offrecord.lab.wire import Cable
-from tests.contract.daemon_kit import offrecord
+from offrecord.recovery import recovery
+from tests.kits.daemon_kit import offrecord
 from tests.live.conftest import SiteMaker
 
 LOCAL: dict[str, Any] = {"routes": {"default": ["local"]}}

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from playwright.async_api import async_playwright, expect
 
-from offrecord.lab.ports import free_tcp
-from offrecord.tokens import Tokens
+from lab.pbx.ports import free_tcp
+from offrecord.web.tokens import Tokens
 from tests.browser.conftest import CHROMIUM, FLAGS, REQUIRED
 from tests.live.conftest import SiteMaker
 

@@ -13,21 +13,22 @@ from typing import Any
 import pytest
 
 from bridges.model import Outcome
-from bridges.simulators.imagicle import DEMO_PASSWORD
-from bridges.simulators.voipnow import DEMO_SECRET
-from offrecord import certs, journal
+from bridges.simulators import certificates
+from bridges.simulators.imagicle.app import DEMO_PASSWORD
+from bridges.simulators.voipnow.app import DEMO_SECRET
+from lab.pbx.ports import free_tcp
+from lab.site import OUTSIDE, LabSite
+from offrecord import journal
 from offrecord.journal import PressSummary
-from offrecord.lab.ports import free_tcp
-from offrecord.lab.site import OUTSIDE, LabSite
+from tests.kits.platforms import GENESYS_PASSWORD, KINDS, UUID, Platforms
 from tests.live.conftest import SiteMaker
-from tests.live.platforms import GENESYS_PASSWORD, KINDS, UUID, Platforms
 
 ALL = ("local", *KINDS)
 
 
 @pytest.fixture
 async def platforms(tmp_path: Path) -> AsyncIterator[Platforms]:
-    async with Platforms(tmp_path, certs.issue(tmp_path)) as made:
+    async with Platforms(tmp_path, certificates.issue(tmp_path)) as made:
         yield made
 
 
@@ -135,7 +136,7 @@ async def test_a_stop_that_was_accepted_and_did_nothing_is_never_confirmed(
 async def test_a_platform_in_trouble_is_told_in_time_and_the_call_goes_on(
     site: SiteMaker, tmp_path: Path, kind: str, trouble: str
 ) -> None:
-    certificate = certs.issue(tmp_path, days=-1 if "certificate" in trouble else 1)
+    certificate = certificates.issue(tmp_path, days=-1 if "certificate" in trouble else 1)
     async with Platforms(tmp_path, certificate) as platforms:
         more = platforms.more("local", kind)
         more |= {"agi": {"wait": 5.0}, "press": {"budget": 3.0}}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bridges.model import Outcome
+from lab.pbx_with_phones import is_event
 from offrecord import journal
-from offrecord.lab.rig import is_event
 from tests.live.conftest import SiteMaker
 
 

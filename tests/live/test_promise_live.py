@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from bridges.model import Outcome
+from lab.pbx.audio import heard
+from lab.pbx_with_phones import TONES, is_event
+from lab.site import LabSite
 from offrecord.journal import StoredRecord, show
-from offrecord.lab.audio import heard
-from offrecord.lab.rig import TONES, is_event
-from offrecord.lab.site import LabSite
 from tests.live.conftest import SiteMaker
 
 LOCAL: dict[str, Any] = {"routes": {"default": ["local"]}}

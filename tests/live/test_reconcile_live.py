@@ -15,11 +15,11 @@ import pytest
 from ami.pbx import Pbx
 from ami.settings import AmiSettings
 from bridges.model import Outcome
-from offrecord.config_reconcile import ReconcileConfig
-from offrecord.lab.rig import AMI_SECRET
-from offrecord.lab.site import LabSite, Talk
-from offrecord.reconcile import Reconciler
-from offrecord.reconcile_watch import CallWatch
+from lab.pbx_with_phones import AMI_SECRET
+from lab.site import LabSite, Talk
+from offrecord.config.sections.reconcile import ReconcileConfig
+from offrecord.reconcile.call_watch import CallWatch
+from offrecord.reconcile.reconciler import Reconciler
 from tests.live.conftest import SiteMaker
 
 LOCAL_ONLY = {"routes": {"default": ["local"]}, "press": {"join_window": 0}}

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from lab.pbx_with_phones import is_event
 from offrecord import journal
-from offrecord.lab.rig import is_event
 from tests.live.conftest import SiteMaker
 
 

@@ -6,9 +6,9 @@ import asyncio
 import pytest
 
 from bridges.model import Outcome
+from lab.pbx_with_phones import is_event
+from lab.site import LabSite
 from offrecord.journal import show
-from offrecord.lab.rig import is_event
-from offrecord.lab.site import LabSite
 from tests.live.conftest import SiteMaker
 
 KEYPAD = {"keypad": {"enabled": True}}

@@ -14,21 +14,21 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from ami.names import parse
+from ami.calls.names import parse
 from ami.pbx import Pbx
 from ami.settings import AmiSettings
 from bridges.model import Evidence, Outcome, Verb
-from offrecord.config_tell import TellConfig
-from offrecord.feedback import OWN_SOUNDS
-from offrecord.lab import audio
-from offrecord.lab.ports import free_tcp
-from offrecord.lab.rig import TONES, People, Rig, build, example, is_event
-from offrecord.lab.tap import Packet, Tap
-from offrecord.press import Press
-from offrecord.tell import tones
-from offrecord.tell.teller import Teller
-from offrecord.verdict import Verdict
-from tests.unit.test_tell_tones import pattern
+from lab.pbx import audio
+from lab.pbx.ports import free_tcp
+from lab.pbx.second_ami import Packet, Tap
+from lab.pbx_with_phones import TONES, People, Rig, build, example, is_event
+from offrecord.config.sections.notify import TellConfig
+from offrecord.model.outcome_codes import OWN_SOUNDS
+from offrecord.model.press import Press
+from offrecord.model.verdict import Verdict
+from offrecord.notify import prompt_sounds
+from offrecord.notify.notifier import Teller
+from tests.unit.notify.test_prompt_sounds import pattern
 
 SOUNDS = Path(__file__).parents[2] / "sounds"
 SIREN = (1760, 1109)
@@ -71,7 +71,7 @@ def lay_data(rig: Rig) -> Path:
     (sounds / "en").symlink_to("/usr/share/asterisk/sounds/en")
     german = sounds / "de" / "offrecord"
     german.mkdir(parents=True)
-    (german / "failed.wav").write_bytes(tones.wav([tones.Note(GERMAN, 0.6)]))
+    (german / "failed.wav").write_bytes(prompt_sounds.wav([prompt_sounds.Note(GERMAN, 0.6)]))
     return folder
 
 
@@ -460,8 +460,8 @@ def test_the_prompts_are_unlike_the_beeps_of_asterisk(tell_rigs: Callable[[str],
         assert path.stat().st_size > 44, said
         stock = pattern(audio.samples(path), floor=800)
         assert any(stock), name
-        for outcome, notes in tones.PROMPTS.items():
-            pairs = zip_longest(stock, pattern(tones.samples(notes)), fillvalue=0)
+        for outcome, notes in prompt_sounds.PROMPTS.items():
+            pairs = zip_longest(stock, pattern(prompt_sounds.samples(notes)), fillvalue=0)
             sounding = [(one, other) for one, other in pairs if one or other]
             alike = sum(one == other for one, other in sounding) / len(sounding)
             assert alike < 0.25, (name, outcome, alike)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agi.errors import AgiInjection, AgiProtocol, HandoverError
 from agi.handover import PressRequest, decode, encode
-from agi.press import press_from
+from agi.press_message import press_from
 from agi.wire import (
     Environment,
     EnvironmentBuffer,

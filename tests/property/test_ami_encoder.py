@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ami.errors import AmiInjection
-from ami.packets import headers
-from ami.wire import encode, flatten, response
+from ami.events.headers import headers
+from ami.link.actions import encode, flatten, response
 
 anything = st.text(max_size=60) | st.text(alphabet="\r\n\0: aA", max_size=12)
 names = st.from_regex(r"\A[A-Za-z][A-Za-z0-9_-]{0,20}\Z")

@@ -8,15 +8,15 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ami import event_types
-from ami.calls import CallGraph
-from ami.event_types import Event
-from ami.events import decode
+from ami.calls.graph import CallGraph
+from ami.calls.names import Rules, parse, resolve
+from ami.events import types
+from ami.events.headers import BridgeRow, ChannelRow, channel_row, headers
+from ami.events.packet_to_event import decode
+from ami.events.types import Event
 from ami.keypad import DIGITS, Keypad
-from ami.names import Rules, parse, resolve
-from ami.packets import BridgeRow, ChannelRow, channel_row, headers
 
-FOLDER = Path(__file__).parent.parent / "fixtures" / "ami"
+FOLDER = Path(__file__).parents[2] / "tests" / "fixtures" / "ami"
 
 # Decoding
 
@@ -27,7 +27,7 @@ def packets() -> tuple[bytes, ...]:
     return tuple(packet for packet in found.split(b"\r\n\r\n") if packet)
 
 
-NAMES = st.sampled_from([name for name in vars(event_types) if name[0].isupper()])
+NAMES = st.sampled_from([name for name in vars(types) if name[0].isupper()])
 LINES = st.lists(
     st.tuples(
         st.sampled_from(
@@ -113,7 +113,7 @@ def of_type(kind: type[Event]) -> st.SearchStrategy[Event]:
     return st.builds(kind, **{name: values(name) for name in kind._fields})
 
 
-EVENTS = st.one_of(*(of_type(kind) for kind in event_types.Event.__args__))
+EVENTS = st.one_of(*(of_type(kind) for kind in types.Event.__args__))
 ROWS = st.lists(
     st.builds(
         ChannelRow,
@@ -211,7 +211,7 @@ def test_when_everyone_has_hung_up_nothing_is_left(steps: list[object]) -> None:
     for step in steps:
         take(graph, step)
     for uniqueid in UNIQUEIDS:
-        graph.apply(event_types.Hangup("", uniqueid, "", "16"))
+        graph.apply(types.Hangup("", uniqueid, "", "16"))
     live = graph._live
     for index in (live.channels, live.names, live.lineages, live.extensions, live.bridges):
         assert not index

@@ -13,10 +13,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offrecord.audit.chain import Anchor, Break, Walk
+from offrecord.audit.chain_walk import Anchor, Break, Walk
 from offrecord.audit.verify import verify
-from offrecord.journal_chain import GENESIS, Link, Row, chained
-from tests.unit.audit_kit import replace, tamper, whole, write
+from offrecord.journal.hash_chain import GENESIS, Link, Row, chained
+from tests.kits.audit_kit import replace, tamper, whole, write
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 BODY = st.dictionaries(TEXT, st.integers() | TEXT, max_size=2).map(

@@ -8,11 +8,11 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ami import names
-from offrecord.capture.file import text
-from offrecord.capture.making import Made
-from offrecord.capture.redact import Redactor
-from tests.unit.capture_kit import NO_CALLS, Said, collected, configured, made
+from ami.calls import names
+from offrecord.ami_capture.capture_file import text
+from offrecord.ami_capture.make import Made
+from offrecord.ami_capture.redact import Redactor
+from tests.kits.capture_kit import NO_CALLS, Said, collected, configured, made
 
 NUMBERS = st.from_regex(r"\+?[0-9]{5,15}", fullmatch=True)
 NAMES = st.from_regex(r"Qx[a-z]{3,8}( Zw[a-z]{3,8})?", fullmatch=True)

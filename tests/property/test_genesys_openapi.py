@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from bridges.genesys import GenesysRecorder, GenesysSettings
 from bridges.model import ORDERS, Verb
-from bridges.simulators.genesys import OPENAPI, GenesysSimulator
-from bridges.simulators.genesys_switches import GenesysSwitches
-from offrecord.secrets import Secret
-from tests.contract.genesys_kit import PHONE, order
-from tests.openapi_kit import Mismatch, check_request, check_response
+from bridges.simulators.genesys.app import OPENAPI, GenesysSimulator
+from bridges.simulators.genesys.switches import GenesysSwitches
+from offrecord.base.secrets import Secret
+from tests.kits.genesys_kit import PHONE, order
+from tests.kits.openapi_kit import Mismatch, check_request, check_response
 
 DOCUMENT = OPENAPI.read_text()
 IDS = st.text(string.ascii_uppercase + string.digits, min_size=32, max_size=32)

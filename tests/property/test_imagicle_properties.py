@@ -9,17 +9,17 @@ import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ami.calls import Call, Channel
+from ami.calls.snapshots import Call, Channel
 from bridges.imagicle import ImagicleRecorder, ImagicleSettings
-from bridges.imagicle.rules import TABLE, Case, reason
-from bridges.imagicle.wire import Op, read_list
+from bridges.imagicle.answers import TABLE, Case, reason
+from bridges.imagicle.messages import Op, read_list
 from bridges.model import ORDERS, Evidence, Order, Outcome, Verb
-from bridges.simulators.imagicle import DEMO_PASSWORD, DEMO_USER, ImagicleSimulator
-from bridges.simulators.imagicle_face import OPENAPI
-from bridges.simulators.imagicle_suite import Method
-from bridges.simulators.imagicle_switches import ImagicleSwitches
-from offrecord.secrets import Secret
-from tests.openapi_kit import check_request, check_response
+from bridges.simulators.imagicle.app import DEMO_PASSWORD, DEMO_USER, ImagicleSimulator
+from bridges.simulators.imagicle.routes import OPENAPI
+from bridges.simulators.imagicle.state import Method
+from bridges.simulators.imagicle.switches import ImagicleSwitches
+from offrecord.base.secrets import Secret
+from tests.kits.openapi_kit import check_request, check_response
 
 DOCUMENT = OPENAPI.read_text()
 NUMBERS = st.text("0123456789*+#ab ", min_size=1, max_size=12)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridges.model import Verb
-from offrecord.intents import Intent, Intents, PauseRules, from_records
+from offrecord.model.intents import Intent, Intents, PauseRules, from_records
 
 IDS = st.frozensets(st.sampled_from(["1.1", "1.2", "2.1", "2.2", "3.1"]), min_size=1)
 VERBS = st.sampled_from([Verb.STOP, Verb.PAUSE, Verb.OBJECTION])

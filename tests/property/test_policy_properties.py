@@ -6,13 +6,13 @@ from typing import cast, get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ami.calls import Channel
-from ami.names import Rules
+from ami.calls.names import Rules
+from ami.calls.snapshots import Channel
 from bridges.model import Verb
-from offrecord.limits import Limits
-from offrecord.policy import PHONE_WAYS, Policy, may
-from offrecord.policy_rules import KINDS, Allow, Facts, Person, Rule, fits
-from offrecord.press import WAYS, Press, Way
+from offrecord.model.press import WAYS, Press, Way
+from offrecord.policy.policy import PHONE_WAYS, Policy, may
+from offrecord.policy.press_limits import Limits
+from offrecord.policy.rule_matching import KINDS, Allow, Facts, Person, Rule, fits
 
 NAMES = Rules()
 WORDS = st.sampled_from(["410", "411", "sales", "my-trunk", "fred"])

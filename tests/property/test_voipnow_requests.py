@@ -14,14 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ami.calls import Call, Channel
+from ami.calls.snapshots import Call, Channel
 from bridges.model import ORDERS, Order, Outcome, RecorderResult, Verb
 from bridges.simulators.faults import COMMON_FAULTS
-from bridges.simulators.voipnow import DEMO_ID, DEMO_SECRET, OPENAPI, VoipNowSimulator
-from bridges.simulators.voipnow_switches import CODES, VoipNowSwitches
+from bridges.simulators.voipnow.app import DEMO_ID, DEMO_SECRET, OPENAPI, VoipNowSimulator
+from bridges.simulators.voipnow.switches import CODES, VoipNowSwitches
 from bridges.voipnow import VoipNowRecorder, VoipNowSettings
-from offrecord.secrets import Secret
-from tests.openapi_kit import Mismatch, check_request, check_response
+from offrecord.base.secrets import Secret
+from tests.kits.openapi_kit import Mismatch, check_request, check_response
 
 DOCUMENT = OPENAPI.read_text()
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

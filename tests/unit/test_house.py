@@ -10,7 +10,7 @@ import pytest
 from bridges.registry import UnknownKind, find, known_kinds
 from offrecord import __version__
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def _tracked(*patterns: str) -> list[Path]:

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MixMonitors on channels: stop them all and prove it, mute, unmute, start, count.
+
+What the PBX answers (measured on Asterisk 16.28 and 22.10, with a uniqueid as the channel):
+- StopMixMonitor: Success stops the newest one; `Could not stop monitoring channel` says that none
+  is left, and that answer is the proof; `No such channel` says that the channel is gone.
+- MixMonitorMute: `Cannot set mute flag` on a channel that never carried one; but Success once it
+  has carried one, even if none is left. So Success alone proves no silence.
+- MixMonitor (start): Success even where the file cannot be written. So it proves no recording.
+
+MixMonitorMute on a channel without a recording blocks Asterisk 18.18, 18.19, 20.3 and 20.4 for
+good, so it is never sent there, and nowhere to a channel not known to carry one.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Protocol
+
+from ami.calls.graph import CallGraph
+from ami.errors import AmiDenied, AmiInjection, AmiUnsafe
+from ami.events.headers import ChannelRow
+from ami.link.actions import Response
+
+MOST: Final = 32
+"""Stops sent to one channel before something is taken to start recordings as fast."""
+NONE_LEFT: Final = "Could not stop monitoring channel"
+NO_CHANNEL: Final = "No such channel"
+NO_MIX_LEFT: Final = "Internal error while stopping recording."
+NO_CONFERENCE: Final = "No Conference by that name found."
+ROUNDS: Final = 4
+"""How often a call is looked at again for channels that joined while others were drained."""
+COUNTED_AT_ONCE: Final = 16
+
+_DEADLOCKS: Final = frozenset({(18, 18), (18, 19), (20, 3), (20, 4)})
+_PLAIN_FILE: Final = re.compile(r"[\w./ :@%+=#~-]+")
+_PLAIN_OPTIONS: Final = re.compile(r"[\w()-]*")
+_CLI_WORD: Final = re.compile(r"[\w/@.:;+*#&=~-]+")
+
+
+class Pbx(Protocol):
+    """What is needed of a PBX here; `ami.pbx.Pbx` is one."""
+
+    @property
+    def graph(self) -> CallGraph:
+        """The live calls."""
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Asterisk's version, empty when not known."""
+
+    async def action(self, name: str, fields: Mapping[str, str | Sequence[str]]) -> Response:
+        """Send one action."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What stopping all MixMonitors of one channel came to.
+
+    `stopped` counts those that ran. `answer` is the PBX's last word. `gone`: the channel no longer
+    exists, and its recordings with it. `exceeded`: after `MOST` stops there still was another one,
+    so something starts them anew; this calls for an alarm.
+    """
+
+    stopped: int
+    answer: str
+    gone: bool = False
+    exceeded: bool = False
+
+    @property
+    def proven(self) -> bool:
+        """True when the PBX itself said that nothing records this channel any more."""
+        return not self.exceeded
+
+
+@dataclass(frozen=True, slots=True)
+class CallDrained:
+    """What stopping all MixMonitors of a call came to, by uniqueid of its channels."""
+
+    channels: Mapping[str, Drained]
+    settled: bool
+    """False when new channels kept joining the call until we stopped looking."""
+
+    @property
+    def stopped(self) -> int:
+        """How many MixMonitors ran."""
+        return sum(drained.stopped for drained in self.channels.values())
+
+    @property
+    def proven(self) -> bool:
+        """True when every channel of the call is proven."""
+        return self.settled and all(drained.proven for drained in self.channels.values())
+
+    @property
+    def gone(self) -> bool:
+        """True when no channel of the call is left."""
+        return all(drained.gone for drained in self.channels.values())
+
+
+async def drain(pbx: Pbx, uniqueid: str) -> Drained:
+    """Stop MixMonitors of a channel until the PBX says that none is left.
+
+    Safe on a channel that has none, and safe to repeat. Raises AmiDenied on any answer that is
+    neither, AmiDown, AmiTimeout.
+    """
+    for stopped in range(MOST):
+        answer = await pbx.action("StopMixMonitor", {"Channel": uniqueid})
+        if answer.ok:
+            continue
+        if answer.message == NONE_LEFT:
+            pbx.graph.set_monitors(uniqueid, 0)
+            return Drained(stopped, answer.message)
+        if answer.message == NO_CHANNEL:
+            return Drained(stopped, answer.message, gone=True)
+        raise AmiDenied("StopMixMonitor", answer.message)
+    return Drained(MOST, "Success", exceeded=True)
+
+
+async def stop_mix(pbx: Pbx, conference: str) -> Drained:
+    """End the recording of a conference's mix, until the PBX says that none is left.
+
+    Measured on 16.28 and 22.10: Success stops it, and the next answer is `Internal error while
+    stopping recording.`; it needs `write = system`. Raises AmiDenied, AmiDown, AmiTimeout.
+    """
+    for stopped in range(MOST):
+        answer = await pbx.action("ConfbridgeStopRecord", {"Conference": conference})
+        if answer.ok:
+            continue
+        if answer.message in {NO_MIX_LEFT, NO_CONFERENCE}:
+            return Drained(stopped, answer.message, gone=answer.message == NO_CONFERENCE)
+        raise AmiDenied("ConfbridgeStopRecord", answer.message)
+    return Drained(MOST, "Success", exceeded=True)
+
+
+async def stop_call(pbx: Pbx, uniqueid: str) -> CallDrained:
+    """Drain every channel of the call that a channel is on, also those that join meanwhile.
+
+    A channel the graph does not know is drained alone. Raises as `drain` does.
+    """
+    found: dict[str, Drained] = {}
+    waiting = _on_call_with(pbx, uniqueid)
+    for _ in range(ROUNDS):
+        for each in waiting:
+            found[each] = await drain(pbx, each)
+        waiting = [each for each in _on_call_with(pbx, uniqueid) if each not in found]
+        if not waiting:
+            break
+    return CallDrained(found, settled=not waiting)
+
+
+def _on_call_with(pbx: Pbx, uniqueid: str) -> list[str]:
+    call = pbx.graph.call_of(uniqueid)
+    return [channel.uniqueid for channel in call.channels] if call else [uniqueid]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The PBX accepted; that proves nothing yet. `gone`: the channel no longer exists.
+
+    `monitor_id` is Asterisk's id of a recording just started, when it gave one.
+    """
+
+    answer: str
+    gone: bool = False
+    monitor_id: str = ""
+
+
+async def mute(pbx: Pbx, uniqueid: str) -> Done:
+    """Have the recordings of a channel hold silence, both directions, without ending them.
+
+    Raises AmiUnsafe when this PBX's version deadlocks on it or is not known, or when the channel
+    is not known to carry a recording; AmiDenied, AmiDown, AmiTimeout.
+    """
+    return await _set_mute(pbx, uniqueid, "1")
+
+
+async def unmute(pbx: Pbx, uniqueid: str) -> Done:
+    """Let the recordings of a channel hear again. Raises as `mute` does."""
+    return await _set_mute(pbx, uniqueid, "0")
+
+
+async def _set_mute(pbx: Pbx, uniqueid: str, state: str) -> Done:
+    if not mute_is_safe(pbx.version):
+        version = ".".join(map(str, pbx.version)) or "of unknown version"
+        raise AmiUnsafe(
+            f"MixMonitorMute can block Asterisk {version} for good",
+            fix="stop the recording instead, or run Asterisk 18.20, 20.5 or newer",
+        )
+    channel = pbx.graph.channel(uniqueid)
+    if channel is None or not channel.monitors:
+        raise AmiUnsafe(
+            f"channel {uniqueid} is not known to carry a recording, so it is not muted",
+            fix="stop it instead: that is safe on any channel",
+        )
+    fields = {"Channel": uniqueid, "Direction": "both", "State": state}
+    answer = await pbx.action("MixMonitorMute", fields)
+    return _done("MixMonitorMute", answer)
+
+
+def mute_is_safe(version: tuple[int, ...]) -> bool:
+    """Say whether MixMonitorMute is known not to block an Asterisk of that version."""
+    if len(version) < 2:
+        return bool(version) and version[0] not in {series for series, _ in _DEADLOCKS}
+    return version[:2] not in _DEADLOCKS
+
+
+async def start(pbx: Pbx, uniqueid: str, file: str, options: str = "") -> Done:
+    """Start a MixMonitor that records to `file`. Needs the write class `system`.
+
+    Asterisk splits the three arguments at commas and runs the third as a program, so a file or
+    option that is not plain is refused. Raises AmiInjection, AmiDenied, AmiDown, AmiTimeout.
+    """
+    if not is_plain_file(file):
+        raise AmiInjection("File", "holds a character that MixMonitor gives a meaning to")
+    if not are_plain_options(options):
+        raise AmiInjection("options", "holds a character that MixMonitor gives a meaning to")
+    fields = {"Channel": uniqueid, "File": file, "options": options}
+    return _done("MixMonitor", await pbx.action("MixMonitor", fields))
+
+
+def is_plain_file(file: str) -> bool:
+    """Say whether MixMonitor takes a file's name as it is written, and nothing more."""
+    return _PLAIN_FILE.fullmatch(file) is not None
+
+
+def are_plain_options(options: str) -> bool:
+    """Say whether MixMonitor takes options as they are written, and nothing more."""
+    return _PLAIN_OPTIONS.fullmatch(options) is not None
+
+
+def _done(name: str, answer: Response) -> Done:
+    if answer.ok:
+        return Done(answer.message or "Success", monitor_id=answer.headers.get("MixMonitorID", ""))
+    if answer.message == NO_CHANNEL:
+        return Done(answer.message, gone=True)
+    raise AmiDenied(name, answer.message)
+
+
+async def count(pbx: Pbx, rows: Iterable[ChannelRow]) -> dict[str, int]:
+    """Count the MixMonitors of listed channels by `mixmonitor list`. Needs the class `command`.
+
+    A channel is left out when the PBX gives no clear answer or its name leads to others as well.
+    Raises AmiDown, AmiTimeout.
+    """
+    words = list(addressable(rows).items())
+    counted: dict[str, int] = {}
+    for begin in range(0, len(words), COUNTED_AT_ONCE):
+        some = words[begin : begin + COUNTED_AT_ONCE]
+        asked = [pbx.action("Command", {"Command": f"mixmonitor list {word}"}) for _, word in some]
+        # all of them end before one failure is raised, so none is left behind
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        for (uniqueid, _), answer in zip(some, answers, strict=True):
+            if isinstance(answer, BaseException):
+                raise answer
+            number = listed(answer)
+            if number is not None:
+                counted[uniqueid] = number
+    return counted
+
+
+def listed(answer: Response) -> int | None:
+    """Return how many MixMonitors an answer to `mixmonitor list` shows, or None if it is none."""
+    if not answer.ok or not answer.output or not answer.output[0].startswith("MixMonitor ID"):
+        return None
+    return sum(1 for line in answer.output[1:] if line.strip() and not line.startswith("="))
+
+
+def addressable(rows: Iterable[ChannelRow]) -> dict[str, str]:
+    """Return by uniqueid the word by which the CLI means that channel and no other.
+
+    The CLI takes the first channel whose name, or then whose uniqueid, begins with the word,
+    whatever its case. A channel without such a word is left out.
+    """
+    listing = list(rows)
+    names = _no_prefixes([row.channel.lower() for row in listing])
+    ids = _no_prefixes([row.uniqueid.lower() for row in listing])
+    found = {}
+    for row in listing:
+        if row.channel.lower() in names and _CLI_WORD.fullmatch(row.channel):
+            found[row.uniqueid] = row.channel
+        elif row.uniqueid.lower() in ids and _CLI_WORD.fullmatch(row.uniqueid):
+            found[row.uniqueid] = row.uniqueid
+    return found
+
+
+def _no_prefixes(words: list[str]) -> set[str]:
+    """Return the words with which no other one begins. Sorted, those would follow at once."""
+    ordered = sorted(words)
+    return {
+        *(word for word, after in pairwise(ordered) if not after.startswith(word)),
+        *ordered[-1:],
+    }

@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One order carried out as one agent: find the call, send the operation, look for the proof.
+
+`statusCode` 0 means that the request was handed to the switch, and nothing more. The proof is the
+call's own `recordingState`, read back; an event makes it quicker and must not contradict it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+from urllib.parse import quote
+
+from bridges.genesys.answers import TABLE, Answer, Case, Next, Row
+from bridges.genesys.find_call import SEARCH, Found, Missing, one_of, search, uuids_of
+from bridges.genesys.messages import (
+    OPERATIONS,
+    GenesysCall,
+    Ready,
+    call_of,
+    calls_of,
+    outcome_of,
+    proves,
+    ready,
+)
+from bridges.genesys.notifications import Watch
+from bridges.genesys.session import AgentSession, code_alone
+from bridges.genesys.settings import GenesysSettings
+from bridges.model import Evidence, Order, Outcome, Step
+from bridges.shared.pbx_view import LiveOn
+
+_SOON: Final = 0.25
+_LATER: Final = 1.0
+"""Seconds before the first read after a command, and between the following ones."""
+_FIRST_SHARE: Final = 0.6
+"""How much of what is left of the budget the first of two attempts may take."""
+_BACK_OFF: Final = 0.2
+_LEAST: Final = 0.05
+"""Seconds that must be left for another request."""
+_NOT_DONE: Final = frozenset({Case.WRONG_STATE, Case.FORBIDDEN})
+"""The answers that say for sure that nothing was done."""
+_FOR_NOTICES: Final = 0.5
+"""Seconds that the notifications may hold a press up; without them reading proves alone."""
+
+
+class Verdict(StrEnum):
+    """What looking for the proof brought."""
+
+    PROVEN = "proven"
+    NOT_YET = "not yet"
+    CONTRADICTION = "contradiction"
+    GONE = "gone"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an order ended."""
+
+    outcome: Outcome
+    evidence: Evidence
+    detail: str
+    retryable: bool = False
+
+
+@dataclass(slots=True)
+class Errand:
+    """One order under way. `alive` says whether our side of a call is still up, if it knows."""
+
+    order: Order
+    session: AgentSession
+    settings: GenesysSettings
+    live_on: LiveOn
+    alive: Callable[[], bool | None]
+    clock: Callable[[], float]
+    now: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    ends: float
+    steps: list[Step] = field(default_factory=list)
+    watch: Watch | None = None
+    proof: str = ""
+    perhaps: bool = False
+    """True once something was sent that may have been carried out."""
+
+    async def run(self) -> End:
+        """Carry it out; never raises for what the server or the network do."""
+        refusal = await self._logged_in()
+        if refusal is not None:
+            return self._failed(refusal, "read")
+        found = await self._find()
+        if isinstance(found, End):
+            return found
+        if found.call.ended:
+            return self._gone(f"call {found.call.id} has ended there")
+        what, why = ready(self.order.verb, found.call)
+        about = f"call {found.call.id}, {found.why}"
+        if what is not Ready.SEND:
+            return End(outcome_of(what), Evidence.READ_BACK, f"{why} ({about})")
+        if self.watch is None:
+            return await self._send(found.call, about)
+        self.watch.call_id = found.call.id
+        hush = self.session.notices.listen(self.watch)
+        try:
+            return await self._send(found.call, about)
+        finally:
+            hush()
+
+    @property
+    def left(self) -> float:
+        """Seconds of the budget that are left."""
+        return self.ends - self.clock()
+
+    async def _logged_in(self) -> Answer | None:
+        """Log in where that is due, trying again what may be tried again."""
+        async with self.session.door:
+            if self.session.inside:
+                return None
+            answer = await self._read("/me", code_alone, most=Evidence.SENT)
+        return None if answer.case is Case.DONE else answer
+
+    async def _find(self) -> Found | End:
+        """Find the call, while the notifications are subscribed to."""
+        if not self.settings.notifications:
+            return await self._find_call()
+        wait = min(_FOR_NOTICES, self.left / 4)
+        starting = asyncio.create_task(self.session.notices.start(wait))
+        try:
+            found = await self._find_call()
+            if await starting:
+                self.watch = Watch("")
+        finally:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+        return found
+
+    async def _find_call(self) -> Found | End:
+        told = uuids_of(self.order, self.settings.uuid_variable)
+        if isinstance(told, Missing):
+            return self._missing(told)
+        if not told:
+            return await self._search()
+        readable: list[GenesysCall] = []
+        for uuid in told:
+            answer = await self._read(f"/me/calls/{quote(uuid, safe='')}", self._tell_call)
+            call = call_of(answer.member("call"))
+            if answer.case is Case.DONE and call is not None and call.id == uuid:
+                readable.append(call)
+            elif answer.case is Case.DONE:
+                return self._not_understood(answer)
+            elif answer.case is not Case.NOT_FOUND:
+                return self._failed(answer, "read")
+        live = [call for call in readable if not call.ended]
+        found = one_of(live or readable, told)
+        return self._missing(found) if isinstance(found, Missing) else found
+
+    async def _search(self) -> Found | End:
+        answer = await self._read(SEARCH, _tell_search)
+        if answer.case is not Case.DONE:
+            return self._failed(answer, "read")
+        found = search(answer.member("user"), self.order, self.settings, self.live_on, self.now())
+        return self._missing(found) if isinstance(found, Missing) else found
+
+    async def _read(
+        self,
+        path: str,
+        tell: Callable[[Answer], str],
+        *,
+        until: float | None = None,
+        most: Evidence = Evidence.READ_BACK,
+    ) -> Answer:
+        """Read one resource, again with growing pauses where that may help, until there is time."""
+        again_until = self.ends if until is None else until
+        pause = _BACK_OFF
+        while True:
+            answer = await self.session.ask(
+                "GET", path, ends=self.ends, steps=self.steps, tell=tell, most=most
+            )
+            wait = _pause(answer, pause)
+            if TABLE["read", answer.case].next is not Next.AGAIN:
+                return answer
+            if wait + _LEAST > again_until - self.clock():
+                return answer
+            await self.sleep(wait)
+            pause = min(pause * 2, _LATER)
+
+    async def _send(self, call: GenesysCall, about: str) -> End:
+        """Send the operation; once more when it was not proven."""
+        path = f"/me/calls/{quote(call.id, safe='')}"
+        for last in (False, True):
+            answer = await self._command(path, about)
+            if isinstance(answer, End):
+                return answer
+            row = TABLE["command", answer.case]
+            verdict = await self._prove(path, row, last=last)
+            if verdict is Verdict.PROVEN:
+                return self._proven(answer, about)
+            if verdict is not Verdict.NOT_YET or last or self.left < _LEAST:
+                return self._unproven(verdict, answer, row, about)
+        raise AssertionError("the last attempt returns")
+
+    async def _command(self, path: str, about: str) -> Answer | End:
+        """Send the operation, again to a busy server; return an answer that asks for a read."""
+        pause = _BACK_OFF
+        while True:
+            if self.watch is not None:
+                self.watch.reset()
+            answer = await self.session.ask(
+                "POST", path, OPERATIONS[self.order.verb], ends=self.ends, steps=self.steps
+            )
+            row = TABLE["command", answer.case]
+            self.perhaps |= answer.exchange.left and answer.case not in _NOT_DONE
+            if row.next in {Next.PROVE, Next.LOOK}:
+                return answer
+            if answer.case is Case.NOT_FOUND:
+                return self._gone(f"{self._said(answer, row)} ({about})")
+            if row.look and await self._look(path) is Verdict.PROVEN:
+                return self._proven(answer, about)
+            wait = _pause(answer, pause)
+            if row.next is not Next.AGAIN or wait + _LEAST > self.left:
+                return self._failed(answer, "command")
+            await self.sleep(wait)
+            pause = min(pause * 2, _LATER)
+
+    async def _prove(self, path: str, row: Row, *, last: bool) -> Verdict:
+        """Read the call until it is as asked, or until the time for this attempt is over."""
+        share = self.left if last else self.left * _FIRST_SHARE
+        until = self.clock() + min(self.settings.confirm_within, share)
+        at_once = row.next is Next.LOOK
+        wait = 0.0 if at_once else _SOON
+        torn = False
+        while True:
+            await self._wait(min(wait, max(0.0, until - self.clock() - _LEAST)))
+            answer = await self._read(path, self._tell_call, until=until)
+            verdict = self._judge(answer)
+            if verdict is Verdict.CONTRADICTION and not torn and self._event_may_be_late(answer):
+                torn, wait = True, _SOON
+                continue
+            doubted = bool(self.watch and self.watch.doubts)
+            over = at_once or doubted or self.clock() + _LEAST >= until
+            if verdict is not Verdict.NOT_YET or over:
+                return verdict
+            wait = _LATER
+
+    async def _look(self, path: str) -> Verdict:
+        """Read the call once."""
+        answer = await self.session.ask(
+            "GET", path, ends=self.ends, steps=self.steps, tell=self._tell_call
+        )
+        return self._judge(answer)
+
+    def _judge(self, answer: Answer) -> Verdict:
+        call = call_of(answer.member("call"))
+        if answer.case is Case.NOT_FOUND:
+            self.proof = "Genesys knows the call no more"
+            return Verdict.GONE
+        if answer.case is not Case.DONE or call is None:
+            row = TABLE["read", answer.case]
+            self.proof = f"the call could not be read back: {self._said(answer, row)}"
+            final = row.next in {Next.GIVE_UP, Next.LOG_IN, Next.RENEW, Next.USE}
+            return Verdict.UNREADABLE if final else Verdict.NOT_YET
+        if call.ended:
+            self.proof = "the call has ended there"
+            return Verdict.GONE
+        told = self.watch.state if self.watch else None
+        self.proof = f"its recordingState reads {call.recording or 'absent'}"
+        if told is not None:
+            self.proof += f", and the last event said {told or 'absent'}"
+        by_read = proves(self.order.verb, call.recording)
+        if told is not None and proves(self.order.verb, told) is not by_read:
+            return Verdict.CONTRADICTION
+        return Verdict.PROVEN if by_read else Verdict.NOT_YET
+
+    def _event_may_be_late(self, answer: Answer) -> bool:
+        """Say whether a read that is as asked meets an event that may be of before the command."""
+        call = call_of(answer.member("call"))
+        return call is not None and proves(self.order.verb, call.recording)
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait, or until something is told of the call."""
+        if seconds <= 0:
+            return
+        if self.watch is None:
+            await self.sleep(seconds)
+            return
+        tasks = [
+            asyncio.ensure_future(self.sleep(seconds)),
+            asyncio.ensure_future(self.watch.news.wait()),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.watch.news.clear()
+
+    # How it ends
+
+    def _proven(self, answer: Answer, about: str) -> End:
+        outcome = Outcome.CONFIRMED if self.perhaps else Outcome.NOTHING_TO_STOP
+        row = TABLE["command", answer.case]
+        detail = f"Genesys {row.said}; {self.proof} ({about})"
+        return End(outcome, Evidence.READ_BACK, detail)
+
+    def _unproven(self, verdict: Verdict, answer: Answer, row: Row, about: str) -> End:
+        if verdict is Verdict.GONE:
+            return self._gone(f"{self.proof} ({about})")
+        words = {
+            Verdict.CONTRADICTION: "contradiction, not confirmed",
+            Verdict.UNREADABLE: "not confirmed",
+            Verdict.NOT_YET: "not confirmed",
+        }
+        detail = f"{words[verdict]}: {self._said(answer, row)}, but {self.proof} ({about})"
+        return End(Outcome.FAILED, row.evidence, detail, retryable=True)
+
+    def _failed(self, answer: Answer, request: str) -> End:
+        row = TABLE["command" if request == "command" else "read", answer.case]
+        evidence = Evidence.NONE if row.evidence is Evidence.NONE else Evidence.SENT
+        return End(Outcome.FAILED, evidence, self._said(answer, row), retryable=row.retryable)
+
+    def _not_understood(self, answer: Answer) -> End:
+        detail = "Genesys answered the read of a call with something else"
+        return End(Outcome.FAILED, Evidence.SENT, f"{detail} ({answer.exchange.said})")
+
+    def _missing(self, missing: Missing) -> End:
+        if missing.gone:
+            return self._gone(missing.why)
+        evidence = Evidence.SENT if self.steps else Evidence.NONE
+        return End(Outcome.FAILED, evidence, missing.why, retryable=missing.retryable)
+
+    def _gone(self, why: str) -> End:
+        """Return how an order ends whose call is not there: ended only if our side says so too."""
+        if self.alive() is False:
+            return End(Outcome.CALL_ENDED, Evidence.READ_BACK, f"{why}; it has ended here too")
+        detail = f"{why}; it is live here, so a recording may go on under another agent"
+        return End(Outcome.FAILED, Evidence.SENT, detail, retryable=True)
+
+    def _said(self, answer: Answer, row: Row) -> str:
+        code = "" if answer.code is None else f"statusCode {answer.code}"
+        parts = [part for part in (code, self.session.mask(answer.message)) if part]
+        told = ": ".join(parts) if parts else answer.exchange.said
+        return f"Genesys {row.said} ({told})"
+
+    def _tell_call(self, answer: Answer) -> str:
+        call = call_of(answer.member("call"))
+        return f"{code_alone(answer)} {call.told if call else ''}".rstrip()
+
+
+def _tell_search(answer: Answer) -> str:
+    user = answer.member("user")
+    calls = calls_of(user.get("calls")) if isinstance(user, dict) else []
+    return f"{code_alone(answer)} calls=[{'; '.join(call.told for call in calls)}]"
+
+
+def _pause(answer: Answer, otherwise: float) -> float:
+    """Return how long to wait: as the server asks, or so."""
+    told = answer.exchange.retry_after
+    return otherwise if told is None else max(told, _LEAST)

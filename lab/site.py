@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole site for one demo or one live test: PBX, phones, a Noojee server, and the daemon."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from bridges.simulators.certificates import Certificates
+from bridges.simulators.harness import Entry
+from bridges.simulators.noojee.app import DEMO_KEY, NoojeeSimulator
+from bridges.simulators.noojee.switches import NoojeeSwitches
+from bridges.simulators.server import SimServer
+from lab.daemon import DaemonProcess
+from lab.pbx.other_platform import FarServer
+from lab.pbx.second_ami import Packet, Tap
+from lab.pbx_with_phones import AMI_SECRET, TRUNK, People, Rig
+
+AGENTS = {"410": "fred", "411": "wilma", "412": "barney", "413": "betty"}
+OUTSIDE = "0305550123"
+"""The number of the person at the other platform, unless a call says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A call of two persons: the farm's channel of each, and the PBX's event of each in a bridge.
+
+    The events name the PBX's own channel of that person: a phone's, or the trunk's.
+    """
+
+    caller: str
+    callee: str
+    calling: Packet
+    answering: Packet
+
+
+class LabSite:
+    """Everything around one rig, opened with `async with`.
+
+    `ami_port` is where the daemon finds AMI; set another before opening, to put something between.
+    `more` is merged into the daemon's configuration, table by table: `{"recorders": {"other": …}}`
+    adds a recorder to `local` and `noojee`. The rig must run and send its presses to the daemon.
+    With a `certificate` the Noojee server speaks HTTPS. `far` is the SIP server of the other
+    platform, behind the trunk.
+    """
+
+    def __init__(
+        self,
+        lab: Rig,
+        folder: Path,
+        *,
+        more: dict[str, dict[str, Any]] | None = None,
+        certificate: Certificates | None = None,
+        agents: Mapping[str, str] = AGENTS,
+    ) -> None:
+        self.lab = lab
+        self.ami_port = lab.pbx.ami_port
+        self.noojee = NoojeeSimulator(DEMO_KEY, switches=NoojeeSwitches(auto=True))
+        self.noojee_server = SimServer(
+            self.noojee, tls=certificate.server_context() if certificate else None
+        )
+        self._ca_file = certificate.ca_file if certificate else None
+        self._more = more or {}
+        self._agents = dict(agents)
+        self._stack = AsyncExitStack()
+        self.daemon = DaemonProcess(folder, {}, socket=lab.pbx.root / "offrecord.sock")
+        self.pbx = Tap(lab.pbx.ami_port)
+        self.farm = Tap(lab.farm.ami_port)
+        self.people = People(self.farm)
+        self.far = FarServer(lab.far_port, lab.pbx.sip_port, lab.farm.sip_port)
+
+    async def __aenter__(self) -> Self:
+        """Start the Noojee server and the daemon, and wait until the daemon knows the PBX."""
+        try:
+            await self._stack.enter_async_context(self.noojee_server)
+            await self._stack.enter_async_context(self.far)
+            self.daemon.tables = self._tables()
+            self._stack.push_async_callback(self.daemon.stop)
+            await self.daemon.start()
+            self.lab.pbx.share(self.daemon.socket)
+            await self._stack.enter_async_context(self.pbx)
+            await self._stack.enter_async_context(self.farm)
+            self._stack.push_async_callback(self._clear)
+            await self.known()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Hang up whatever is left, and stop everything but the rig."""
+        await self._stack.aclose()
+
+    async def known(self, seconds: float = 10.0) -> None:
+        """Wait until the daemon says that it knows the live calls; raises `TimeoutError`."""
+        async with asyncio.timeout(seconds):
+            while not (await self.ask({"op": "status"}))["known"]:
+                await asyncio.sleep(0.05)
+
+    async def ask(self, request: dict[str, object]) -> dict[str, Any]:
+        """Send one request to the daemon's control socket and return its last reply."""
+        from offrecord.control import server as control
+
+        replies = await asyncio.to_thread(
+            lambda: list(control.ask(self.daemon.socket, request, 15.0))
+        )
+        return dict(replies[-1])
+
+    async def talk(self, dialled: str = "411", *, caller: str = "410", callee: str = "411") -> Talk:
+        """Let a phone dial, and wait until it talks with `callee`."""
+        mark = self.people.now
+        phone = await self.people.call(caller, dialled)
+        other = await self.people.answered(mark)
+        return Talk(phone, other, *await self.bridged(caller, callee))
+
+    async def talk_in(
+        self,
+        dialled: str = "411",
+        *,
+        number: str = OUTSIDE,
+        uuid: str | None = None,
+        callee: str = "411",
+    ) -> Talk:
+        """Let the other platform call in by the trunk as `number`; `callee` is who answers.
+
+        With a `uuid` it names the call in its INVITE.
+        """
+        self.far.invite_uuid = uuid
+        mark, since = self.people.now, len(self.pbx.events)
+        person = await self.people.call_in(dialled, number=number)
+        other = await self.people.answered(mark)
+        return Talk(person, other, *await self.bridged(TRUNK, callee, since=since))
+
+    async def talk_out(
+        self, dialled: str = OUTSIDE, *, uuid: str | None = None, caller: str = "410"
+    ) -> Talk:
+        """Let a phone dial out by the trunk, and wait until the other platform has answered.
+
+        `dialled` begins with 0. With a `uuid` the other platform names the call in its answers.
+        """
+        mark, since = self.people.now, len(self.pbx.events)
+        self.far.answer_uuid = uuid
+        phone = await self.people.call(caller, dialled)
+        other = await self.people.answered(mark)
+        return Talk(phone, other, *await self.bridged(caller, TRUNK, since=since))
+
+    async def bridged(self, first: str, second: str, *, since: int = 0) -> tuple[Packet, Packet]:
+        """Wait until channels of two endpoints are in bridges; return the event of each.
+
+        Events before number `since` do not count.
+        """
+        technology = self.lab.technology
+
+        async def entered(endpoint: str) -> Packet:
+            start = f"{technology}/{endpoint}-"
+            _, packet = await self.pbx.wait_for(
+                lambda p: p.get("Event") == "BridgeEnter" and p["Channel"].startswith(start),
+                since=since,
+            )
+            return packet
+
+        return await entered(first), await entered(second)
+
+    async def reopen_tap(self) -> None:
+        """Log in to the PBX anew, after it was restarted; events from before are forgotten."""
+        self.pbx = await self._stack.enter_async_context(Tap(self.lab.pbx.ami_port))
+
+    def stops(self) -> list[Entry]:
+        """Return the stop requests that the Noojee server saw."""
+        return self.noojee.log.of("stop")
+
+    async def _clear(self) -> None:
+        await self.people.hang_up_all()
+        async with asyncio.timeout(10), Tap(self.lab.pbx.ami_port) as pbx:
+            while await pbx.channels():
+                await asyncio.sleep(0.02)
+
+    def _tables(self) -> dict[str, object]:
+        host, _, port = self.lab.fastagi.rpartition(":")
+        noojee: dict[str, object] = {
+            "kind": "noojee",
+            "url": self.noojee_server.url,
+            "auth": "signed",
+            "api_key": self.daemon.secret("noojee.key", DEMO_KEY),
+        }
+        if self._ca_file is not None:
+            noojee["ca_file"] = str(self._ca_file)
+        tables: dict[str, Any] = {
+            "ami": {
+                "port": self.ami_port,
+                "username": "offrecord",
+                "secret": self.daemon.secret("ami.secret", AMI_SECRET),
+            },
+            "agi": {"host": host, "port": int(port)},
+            "extensions": {"trunks": [TRUNK]},
+            "agents": self._agents,
+            "recorders": {"local": {"kind": "mixmonitor"}, "noojee": noojee},
+        }
+        return _merged(tables, self._more)
+
+
+def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table with what another one adds to it and changes of it, at any depth."""
+    made = dict(one)
+    for key, value in other.items():
+        old = made.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = _merged(old, value)  # noqa: PLW2901 - the merged one goes in its place
+        made[key] = value
+    return made

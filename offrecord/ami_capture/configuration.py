@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The part of the configuration that a replay needs, redacted like the stream.
+
+It says which channels are whose, which codes and events are presses, who may press, which
+recorders hold a call, and how long pauses last. Addresses, accounts and secrets are left out, and
+so is everything about recorders but their kind and role.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tomlkit import dumps
+
+from ami.calls import names
+from bridges.routing import KEYS
+from offrecord.ami_capture.header_kinds import Fields
+from offrecord.ami_capture.redact import Redactor
+from offrecord.base.errors import Exit, UserError
+from offrecord.config import Config
+from offrecord.presses.agent_lookup import Agents
+
+KINDS: Final = frozenset({"mixmonitor", "noojee", "voipnow", "imagicle", "genesys"})
+"""Kinds of recorders that are ours; the name of another one may be a customer's."""
+
+_RULE_KINDS: Final = {
+    "trunk": "device", "did": "text", "queue": "queue", "agent": "login", "extension": "text",
+}  # fmt: skip
+"""What the patterns of a rule are about, as the table of replacements has it."""
+
+_PLAIN_RULE: Final = re.compile(r"(?:\\d|[0-9+*#\[\]{}(),?.|^$-])*")
+_LONG: Final = re.compile(r"(?<== )[0-9]{4,}")
+
+_PAUSE: Final = ("ttl", "reminder", "extension", "maximum", "at_end")
+
+_SECTIONS: Final[Mapping[str, frozenset[str]]] = {
+    "press": frozenset({"join_window", "budget", "wait_known"}),
+    "keypad": frozenset({"enabled", "codes", "digit_timeout"}),
+    "user_event": frozenset({"enabled"}),
+    "extensions": frozenset({"pattern", "map", "trunks"}),
+    "agent_lookup": frozenset({"astdb", "queue_members"}),
+    "policy": frozenset({"freepbx", "resume_by", "max_per_call", "max_per_agent_hour", "rule"}),
+    "pause": frozenset({*_PAUSE, "queues", "trunks"}),
+    "routes": frozenset({"default", "rule"}),
+}
+"""The keys that a capture holds; `agents` and `recorders` are tables of the site's own keys."""
+
+
+def patterns(config: Config) -> list[str]:
+    """Return every shell pattern of the configuration that a replay goes by."""
+    rules = [*config.routes.rule, *config.policy.rule]
+    found = [getattr(rule, key, None) for rule in rules for key in KEYS]
+    return [*filter(None, found), *config.pause.queues, *config.pause.trunks]
+
+
+def recorder_names(config: Config) -> dict[str, str]:
+    """Return the replacement of each recorder's name: its kind and a count."""
+    made: dict[str, str] = {}
+    for name, recorder in config.recorders.items():
+        kind = recorder.kind if recorder.kind in KINDS else "other"
+        count = sum(one.startswith(f"{kind}-") for one in made.values()) + 1
+        made[name] = f"{kind}-{count}"
+    return made
+
+
+def redacted(
+    config: Config, fields: Fields, redactor: Redactor, rules: names.Rules, agents: Agents
+) -> str:
+    """Return the configuration as TOML, for the channels that `fields` has met.
+
+    `rules` say whose a channel is, the PBX's hints among them.
+    """
+
+    def fits(pattern: str, key: str) -> str:
+        if key == "trunk" and not set(pattern) & set("*?["):
+            return fields.endpoint(pattern)
+        return redactor.pattern(pattern, _RULE_KINDS[key])
+
+    def rule(one: Any, **more: Any) -> dict[str, Any]:
+        given = {key: getattr(one, key, None) for key in KEYS}
+        return {**{k: fits(v, k) for k, v in given.items() if v is not None}, **more}
+
+    named, default = recorder_names(config), config.routes.default
+    pattern = config.extensions.pattern
+    if not _PLAIN_RULE.fullmatch(pattern) or redactor.leaks(pattern):
+        pattern = names.PATTERN
+    trunks = [fields.device(one) for one in config.extensions.trunks]
+    mapped = _mapped(
+        fields, redactor, rules, names.Rules(trunks=frozenset(trunks), pattern=pattern)
+    )
+    tables: dict[str, Any] = {
+        "press": config.press.model_dump(),
+        "keypad": {
+            "enabled": config.keypad.enabled,
+            "digit_timeout": config.keypad.digit_timeout,
+            "codes": {code: verb.value for code, verb in config.keypad.codes.items()},
+        },
+        "user_event": {"enabled": config.user_event.enabled},
+        "extensions": {
+            "pattern": pattern,
+            "trunks": [*trunks, *(device for device, owner in mapped.items() if owner is None)],
+            "map": {device: owner for device, owner in mapped.items() if owner is not None},
+        },
+        "agents": _logins(fields, rules, agents),
+        "agent_lookup": {"queue_members": config.agent_lookup.queue_members},
+        "policy": {
+            "freepbx": config.policy.freepbx,
+            "resume_by": config.policy.resume_by,
+            "max_per_call": config.policy.max_per_call,
+            "max_per_agent_hour": config.policy.max_per_agent_hour,
+            "rule": [
+                rule(
+                    one, allow=one.allow.value, ways=list(one.ways), allow_trunk=one.allow_trunk,
+                    **({"verb": [verb.value for verb in one.verb]} if one.verb else {}),
+                )
+                for one in config.policy.rule
+            ],
+        },
+        "pause": {
+            **{key: getattr(config.pause, key) for key in _PAUSE},
+            "queues": {fits(k, "queue"): v for k, v in config.pause.queues.items()},
+            "trunks": {fits(k, "trunk"): v for k, v in config.pause.trunks.items()},
+        },
+        "recorders": {
+            named[name]: {
+                "kind": one.kind if one.kind in KINDS else "other",
+                "enabled": one.enabled, "role": one.role,
+            }
+            for name, one in config.recorders.items()
+        },
+        "routes": {
+            **({"default": [named[n] for n in default]} if default else {}),
+            "rule": [
+                rule(one, recorders=[named[name] for name in one.recorders])
+                for one in config.routes.rule
+            ],
+        },
+    }  # fmt: skip
+    if config.agent_lookup.astdb:
+        tables["agent_lookup"]["astdb"] = redactor.word("family", config.agent_lookup.astdb)
+    return _LONG.sub(lambda digits: f"{int(digits[0]):_}", dumps(tables))
+
+
+def _mapped(
+    fields: Fields, redactor: Redactor, rules: names.Rules, redacted_rules: names.Rules
+) -> dict[str, str | None]:
+    """Return the devices whose extension the redacted rules would not find by themselves."""
+    found: dict[str, str | None] = {}
+    for name, made in fields.devices.items():
+        owner = names.extension(name, rules)
+        wanted = redactor.number(owner, "extension") if owner else None
+        if names.extension(made, redacted_rules) != wanted:
+            found[names.parse(made).device] = wanted
+    return found
+
+
+def _logins(fields: Fields, rules: names.Rules, agents: Agents) -> dict[str, str]:
+    """Return the logins of the extensions that were met, by extension."""
+    owners = {names.extension(name, rules) for name in fields.devices}
+    logins = {owner: agents.known(owner).login for owner in sorted(filter(None, owners))}
+    return {fields.number(owner): fields.login(one) for owner, one in logins.items() if one}
+
+
+def tables(text: str) -> dict[str, Any]:
+    """Return the configuration of a file, and no more than a capture's may hold.
+
+    The file may be anybody's: what could name a file or an address is refused. Raises `UserError`.
+    """
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise _strange(f"it is no TOML: {problem}") from problem
+    for name, table in found.items():
+        if not isinstance(table, dict):
+            raise _strange(f"{name!r} is no section")
+        if name == "recorders":
+            for one in table.values():
+                if not isinstance(one, dict) or not one.keys() <= {"kind", "enabled", "role"}:
+                    raise _strange("a recorder has more than a kind and a role")
+        elif name != "agents" and not table.keys() <= _SECTIONS.get(name, frozenset()):
+            raise _strange(f"[{name}] holds what no capture does")
+    return found
+
+
+def _strange(what: str) -> UserError:
+    return UserError(
+        f"the configuration in the capture cannot be used: {what}",
+        "have it recorded anew by `offrecord record`",
+        Exit.USAGE,
+    )

@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plays a capture through the code that the daemon runs: graph, triggers, engine, keeper.
+
+Presses by AMI digits and by user events are found anew in the stream; those by the dialplan, the
+command line and HTTP come from the capture, which is the only place where they stand. The
+recorder of kind `mixmonitor` is the real one, on the capture's answers. Recorders elsewhere are
+not contacted: one that stands in says what the real one had answered, and does not decide.
+"""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, cast
+
+from tomlkit import dumps
+
+from ami.calls.graph import CallGraph
+from ami.events.types import Event
+from ami.pbx import Pbx
+from bridges.asterisk import MixMonitorRecorder, MixMonitorSettings
+from bridges.model import (
+    ORDERS,
+    Capabilities,
+    Evidence,
+    Order,
+    Outcome,
+    Plan,
+    Recorder,
+    RecorderResult,
+    Verb,
+)
+from offrecord.ami_capture import configuration as settings
+from offrecord.ami_capture.capture_file import Entry, Head
+from offrecord.ami_capture.make import BY_LOGIN
+from offrecord.ami_capture.replay.calls_seen import CallsSeen
+from offrecord.ami_capture.replay.pbx import PlayedPbx
+from offrecord.assembly import build as sites
+from offrecord.base.errors import Exit, UserError
+from offrecord.config import ConfigError, Loaded, load
+from offrecord.enforcement.enforcer import Keeper
+from offrecord.enforcement.orders import LOCAL
+from offrecord.journal import Journal, Record
+from offrecord.model.intents import Intents
+from offrecord.model.press import END_OBJECTION, Press, PressIds, Way
+from offrecord.presses.intake import Triggers
+from offrecord.presses.lifecycle import Engine
+
+INSTANT: Final = 1e-6
+"""Seconds between two blocks of one moment: whatever the first one brought about is done then."""
+
+LINGER: Final = 20.0
+"""Seconds after the last block for what is still being done."""
+
+_SEEN_IN_STREAM: Final = frozenset({"keypad", "userevent"})
+_TICK: Final = 0.01
+_NO_CONTACT: Final = "not contacted: a replay asks no recorder elsewhere"
+
+
+class Memory(Journal):
+    """A journal that keeps its records and writes none."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("/dev/null"))
+        self.records: dict[str, list[Record]] = {}
+
+    async def write(self, record: Record) -> int:
+        """Keep a record."""
+        self.records.setdefault(record.press, []).append(record)
+        return len(self.records)
+
+
+class StandIn:
+    """Stands for a recorder elsewhere: it says what the capture holds of its answers."""
+
+    capabilities = Capabilities(frozenset(ORDERS), Evidence.READ_BACK)
+
+    def __init__(
+        self, name: str, kind: str, then: Mapping[tuple[str, str], Mapping[str, str]]
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self._then = then
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def probe(self) -> str:
+        """Say that nobody is asked."""
+        return _NO_CONTACT
+
+    def plan(self, order: Order) -> Plan:  # noqa: ARG002 - nothing is planned for any order
+        """Say that nobody is asked."""
+        return Plan(self.name, self.kind, "-", (), _NO_CONTACT)
+
+    async def act(self, order: Order) -> RecorderResult:
+        """Return what the real one had answered to this press, as far as the capture tells."""
+        ends = asyncio.get_running_loop().time() + order.budget
+        while (told := self._then.get((order.press_id, self.name))) is None:
+            if asyncio.get_running_loop().time() > ends:
+                break
+            await asyncio.sleep(_TICK)
+        if told is None:
+            return RecorderResult(self.name, self.kind, Outcome.FAILED, Evidence.SENT, _NO_CONTACT)
+        evidence = next(
+            (one for one in Evidence if one.label == told.get("Evidence")), Evidence.NONE
+        )
+        outcome = Outcome(told["Outcome"])
+        return RecorderResult(
+            self.name, self.kind, outcome, evidence, "as it answered then; " + _NO_CONTACT
+        )
+
+
+@dataclass(slots=True)
+class Then:
+    """What the capture tells of presses as they were: by press, and by press and recorder."""
+
+    verdicts: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    answers: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    seen: dict[str, list[str]] = field(default_factory=dict)
+
+    def take(self, told: Mapping[str, str]) -> None:
+        """Take one block that is marked `!`."""
+        press, what = told.get("Press", ""), told.get("What")
+        if what == "pressed" and told.get("Way") in _SEEN_IN_STREAM:
+            self.seen.setdefault(told["Way"], []).append(press)
+        elif what == "verdict":
+            self.verdicts[press] = told
+        elif what == "answered" and told.get("Outcome") in set(Outcome):
+            self.answers[press, told.get("Recorder", "")] = told
+
+
+class Playback:
+    """One replay. Make it on a `clock.CaptureLoop`, then `play`.
+
+    `calls` are the calls that were seen, `memory` the records of the presses, `then` what became
+    of them when it happened.
+    """
+
+    def __init__(self, head: Head) -> None:
+        loop = asyncio.get_running_loop()
+        loaded = _loaded(head.configuration)
+        config, self.then = loaded.config, Then()
+        self.pbx = PlayedPbx(
+            CallGraph(sites.name_rules(config)),
+            head.told.get("Asterisk", ""),
+            answered=head.told.get("Heard-by") != BY_LOGIN,
+        )
+        self.recorders = self._recorders(loaded)
+        self.elsewhere = sorted(n for n, one in self.recorders.items() if one.kind != LOCAL)
+        self.memory = Memory()
+        pbx = cast("Pbx", self.pbx)  # what is used of one is all there
+        site = sites.site(loaded, self.recorders)
+        self.engine = Engine(
+            sites.resolver(loaded, pbx),
+            self.memory,
+            replace(site, optional=frozenset({*site.optional, *self.elsewhere})),
+            config.press.join_window,
+            monotonic=loop.time,
+            now=lambda: round(loop.time() * 1000),
+        )
+        self.keeper = Keeper(
+            pbx, self.engine, Intents(), self.engine.note, sites.keeper(loaded)
+        )  # fmt: skip
+        self.engine.keeper = self.keeper
+        self.triggers = Triggers(
+            self.engine,
+            config.sounds.by_outcome(),
+            config.user_event.name if config.user_event.enabled else None,
+            sites.keypad(loaded),
+            monotonic=loop.time,
+            now=lambda: round(loop.time() * 1000),
+            _ids=PressIds(lambda _bits: 0),
+        )
+        self.calls = CallsSeen(self.pbx.graph)
+        self.pbx.subscribe(self.triggers.event)
+        self.pbx.subscribe(self.keeper.event)
+        self._pressed: set[str] = set()
+
+    def _recorders(self, loaded: Loaded) -> dict[str, Recorder]:
+        made: dict[str, Recorder] = {}
+        clock = asyncio.get_running_loop().time
+        for name, given in loaded.config.recorders.items():
+            if not given.enabled:
+                continue
+            if given.kind == LOCAL:
+                made[name] = MixMonitorRecorder(name, MixMonitorSettings(), self.pbx, clock=clock)
+            else:
+                made[name] = StandIn(name, given.kind, self.then.answers)
+        return made
+
+    async def play(self, entries: Iterator[Entry], until: float | None = None) -> None:
+        """Play the stream and let what was begun come to its end; or stop at `until` seconds."""
+        keeping = asyncio.create_task(self.keeper.run(), name="keeper")
+        try:
+            for entry in entries:
+                if until is not None and entry.at > until * 1000:
+                    return
+                await self.step(entry)
+            await self.settle()
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+    async def step(self, entry: Entry) -> Event | None:
+        """Play one block at its time, and have done all that follows at once."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(INSTANT, entry.at / 1000 - loop.time()))
+        if entry.mark == "!":
+            self._press(dict(entry.fields))
+            return None
+        self.calls.before(entry)
+        event = self.pbx.take(entry)
+        self.calls.after(entry)
+        return event
+
+    async def settle(self) -> None:
+        """Let presses end, for a while."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER):
+                await self.engine.idle()
+        await asyncio.sleep(1.0)
+        await self.engine.close(0.0)
+
+    async def explained(
+        self, entries: Iterator[Entry], target: str, until: float | None = None
+    ) -> dict[str, object]:
+        """Return what a stop on a channel, a uniqueid or an extension would do.
+
+        That is at `until` seconds; without it just before the channel hangs up, else at the end.
+        Raises `Unresolved`.
+        """
+        for entry in entries:
+            if until is not None and entry.at > until * 1000:
+                break
+            told = dict(entry.fields)
+            over = told.get("Event") == "Hangup" and (
+                self.pbx.graph.channel(told.get("Uniqueid", "")),
+            )
+            if until is None and over and over[0] is not None and target in {
+                over[0].name, over[0].uniqueid, over[0].extension
+            }:  # fmt: skip
+                break
+            await self.step(entry)
+        return await self.engine.explain(self.triggers.make(Verb.STOP, "cli", target))
+
+    def body(self) -> dict[str, object]:
+        """Return what was made of the calls and presses as plain data.
+
+        Presses stand with their calls; `presses` are those of no call that was seen.
+        """
+        seen: dict[int, list[dict[str, object]]] = {}
+        for press, records in self.memory.records.items():
+            ids = [one for record in records for one in _ids(record)]
+            call = self.calls.of(ids)
+            seen.setdefault(id(call), []).append(self._press_body(press, records))
+        calls = [{**one.body(), "presses": seen.get(id(one), [])} for one in self.calls.all()]
+        return {
+            "unanswered": self.pbx.unanswered,
+            "calls": calls,
+            "presses": seen.get(id(None), []),
+        }
+
+    def _press_body(self, press: str, records: list[Record]) -> dict[str, object]:
+        told = self.then.verdicts.get(self._as_captured(press, records), {})
+        then = {"outcome": told["Outcome"], "evidence": told.get("Evidence", "-")} if told else None
+        return {
+            "press": press,
+            "records": [{"at": r.at, "kind": r.kind, "body": dict(r.body)} for r in records],
+            "then": then,
+        }
+
+    def _as_captured(self, press: str, records: list[Record]) -> str:
+        """Return the name of a press in the capture: those seen in the stream come in order."""
+        way = str(records[0].body.get("way"))
+        if way not in _SEEN_IN_STREAM:
+            return press
+        alike = [
+            name for name, each in self.memory.records.items()
+            if each[0].kind == "pressed" and each[0].body.get("way") == way
+        ]  # fmt: skip
+        there = self.then.seen.get(way, [])
+        place = alike.index(press) if press in alike else len(there)
+        return there[place] if place < len(there) else press
+
+    def _press(self, told: Mapping[str, str]) -> None:
+        """Take what the capture tells of a press, and press where the stream does not."""
+        self.then.take(told)
+        way, ident = told.get("Way"), told.get("Press", "")
+        if told.get("What") not in {"pressed", "joined"} or way in _SEEN_IN_STREAM:
+            return
+        if ident in self._pressed:
+            return  # found to be another one's only once its call was known
+        self._pressed.add(ident)
+        try:
+            press = self._made(told)
+        except (KeyError, ValueError):
+            raise UserError(
+                f"the press {ident!r} of the capture lacks what a press has",
+                "have it recorded anew by `offrecord record`",
+                Exit.USAGE,
+            ) from None
+        self.engine.press(press)
+
+    def _made(self, told: Mapping[str, str]) -> Press:
+        loop = asyncio.get_running_loop()
+        ends = {END_OBJECTION: "yes"} if told.get("EndObjection") == "yes" else {}
+        return Press(
+            told["Press"], Verb(told["Verb"]), cast("Way", told["Way"]),
+            told.get("Target") or told["Uniqueid"], round(loop.time() * 1000), loop.time(),
+            told.get("Uniqueid"), told.get("Channel"), told.get("Agent"), told.get("Recorder"),
+            ends,
+        )  # fmt: skip
+
+
+def _loaded(configuration: str) -> Loaded:
+    """Return the configuration of a capture, checked like any other. Raises `UserError`."""
+    secret = {"env": "OFFRECORD_REPLAY"}
+    given: dict[str, Any] = {
+        "ami": {"username": "replay", "secret": secret}, **settings.tables(configuration)
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "capture.toml"
+        path.write_text(dumps(given))
+        try:
+            return load(path, {"OFFRECORD_REPLAY": "none"})
+        except ConfigError as problem:
+            what = str(problem.problems[0]).replace(str(path), "the capture")
+            raise UserError(what, "have it recorded anew", Exit.USAGE) from problem
+
+
+def _ids(record: Record) -> Iterator[str]:
+    """Yield every id of a call that a record of a press names."""
+    body = record.body
+    yield from (str(body[key]) for key in ("uniqueid", "call") if body.get(key))
+    yield from map(str, body.get("lineage", ()))

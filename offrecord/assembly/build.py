@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the configuration to the parts it describes. Nothing here opens or sends anything."""
+
+import ssl
+from collections.abc import Mapping
+from typing import Final
+
+from ami.calls import names
+from ami.keypad import Keypad
+from ami.pbx import Pbx
+from ami.settings import AmiSettings
+from bridges.model import Recorder
+from bridges.registry import UnknownKind, find
+from bridges.routing import KEYS, Router, Rule
+from offrecord.config import Config, ConfigError, Loaded, recorder_settings
+from offrecord.enforcement.enforcer import KeeperSettings
+from offrecord.model.intents import TtlRule
+from offrecord.policy.press_limits import Limits
+from offrecord.presses.agent_lookup import AgentFile, Agents
+from offrecord.presses.find_call import Resolver
+from offrecord.presses.lifecycle import Site
+from offrecord.web.server import server_tls
+
+_PING_PATIENCE: Final = 7.0
+"""Seconds that a ping may go unanswered before the link is given up."""
+
+
+def name_rules(config: Config, hints: Mapping[str, str] | None = None) -> names.Rules:
+    """Return the rules that say whose a channel is; `hints` are what the PBX itself told."""
+    given = config.extensions
+    return names.Rules(
+        endpoints=given.map,
+        trunks=frozenset(given.trunks),
+        hints=hints or {},
+        pattern=given.pattern,
+    )
+
+
+def ami_settings(config: Config) -> AmiSettings:
+    """Return the settings of the link; asks only for the events that the daemon uses."""
+    ami = config.ami
+    return AmiSettings(
+        username=ami.username,
+        secret=ami.secret.reveal(),
+        host=ami.host,
+        port=ami.port,
+        tls=ami.tls,
+        ca_file=ami.ca_file,
+        server_hostname=ami.server_name,
+        allow_plain_tcp=ami.allow_plain_tcp,
+        action_timeout=ami.action_timeout,
+        ping_interval=ami.ping_interval,
+        dead_after=ami.ping_interval + _PING_PATIENCE,
+        keypad=config.keypad.enabled,
+        user_events=config.user_event.enabled,
+        whispers=config.tell.whisper or config.ladder.holds,
+        raises_events=config.tell.event,
+    )
+
+
+def keypad(loaded: Loaded) -> Keypad | None:
+    """Return what finds codes in digits, None when it is off. Raises `ConfigError`."""
+    given = loaded.config.keypad
+    if not given.enabled:
+        return None
+    codes = {code: verb.value for code, verb in given.codes.items()}
+    try:
+        return Keypad(codes, given.digit_timeout)
+    except ValueError as problem:
+        fix = "choose codes of which none holds another"
+        raise ConfigError(loaded.problem(("keypad", "codes"), str(problem), fix)) from None
+
+
+def agents(loaded: Loaded) -> Agents:
+    """Return where logins are looked for. Raises `ConfigError` for a file that cannot be read."""
+    config, path = loaded.config, loaded.config.agent_lookup.file
+    try:
+        file = AgentFile(path) if path is not None else None
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None)
+        what = f"{path}: {why}" if why else str(problem)
+        fix = "name a file of lines `extension,login`"
+        raise ConfigError(loaded.problem(("agent_lookup", "file"), what, fix)) from None
+    lookup = config.agent_lookup
+    return Agents(config.agents, file, lookup.astdb, lookup.queue_members)
+
+
+def resolver(loaded: Loaded, pbx: Pbx) -> Resolver:
+    """Return what finds the call of a press. Raises `ConfigError`."""
+    config = loaded.config
+    return Resolver(
+        pbx,
+        agents(loaded),
+        config.extensions.variable,
+        config.press.wait_known,
+        queues=bool(config.pause.queues)
+        or any(rule.queue is not None for rule in config.routes.rule)
+        or any(rule.queue is not None for rule in config.policy.rule),
+    )
+
+
+def http_tls(loaded: Loaded) -> ssl.SSLContext | None:
+    """Return what serves HTTPS, None for plain HTTP. Raises `ConfigError`."""
+    given = loaded.config.http
+    if given.certificate is None or given.key is None:
+        return None
+    try:
+        return server_tls(given.certificate, given.key)
+    except ValueError as problem:
+        fix = "give the PEM files of a certificate and of its own key"
+        where = ("http", "certificate")
+        raise ConfigError(loaded.problem(where, str(problem), fix)) from None
+
+
+def recorders(loaded: Loaded, pbx: Pbx) -> dict[str, Recorder]:
+    """Return the enabled recorders by name, not opened yet. Raises `ConfigError`."""
+    made: dict[str, Recorder] = {}
+    for name, given in loaded.config.recorders.items():
+        if not given.enabled:
+            continue
+        try:
+            kind = find(given.kind)
+        except UnknownKind as problem:
+            fix = f"known kinds are {', '.join(problem.known)}"
+            raise ConfigError(
+                loaded.problem(("recorders", name, "kind"), f"{given.kind!r} is unknown", fix)
+            ) from None
+        settings = recorder_settings(loaded, name, kind.Settings)
+        made[name] = kind.build(name, settings, pbx)
+    return made
+
+
+def keeper(loaded: Loaded) -> KeeperSettings:
+    """Return how long promises hold and what is done when one is broken. Raises `ConfigError`."""
+    config = loaded.config
+    known = [name for name, given in config.recorders.items() if given.enabled]
+    for name in config.ladder.recorders:
+        if name not in known:
+            fix = f"enabled recorders are {', '.join(known) or 'none'}"
+            where = ("ladder", "fallback")
+            raise ConfigError(loaded.problem(where, f"no recorder is called {name!r}", fix))
+    ladder = config.ladder
+    return KeeperSettings(
+        config.pause.rules(_pause_rules(loaded)), ladder.fallback, ladder.hold_sounds,
+        ladder.hold_longest,
+    )  # fmt: skip
+
+
+def _pause_rules(loaded: Loaded) -> tuple[TtlRule, ...]:
+    """Return the rules about routes that say how long pauses last. Raises `ConfigError`."""
+    config, found = loaded.config, []
+    for number, rule in enumerate(config.routes.rule):
+        if rule.pause_ttl is None:
+            continue
+        if rule.pause_ttl > config.pause.maximum:
+            where = ("routes", "rule", str(number), "pause_ttl")
+            why = f"a pause of {rule.pause_ttl:g} s is longer than [pause] maximum allows"
+            raise ConfigError(loaded.problem(where, why, "make it shorter, or raise the maximum"))
+        given = {key: getattr(rule, key) for key in KEYS}
+        patterns = {key: pattern for key, pattern in given.items() if pattern is not None}
+        found.append(TtlRule(patterns, rule.pause_ttl))
+    return tuple(found)
+
+
+def site(loaded: Loaded, made: Mapping[str, Recorder], limits: Limits | None = None) -> Site:
+    """Return what the engine needs to know of the site.
+
+    `limits` are those of the site that it replaces: what they have counted is kept.
+    """
+    config = loaded.config
+    rules = tuple(
+        Rule(config.routed(rule), **{key: getattr(rule, key) for key in KEYS})
+        for rule in config.routes.rule
+    )
+    return Site(
+        recorders=made,
+        router=Router(tuple(made), config.routed(), rules),
+        optional=frozenset(name for name, given in config.recorders.items() if given.role == "may"),
+        budget=config.press.budget,
+        policy=config.policy.made(limits),
+    )

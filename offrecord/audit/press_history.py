@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the records of a press say, put together for people: which recorder, when, how proven.
+
+Kinds and keys that a journal of another version lacks are left empty, never guessed.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bridges.model import Outcome, Verb
+from offrecord.journal.reader import StoredRecord, presses, reading
+from offrecord.journal.schema import schema_of
+from offrecord.reconcile.silent_windows import windows
+
+PROVEN: Final = frozenset(
+    {Outcome.CONFIRMED.value, Outcome.CONTAINED.value, Outcome.NOTHING_TO_STOP.value}
+)
+_SILENCING: Final = frozenset(verb.value for verb in Verb if verb.silences)
+_SURE: Final = frozenset({"L2", "L3", "L4"})
+_ANSWERS: Final = frozenset({"answered", "retried"})
+
+_Span = tuple[int, int]
+"""From when to when, in milliseconds since the epoch, UTC."""
+
+_JOINED_TO: Final = """
+WITH RECURSIVE others (press) AS (
+    SELECT value FROM json_each(:ids)
+    UNION SELECT json_extract(r.body, '$.of') FROM records r JOIN others USING (press)
+    WHERE r.kind = 'joined'
+) SELECT press FROM others WHERE press NOT IN (SELECT value FROM json_each(:ids))
+"""
+
+_CHOSEN: Final = """
+WHERE press IN (SELECT value FROM json_each(:ids))
+   OR (kind = 'joined' AND json_extract(body, '$.of') IN (SELECT value FROM json_each(:ids)))
+   OR (:all AND at >= :since AND at < :until
+       AND press NOT IN (SELECT press FROM records WHERE kind = 'pressed'))
+ORDER BY seq
+"""
+
+
+def records(
+    path: Path, *, call: str | None = None, since: int = 0, until: int | None = None
+) -> list[StoredRecord]:
+    """Return every record of the presses on a call, or of those that began from `since` on.
+
+    Without a call, what belongs to no press is there too, if it was written in that time. `since`
+    and `until`, before which they began, are milliseconds since the epoch, UTC. Raises
+    `JournalError`.
+    """
+    end = 1 << 62 if until is None else until
+    found = presses(path, since=since, call=call, limit=-1)
+    ids = [one.press for one in found if one.at < end]
+    with reading(path) as db:
+        # The end of a press that was joined to an earlier one stands with that one.
+        ids += [name for (name,) in db.execute(_JOINED_TO, {"ids": json.dumps(ids)})]
+        asked = {"ids": json.dumps(ids), "all": call is None, "since": since, "until": end}
+        chain = "utc_offset, prev, hash" if schema_of(db, path) > 1 else "NULL, NULL, NULL"
+        rows = db.execute(
+            f"SELECT seq, press, at, kind, body, {chain} FROM records {_CHOSEN}",  # noqa: S608
+            asked,
+        ).fetchall()
+    return [
+        StoredRecord(seq, press, at, kind, json.loads(body), offset, prev, own)
+        for seq, press, at, kind, body, offset, prev, own in rows
+    ]
+
+
+def iso(at: int) -> str:
+    """Return milliseconds since the epoch as a time in UTC; as a number if no calendar has it."""
+    try:
+        moment = datetime.fromtimestamp(at // 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return str(at)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One recorder of one press. Milliseconds from the press, None where it was not so."""
+
+    recorder: str
+    kind: str
+    outcome: str
+    evidence: str
+    detail: str
+    tries: int
+    answered: int | None
+    proven: int | None
+    exposed: int | None
+
+
+class Pressed:
+    """One press and all that became of it, from its records in order.
+
+    One that was found to be the same as an earlier one only when its call was known is `joined`
+    to it after its own `pressed`: what is tried again is that one, so its end is that one's
+    `closed`. `other` is that one, None where the records do not hold it.
+    """
+
+    def __init__(self, found: Sequence[StoredRecord], other: "Pressed | None" = None) -> None:
+        self.records = found
+        self.first = next((one for one in found if one.kind == "pressed"), found[0])
+        self.press, self.at = self.first.press, self.first.at
+        self.resolved = self._last("resolved")
+        self.verdict = self._last("verdict")
+        others: dict[str, Any] = {} if other is None else other.closed
+        self.closed: dict[str, Any] = self._last("closed") or others
+        legs = self.resolved.get("channels") or ()
+        self.unique_ids = tuple(str(leg.get("uniqueid")) for leg in legs)
+        self.extensions = tuple(str(leg["extension"]) for leg in legs if leg.get("extension"))
+
+    def _last(self, kind: str) -> dict[str, Any]:
+        return next((one.body for one in reversed(self.records) if one.kind == kind), {})
+
+    @property
+    def verb(self) -> str:
+        """What was asked for."""
+        return text(self.first.body.get("verb"))
+
+    @property
+    def silences(self) -> bool:
+        """Whether the press was to stop or pause recordings."""
+        return self.verb in _SILENCING
+
+    @property
+    def outcome(self) -> str:
+        """The last word on the press; empty while there is none."""
+        return text(self.closed.get("outcome") or self.verdict.get("outcome"))
+
+    @property
+    def evidence(self) -> str:
+        """The evidence of that word."""
+        return text((self.closed or self.verdict).get("evidence"))
+
+    @property
+    def said(self) -> str:
+        """The sentence that the person was told."""
+        return text(self.verdict.get("text"))
+
+    @property
+    def agent(self) -> str:
+        """Who it was to the recorders."""
+        return text(self.resolved.get("agent") or self.first.body.get("agent"))
+
+    @property
+    def agent_from(self) -> str:
+        """How that was derived."""
+        return text(self.resolved.get("agent_from"))
+
+    @property
+    def call(self) -> str:
+        """The linkedid of the call."""
+        return text(self.resolved.get("call") or self.verdict.get("call"))
+
+    @property
+    def policy(self) -> str:
+        """How the policy ruled, and why."""
+        return text(self.resolved.get("policy"))
+
+    def asked(self) -> list[Asked]:
+        """Return what each recorder that was asked made of it, in the order they answered."""
+        answers = [one for one in self.records if one.kind in _ANSWERS]
+        names = dict.fromkeys(text(one.body.get("recorder")) for one in answers)
+        return [self._asked(name, answers) for name in names]
+
+    def _asked(self, name: str, answers: Iterable[StoredRecord]) -> Asked:
+        own = [one for one in answers if text(one.body.get("recorder")) == name]
+        last = own[-1].body
+        good = next(
+            (one for one in own if one.body.get("outcome") in PROVEN
+             and (one.body.get("evidence") in _SURE or one.body["outcome"] == "nothing_to_stop")),
+            None,
+        )  # fmt: skip
+        proven = good.at - self.at if good else None
+        exposed = (self.closed.get("exposed_ms") or {}).get(name, last.get("exposed_ms"))
+        if exposed is None and good is not None and self.silences:
+            exposed = 0 if good.body["outcome"] == "nothing_to_stop" else proven
+        return Asked(
+            name, text(own[0].body.get("kind")), text(last.get("outcome")),
+            text(last.get("evidence")), text(last.get("detail")), len(own),
+            own[0].at - self.at, proven, None if exposed is None else round(exposed),
+        )  # fmt: skip
+
+    def recorders(self) -> frozenset[str]:
+        """Return the names of those that were asked, by their answers and by the verdict."""
+        told = [one.body for one in self.records if one.kind in _ANSWERS]
+        listed = self.verdict.get("recorders")
+        told += [one for one in listed or () if isinstance(one, dict)]
+        return frozenset(text(one.get("recorder")) for one in told)
+
+
+def by_press(found: Iterable[StoredRecord]) -> Iterator[Pressed]:
+    """Yield the presses among records, in the order in which they began."""
+    groups: dict[str, list[StoredRecord]] = {}
+    for one in found:
+        groups.setdefault(one.press, []).append(one)
+    made: dict[str, Pressed] = {}
+    for name, group in groups.items():
+        if any(one.kind == "pressed" for one in group):
+            # What a press is joined to was written down before it.
+            other = next((text(one.body.get("of")) for one in group if one.kind == "joined"), "")
+            made[name] = Pressed(group, made.get(other))
+            yield made[name]
+
+
+def silent(found: Sequence[Pressed], end: int) -> list[_Span]:
+    """Return when the recordings of one call were to be silent, in milliseconds UTC.
+
+    That is while every recorder that a press asked was proven to be silent for it, as
+    `offrecord.reconcile.silent_windows` has it of each: to the next press that does not silence,
+    to the end of its intent, or to `end`, and without the time in which a recording had come back.
+    """
+    records = sorted((one for press in found for one in press.records), key=lambda one: one.seq)
+    proven = [one for one in windows(records, end) if one.outcome in PROVEN]
+    spans: list[_Span] = []
+    for press in found:
+        own: list[_Span] | None = None
+        for name in press.recorders():
+            of = [(w.begin, w.end) for w in proven if (w.press, w.recorder) == (press.press, name)]
+            own = of if own is None else _common(own, of)
+        spans += own or ()
+    return _united(spans)
+
+
+def _common(some: Sequence[_Span], others: Sequence[_Span]) -> list[_Span]:
+    """Return the times that are in both."""
+    both = ((max(a, c), min(b, d)) for a, b in some for c, d in others)
+    return [(begin, until) for begin, until in both if begin < until]
+
+
+def _united(spans: Iterable[_Span]) -> list[_Span]:
+    """Return the times that are in any of them, oldest first, none touching another."""
+    joined: list[_Span] = []
+    for begin, until in sorted(spans):
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], until))
+        else:
+            joined.append((begin, until))
+    return joined
+
+
+def text(value: object) -> str:
+    """Return a value of a body as text; tables and lists as JSON, nothing as an empty text."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Logging: one event name and key=value fields a line, on a console or as JSON.
+
+Each line about a call carries `call` (its linkedid) and `press`, bound by `about`. What libraries
+log goes the same way. Before anything is written, known secrets and whatever looks like a card
+number are masked, and control characters are made visible: a caller's name is not trusted.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Iterable, Mapping, MutableMapping
+from contextlib import AbstractContextManager
+from typing import Any, Final, Literal, TextIO
+
+import structlog
+
+from offrecord.base.secrets import MASK, Secret
+
+CARD: Final = "[digits]"
+"""Stands in a log for 12 to 19 digits."""
+
+NOISY: Final = ("httpx", "httpcore", "panoramisk", "uvicorn", "uvicorn.error", "asyncio")
+"""Libraries heard from WARNING up. httpx would log each URL with its query at INFO."""
+
+SILENT: Final = ("uvicorn.access",)
+"""Heard from CRITICAL up: an access line holds a URL with its query."""
+
+_SECRET_KEY = re.compile(
+    r"(^|_)(secret|passw(or)?d|passphrase|token|api_?key|hash|authorization|private_key)$",
+    re.IGNORECASE,
+)
+
+# Cards have 12 to 19 digits, printed in a row or in fours (American Express: 4-6-5). Other groups
+# are left alone, because `4100-00000002` is the end of a channel name. None of 13 digits begins
+# with 1, and a time in milliseconds does until the year 2033. A uniqueid never has 12 in a row.
+_CARD = re.compile(
+    r"(?<!\d)(?:(?!1\d{12}(?!\d))\d{12,19}"
+    r"|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}"
+    r"|\d{4}([ -])\d{6}\2\d{5})(?!\d)"
+)
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""All but the tab, which is in tracebacks and which both renderers quote or escape."""
+
+_MANY_LINES: Final = frozenset({"exception", "stack"})
+
+_MIN_SECRET = 4
+"""Shorter secrets are masked under their key only: they would turn up in any text."""
+
+Event = MutableMapping[str, Any]
+
+
+class Redactor:
+    """Masks secrets and card digits in everything that is logged.
+
+    Add each secret in use by `add`; its text is then masked wherever it turns up.
+    """
+
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+        self._secrets: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        for secret in secrets:
+            self.add(secret)
+
+    def add(self, secret: Secret) -> None:
+        """Mask this secret from now on."""
+        text = secret.reveal()
+        if len(text) >= _MIN_SECRET:
+            self._secrets.add(text)
+            longest_first = sorted(self._secrets, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    def text(self, text: str) -> str:
+        """Return `text` fit to be logged."""
+        if self._pattern is not None:
+            text = self._pattern.sub(MASK, text)
+        text = _CARD.sub(CARD, text)
+        return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+    def value(self, value: Any) -> Any:
+        """Return any value fit to be logged; tables and lists go through part by part."""
+        cleaned: Any = value
+        if isinstance(value, int) and not isinstance(value, bool):
+            cleaned = CARD if _CARD.search(str(value)) else value
+        elif isinstance(value, Secret):
+            cleaned = MASK
+        elif isinstance(value, Mapping):
+            cleaned = {self.text(str(key)): self._of(str(key), item) for key, item in value.items()}
+        elif isinstance(value, list | tuple | set | frozenset):
+            cleaned = [self.value(item) for item in value]
+        elif not isinstance(value, bool | float | None):
+            cleaned = self.text(str(value))
+        return cleaned
+
+    def _of(self, key: str, value: Any) -> Any:
+        if value is not None and _SECRET_KEY.search(key):
+            return MASK
+        if key in _MANY_LINES and isinstance(value, str):
+            return "\n".join(map(self.text, value.split("\n")))
+        return self.value(value)
+
+    def __call__(self, _logger: Any, _method: str, event: Event) -> Event:
+        """Take part in structlog's chain of processors."""
+        return {
+            key: value if key.startswith("_") else self._of(key, value)
+            for key, value in event.items()
+        }
+
+
+def configure(
+    level: Literal["debug", "info", "warning", "error"] = "info",
+    format: Literal["auto", "console", "json"] = "auto",  # noqa: A002 - the configuration's key
+    *,
+    secrets: Iterable[Secret] = (),
+    stream: TextIO | None = None,
+) -> None:
+    """Set up logging of the whole process; may be called again, as when SIGHUP reloads.
+
+    `secrets` are masked wherever they turn up. `stream` is where lines go, standard error unless
+    told. `auto` is the console on a terminal.
+    """
+    redactor = Redactor(secrets)
+    out = stream if stream is not None else sys.stderr
+    console = format == "console" or (format == "auto" and out.isatty())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        structlog.processors.format_exc_info,
+    ]
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(
+            colors=out.isatty(),
+            timestamp_key="time",
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+        if console
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[
+                redactor,
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                renderer,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        if getattr(old, "offrecord", False):
+            root.removeHandler(old)
+    handler.offrecord = True  # type: ignore[attr-defined]
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    for name in NOISY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.captureWarnings(True)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def get(name: str) -> structlog.stdlib.BoundLogger:
+    """Return the logger of a module. Log an event name, then fields: `log.info("press", way=…)`."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+def about(*, call: str | None = None, press: str | None = None) -> AbstractContextManager[None]:
+    """Put the call's linkedid and the press id into every line logged inside, tasks included."""
+    fields = {"call": call, "press": press}
+    return structlog.contextvars.bound_contextvars(
+        **{key: value for key, value in fields.items() if value is not None}
+    )

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`check --call`: why a live call can or cannot fire a code, and what a press would then do."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ami.calls.snapshots import Call, Channel
+from ami.errors import AmiError
+from bridges.model import Verb
+from offrecord.assembly import build as sites
+from offrecord.base.errors import Exit, UserError
+from offrecord.base.pbx_errors import user_error
+from offrecord.checks import codes_in_force as seen
+from offrecord.checks.inputs import Places, Scene, scene
+from offrecord.checks.model import Finding, broken, doubt, unseen, well
+from offrecord.checks.rules.dialplan import VARIABLE
+from offrecord.checks.rules.phones import endpoint, of_phones
+from offrecord.config import Loaded
+from offrecord.model.press import Press
+from offrecord.presses.find_call import Unresolved
+from offrecord.presses.plan import explain
+
+_ELSEWHERE: Final = {
+    "ConfBridge": "it is in a conference",
+    "Park": "it is parked",
+    "ParkedCall": "it is parked",
+    "Stasis": "a Stasis application has it",
+    "Wait": "it waits alone in the dialplan",
+}
+"""Applications within which Asterisk looks for no codes, as a listing names them."""
+
+_OTHERWISE: Final = "press by offrecord stop, a button or the HTTP API"
+
+
+async def check_call(loaded: Loaded, target: str, places: Places | None = None) -> list[Finding]:
+    """Say of a live call whether a code pressed on `target` would be taken, and what it would do.
+
+    `target` is a channel, a uniqueid or an extension. Nothing is sent to a recorder. Raises
+    `UserError` when the PBX cannot be asked or the call is not there.
+    """
+    async with scene(loaded, places or Places()) as there:
+        if there.trouble is not None:
+            raise user_error(there.trouble)
+        body = await _explained(there, target)
+        graph = there.pbx.graph
+        call = next((one for one in graph.calls() if body["call"] in one.lineage), None)
+        presser = graph.by_name(str(body["presser"]))
+        if call is None or presser is None:
+            text = f"{target} names no channel of a call that is up"
+            fix = "name a channel: offrecord calls lists them"
+            raise UserError(text, fix, Exit.NOT_FOUND)
+        return await _look(there, call, presser, body)
+
+
+async def _explained(there: Scene, target: str) -> Mapping[str, Any]:
+    resolver = sites.resolver(there.loaded, there.pbx)
+    site = sites.site(there.loaded, there.recorders)
+    press = Press("check", Verb.STOP, "cli", target, time.time_ns() // 10**6, time.monotonic())
+    try:
+        return await explain(press, resolver, site, None)
+    except Unresolved as problem:
+        fix = "offrecord calls lists the live ones"
+        raise UserError(problem.why, fix, Exit.NOT_FOUND) from problem
+
+
+async def _look(
+    there: Scene, call: Call, presser: Channel, body: Mapping[str, Any]
+) -> list[Finding]:
+    who = f"extension {presser.extension}" if presser.extension else "no extension"
+    names = ", ".join(channel.name for channel in call.channels)
+    found = [well("call", f"{call.linkedid}: {names}; {presser.name} is {who}")]
+    bridged = _bridge(there, presser)
+    found += [bridged, *await _features(there, call, presser), *await _digits(there, presser)]
+    found += [_keypad(there, presser), _policy(body)]
+    for plan in body["recorders"]:
+        what = f"recorder {plan['recorder']}"
+        if plan["refusal"]:
+            fix = f"see offrecord explain {presser.name}"
+            found.append(doubt(what, f"nothing would be sent: {plan['refusal']}", fix))
+        else:
+            found.append(well(what, f"would be asked about {plan['target']}"))
+    if not body["recorders"]:
+        text, fix = "no recorder is configured for this call", "add one, or mend the route"
+        found.append(broken("recorders", text, fix, Exit.CONFIG))
+    return found
+
+
+def _bridge(there: Scene, presser: Channel) -> Finding:
+    """Say whether the channel is in a bridge that has codes at all."""
+    inside = _ELSEWHERE.get(presser.application)
+    if there.pbx.graph.two_party(presser.uniqueid) and inside is None:
+        return well("bridge", f"{presser.name} talks with one other in a plain bridge")
+    if presser.bridge_id is None:
+        inside = inside or "it is in no bridge: it rings, waits, or listens to the PBX"
+    elif inside is None:
+        inside = "its bridge is a conference, a parking lot, or has more than two in it"
+    text = f"{inside}, where Asterisk looks for no codes"
+    return broken("bridge", text, _OTHERWISE, Exit.PBX_SETUP)
+
+
+async def _features(there: Scene, call: Call, presser: Channel) -> list[Finding]:
+    """Say whether the channel has the codes; they are read when it enters its bridge."""
+    told = await seen.read(there)
+    has = {one.uniqueid: await _variable(there, one) for one in call.channels}
+    own = has[presser.uniqueid]
+    if own:
+        note = "it was read when the channel entered its bridge: set later it does nothing"
+        found = [well("codes", f"{VARIABLE} is {own} on {presser.name}; {note}")]
+        if told is not None and not told.own:
+            text = f"no code of ours is in {told.source}"
+            found.append(doubt("codes", text, "take over the lines of the shipped features.conf"))
+        return found
+    others = [one.name for one in call.channels if has[one.uniqueid]]
+    if others:
+        text = f"{', '.join(others)} has {VARIABLE} and {presser.name} has not"
+        fix = f"write Set(__{VARIABLE}=…), with two underscores, before Dial or Queue"
+    else:
+        text = f"no channel of this call has {VARIABLE}"
+        fix = f"Set(__{VARIABLE}=offrecord) before the Dial or Queue that makes such calls"
+    local = [one.name for one in call.channels if one.technology == "Local"]
+    if local:
+        text += f"; {local[0]} loses its variables when it is optimised away: dial it with /n"
+    return [broken("codes", text, fix, Exit.PBX_SETUP)]
+
+
+async def _variable(there: Scene, channel: Channel) -> str:
+    try:
+        return await there.pbx.getvar(channel.uniqueid, VARIABLE)
+    except AmiError:
+        return ""  # it has hung up meanwhile
+
+
+async def _digits(there: Scene, presser: Channel) -> list[Finding]:
+    """Say how the presser's phone sends digits."""
+    name = f"{presser.technology}/{presser.endpoint}"
+    kept = await endpoint(there, name)
+    if not kept.get("dtmf_mode"):
+        return [unseen("digits", f"the PBX does not show how {name} sends digits")]
+    return of_phones(there, {name: kept}, "digits")
+
+
+def _keypad(there: Scene, presser: Channel) -> Finding:
+    if not there.loaded.config.keypad.enabled:
+        return well("keypad", "off: digits are not looked at, the codes of features.conf are all")
+    if there.pbx.graph.two_party(presser.uniqueid):
+        return well("keypad", "on: digits that the PBX reports of this channel are taken")
+    return doubt("keypad", "on, and it looks at bridges of two alone", _OTHERWISE)
+
+
+def _policy(body: Mapping[str, Any]) -> Finding:
+    """Say whether the same press at the phone would be allowed."""
+    ruling = body["policy"]["phone"]
+    if ruling["allowed"]:
+        return well("policy", f"allowed at the phone: {ruling['why']}")
+    return broken("policy", f"denied at the phone: {ruling['why']}",
+                  "see [policy], and extensions.trunks", Exit.DENIED)  # fmt: skip

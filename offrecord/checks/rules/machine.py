@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules about this machine: its clock, the service, and the daemon that runs on it."""
+
+import asyncio
+import ctypes
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from offrecord.base.errors import Exit, UserError
+from offrecord.checks.inputs import Scene
+from offrecord.checks.model import Finding, broken, doubt, unseen, well
+from offrecord.control import server as control
+
+APART: Final = 2
+"""Seconds that the PBX's clock may be away from ours."""
+
+_UNSYNCHRONISED: Final = 0x40
+_STATUS_AT: Final = 40
+"""Where `struct timex` has its status on Linux with 64 bits: after modes and four longs."""
+
+_UNITS: Final = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
+_UNIT: Final = "offrecord.service"
+_PATIENCE: Final = 3.0
+
+
+def kernel_status() -> int | None:
+    """Return the kernel's own word on its clock, by adjtimex(2); None where it does not tell."""
+    try:
+        adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
+    except (OSError, AttributeError):
+        return None
+    buffer = ctypes.create_string_buffer(512)  # modes = 0: it is read and not set
+    if ctypes.sizeof(ctypes.c_long) != 8 or adjtimex(buffer) < 0:
+        return None
+    return int.from_bytes(buffer.raw[_STATUS_AT : _STATUS_AT + 4], "little")
+
+
+async def clock(scene: Scene, status: Callable[[], int | None] = kernel_status) -> list[Finding]:
+    """Say whether this machine's clock is kept right, and goes with the PBX's."""
+    found = []
+    now, told = status(), await scene.getvar("EPOCH")
+    apart = int(told) - time.time() if told.isdigit() else 0.0
+    if abs(apart) > APART:
+        text = f"the PBX's clock is {abs(apart):.0f} s {'ahead' if apart > 0 else 'behind'}"
+        found.append(doubt("clock", text, "have both machines keep time by NTP"))
+    if now is None:
+        found.append(unseen("clock", "the kernel does not tell whether its clock is kept right"))
+    elif now & _UNSYNCHRONISED:
+        text = "nothing keeps this machine's clock right, and the journal's times are its times"
+        fix = "systemctl enable --now systemd-timesyncd, or chrony"
+        found.append(doubt("clock", text, fix))
+    return found or [well("clock", "kept right from outside")]
+
+
+async def service(scene: Scene) -> list[Finding]:
+    """Say whether systemd starts the daemon, where there is systemd."""
+    root = scene.places.root
+    if not (root / "run/systemd/system").is_dir():
+        return []
+    unit = next((root / one / _UNIT for one in _UNITS if (root / one / _UNIT).exists()), None)
+    if unit is None:
+        text = f"systemd knows no {_UNIT}, so nothing starts the daemon"
+        return [doubt("service", text, "run offrecord init, or install the package")]
+    wanted = list((root / "etc/systemd/system").glob(f"*.wants/{_UNIT}"))
+    if not wanted:
+        return [doubt("service", f"{unit} is not enabled: after a restart of the machine no press"
+                      " is taken", "systemctl enable --now offrecord")]  # fmt: skip
+    return [well("service", f"{unit} is enabled")]
+
+
+async def daemon(scene: Scene) -> list[Finding]:
+    """Ask the daemon how it is, if it runs."""
+    path = scene.loaded.config.socket.path
+    try:
+        told = await asyncio.to_thread(_status, path)
+    except UserError as error:
+        if _denied(path):
+            text = f"{path} is not for this user"
+            return [unseen("daemon", text, "run check as root, or as a member of socket.group")]
+        return [doubt("daemon", error.message, "systemctl start offrecord")]
+    if told.get("journal") != "ok":
+        text = f"it runs and cannot write its journal: {told.get('journal')}"
+        return [broken("daemon", text, "see journal_not_written in its log", Exit.JOURNAL)]
+    if not told.get("known"):
+        text = f"it runs and does not know the PBX's calls (link {told.get('link')})"
+        return [broken("daemon", text, "see its log", Exit.PBX_UNREACHABLE)]
+    has, wanted = set(told.get("recorders", ())), set(scene.recorders)
+    if has != wanted:
+        text = (
+            f"it runs with the recorders {', '.join(sorted(has)) or 'none'}, and the"
+            f" configuration has {', '.join(sorted(wanted)) or 'none'}"
+        )
+        return [doubt("daemon", text, "systemctl reload offrecord")]
+    return [well("daemon", f"it runs and knows the PBX's calls, {told.get('calls')} up")]
+
+
+def _status(path: Path) -> dict[str, Any]:
+    return list(control.ask(path, {"op": "status"}, _PATIENCE))[-1]
+
+
+def _denied(path: Path) -> bool:
+    try:
+        return not stat.S_ISSOCK(path.stat().st_mode)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration, as the rest of the daemon imports it.
+
+`load` reads one TOML file, the `conf.d/*.toml` beside it in name order, and the environment
+(`OFFRECORD__AMI__PORT=5039`); `render` prints what came out. Secrets are only ever named.
+"""
+
+from offrecord.config.read_files import ConfigError, Problem
+from offrecord.config.recorder_options import recorder_settings
+from offrecord.config.render import render
+from offrecord.config.schema import (
+    Config,
+    ExtensionsConfig,
+    JournalConfig,
+    LogConfig,
+    PressConfig,
+    RecorderConfig,
+    RouteRule,
+    RoutesConfig,
+    ShutdownConfig,
+    SoundsConfig,
+)
+from offrecord.config.sections.pbx import (
+    AgiConfig,
+    AmiConfig,
+    KeypadConfig,
+    SocketConfig,
+    UserEventConfig,
+)
+from offrecord.config.validate import Loaded, api_tokens, audit_archives, journal_path, load
+
+__all__ = [
+    "AgiConfig",
+    "AmiConfig",
+    "Config",
+    "ConfigError",
+    "ExtensionsConfig",
+    "JournalConfig",
+    "KeypadConfig",
+    "Loaded",
+    "LogConfig",
+    "PressConfig",
+    "Problem",
+    "RecorderConfig",
+    "RouteRule",
+    "RoutesConfig",
+    "ShutdownConfig",
+    "SocketConfig",
+    "SoundsConfig",
+    "UserEventConfig",
+    "api_tokens",
+    "audit_archives",
+    "journal_path",
+    "load",
+    "recorder_settings",
+    "render",
+]

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon: every part opened in order, run side by side, closed in the reverse order.
+
+It is ready once it listens for presses. The PBX may still be away then: its link comes when the
+PBX does, and a press meanwhile is answered with the truth.
+"""
+
+import asyncio
+import contextlib
+import errno
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
+
+import structlog
+
+from agi.errors import AgiBind
+from ami.errors import AmiError
+from bridges.model import Recorder
+from offrecord.assembly.components import Parts
+from offrecord.assembly.service import Inside
+from offrecord.audit.seal import seal_daily
+from offrecord.base import logs
+from offrecord.base.errors import Exit, UserError
+from offrecord.base.pbx_errors import user_error
+from offrecord.config import Loaded
+from offrecord.control.server import ControlServer
+from offrecord.daemon import systemd
+from offrecord.daemon.socket_requests import Operations
+from offrecord.journal import JournalError
+from offrecord.recovery import recovery
+from offrecord.recovery.resolutions import Left
+
+_AT_START = (
+    "ami", "agi", "http", "api", "socket", "journal", "keypad", "user_event", "tell", "audit",
+)  # fmt: skip
+"""Sections that count from the next start on: what they describe is open already."""
+
+_AFTER_START, _DAY = 60.0, 86400.0
+"""Seconds from the start to the first look for presses to seal, and between two."""
+
+_LISTEN_FIXES: dict[int | None, str] = {
+    errno.EADDRINUSE: "stop what uses it",
+    errno.EEXIST: "remove it",
+}
+
+
+class Daemon:
+    """Everything beside one PBX. `run` returns after SIGTERM or SIGINT, within the grace time.
+
+    SIGHUP has `reload` read the configuration anew.
+    """
+
+    def __init__(self, loaded: Loaded, reload: Callable[[], Loaded]) -> None:
+        self._parts = Parts(loaded)
+        self._read_again = reload
+        self._secrets = {*loaded.secrets}
+        self._log = structlog.get_logger()
+        self._stop = asyncio.Event()
+        self._hup = asyncio.Event()
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._left = Left()
+
+    async def run(self) -> None:
+        """Open, serve until told to stop, close.
+
+        Raises `UserError` for what an administrator must put right: a refused AMI account, a
+        port that is taken.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hup.set)
+        parts = self._parts
+        self._warn(parts.loaded.warnings)
+        try:
+            async with AsyncExitStack() as stack:
+                await self._open(stack)
+                self._tell_ready()
+                where = {"agi": "{}:{}".format(*parts.fastagi.address)}
+                if parts.http is not None:
+                    where["http"] = "{}:{}".format(*parts.http.address)
+                self._log.info("ready", **where, recorders=sorted(parts.recorders))
+                await self._serve()
+        except AmiError as problem:
+            raise user_error(problem) from problem
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        parts, config = self._parts, self._parts.config
+        if parts.syslog is not None:
+            parts.syslog.start()
+        try:
+            await parts.journal.open()
+        except JournalError as problem:
+            # Without a journal recordings can still be stopped, and that matters more.
+            self._log.critical("journal_not_usable", problem=str(problem))
+        self._left = await recovery.look(parts.journal.path)
+        stack.push_async_callback(self._close_journal)
+        stack.push_async_callback(self._close_recorders)
+        for recorder in parts.recorders.values():
+            await recorder.open()
+        parts.pbx.subscribe(parts.triggers.event)
+        parts.pbx.subscribe(parts.keeper.event)
+        teller = parts.make_teller()
+        parts.pbx.subscribe(teller.event)
+        teller.open()
+        stack.push_async_callback(teller.close)
+        parts.reconciler.open()
+        stack.push_async_callback(parts.reconciler.close)
+        parts.pbx.subscribe(parts.watch.event)
+        parts.watch.open()
+        stack.push_async_callback(parts.watch.close)
+        stack.push_async_callback(parts.engine.close, config.shutdown.grace)
+        inside = Inside(parts, self._stop.is_set)
+        inside.open()
+        stack.push_async_callback(inside.close)
+        if config.api.enabled:
+            self._attach_api(inside)
+        agi, http, socket = config.agi, config.http, config.socket
+        await self._listen(parts.fastagi.start(), f"agi://{agi.host}:{agi.port}", "agi.port")
+        stack.push_async_callback(parts.fastagi.close)
+        if parts.http is not None:
+            await self._listen(parts.http.start(), f"{http.host}:{http.port}", "http.port")
+            stack.push_async_callback(parts.http.close)
+        control = ControlServer(
+            socket.path, Operations(inside).table(), mode=socket.mode, group=socket.group,
+            endless=frozenset({"watch", "record"}),
+        )  # fmt: skip
+        await self._listen(control.start(), str(socket.path), "socket.path")
+        stack.push_async_callback(control.close)
+
+    def _attach_api(self, inside: Inside) -> None:
+        from offrecord.web.api.wiring import (
+            attach,  # FastAPI costs memory and time: only who uses it
+        )
+
+        config, parts = self._parts.config, self._parts
+        secure = config.http.certificate is not None
+        parts.api = attach(inside, config.api, self._stop.is_set, secure=secure)
+
+    @staticmethod
+    async def _listen(starting: Any, address: str, key: str) -> None:
+        try:
+            await starting
+        except AgiBind as problem:
+            raise UserError(
+                f"cannot listen on {address}: {problem.reason}", problem.fix, Exit.PORT_IN_USE
+            ) from problem
+        except OSError as problem:
+            fix = _LISTEN_FIXES.get(problem.errno, "let the daemon's user write there")
+            raise UserError(
+                f"cannot listen on {address}: {problem.strerror or problem}",
+                f"{fix}, or change {key}",
+                Exit.PORT_IN_USE,
+            ) from problem
+
+    def _warn(self, warnings: Iterable[str]) -> None:
+        """Say what of the configuration works and is not as it should be."""
+        for warning in warnings:
+            self._log.warning("config", problem=warning)
+        for name in self._parts.unserved_hooks():
+            why = "its vendor's reports are not heard: set enabled = true in [http]"
+            self._log.warning("hook_not_served", recorder=name, problem=why)
+
+    async def _close_journal(self) -> None:
+        journal, syslog = self._parts.journal, self._parts.syslog
+        lost = await journal.close()
+        if lost:
+            self._log.critical("journal_records_lost", count=lost)
+        if syslog is not None and (unsent := await asyncio.to_thread(syslog.close)):
+            self._log.error("syslog_records_lost", count=unsent)
+
+    async def _seal_daily(self) -> None:
+        """Move what is old enough into archives, a minute after the start and then every day."""
+        audit, path = self._parts.config.audit, self._parts.config.journal.path
+        if audit.keep_days is None:
+            return
+        await asyncio.sleep(_AFTER_START)
+        while True:
+            sealing = partial(seal_daily, path, audit.keep_days, folder=audit.archive_folder)
+            try:
+                await asyncio.to_thread(sealing)
+            except UserError as problem:
+                self._log.critical("journal_not_sealed", problem=str(problem))
+            await asyncio.sleep(_DAY)
+
+    async def _close_recorders(self) -> None:
+        await self._retire(self._parts.recorders)
+        await asyncio.gather(*self._retiring)
+
+    def _tell_ready(self) -> None:
+        systemd.notify("READY=1", f"STATUS=recorders: {', '.join(sorted(self._parts.recorders))}")
+
+    async def _serve(self) -> None:
+        """Run the link until told to stop; what the link cannot get over is raised."""
+        parts = self._parts
+        link = asyncio.create_task(parts.pbx.run(), name="pbx")
+        watchdog = asyncio.create_task(systemd.watchdog(), name="watchdog")
+        reloads = asyncio.create_task(self._reload_when_told(), name="reload")
+        keeper = asyncio.create_task(parts.keeper.run(), name="keeper")
+        recovering = recovery.of_daemon(self._left, parts.pbx, parts.engine, parts.keeper)
+        recovered = asyncio.create_task(recovering.run(), name="recovery")
+        sealing = asyncio.create_task(self._seal_daily(), name="sealing")
+        stop = asyncio.create_task(self._stop.wait(), name="stop")
+        try:
+            await asyncio.wait({link, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if link.done():
+                link.result()
+            systemd.notify("STOPPING=1")
+            grace = parts.config.shutdown.grace
+            self._log.info("stopping", grace=grace)
+            # Presses under way still need the link, and their sessions the verdicts.
+            await asyncio.gather(parts.fastagi.close(grace), parts.engine.close(grace))
+            await parts.keeper.join()
+        finally:
+            for task in (link, watchdog, reloads, recovered, keeper, sealing, stop):
+                task.cancel()
+            for task in (link, watchdog, reloads, recovered, keeper, sealing, stop):
+                with contextlib.suppress(asyncio.CancelledError, AmiError):
+                    await task
+
+    async def _reload_when_told(self) -> None:
+        while True:
+            await self._hup.wait()
+            self._hup.clear()
+            systemd.reloading()
+            try:
+                await self._reload()
+            except UserError as problem:
+                for line in getattr(problem, "problems", (problem,)):
+                    self._log.error("config_not_reloaded", problem=str(line), kept="the old one")
+            except Exception:  # noqa: BLE001 - the daemon goes on as it was
+                self._log.exception("config_not_reloaded", kept="the old one")
+            self._tell_ready()
+
+    async def _reload(self) -> None:
+        """Go by the configuration as it is now. Raises `UserError`: then nothing has changed."""
+        loaded, parts = await asyncio.to_thread(self._read_again), self._parts
+        config, before = loaded.config, parts.config
+        old = await parts.use(loaded)
+        retiring = asyncio.create_task(self._retire(old), name="retire")
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
+        self._secrets.update(loaded.secrets)  # the old ones may still be in flight
+        logs.configure(config.log.level, config.log.format, secrets=self._secrets)
+        waiting = [name for name in _AT_START if getattr(config, name) != getattr(before, name)]
+        parts.config = config.model_copy(update={name: getattr(before, name) for name in _AT_START})
+        self._warn(loaded.warnings)
+        for name in waiting:
+            self._log.warning("config_needs_restart", section=name, kept="the old one")
+        self._log.info("config_reloaded", recorders=sorted(parts.recorders))
+
+    async def _retire(self, recorders: Mapping[str, Recorder]) -> None:
+        """Close recorders once no press uses them any more."""
+        await self._parts.engine.idle()
+        for recorder in recorders.values():
+            try:
+                await recorder.close()
+            except Exception:  # noqa: BLE001 - one that cannot let go must not keep the others
+                self._log.exception("recorder_not_closed", recorder=recorder.name)

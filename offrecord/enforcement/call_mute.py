@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A call held while a recorder does not obey: nobody is heard, the others hear music.
+
+No leg leaves its bridge, so nothing can be dropped. What is done, and what was measured on
+Asterisk 16.28 (chan_sip) and 22.10 (PJSIP):
+
+- `Setvar` of `MUTEAUDIO(in)` drops what a leg says before anything in Asterisk hears it, the
+  recordings of that leg included. Digits pass. It needs write = call alone.
+- Music and tones are whispered to a leg by ChanSpy, which needs frames that go to that leg: when
+  everybody else in the bridge is muted in that way there are none. So a leg that is not recorded
+  is made silent by `VOLUME(RX)` instead: a recording of that very leg would still hear it, those
+  of the others and the other parties hear silence.
+- ChanSpy passes on what `Playback` plays, and neither MusicOnHold nor Playtones.
+
+A mute has no end of its own. So each held leg is marked by a channel variable before, the marks
+are looked for after a start, and whoever lets go tries until the PBX has said yes.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import structlog
+
+from ami.calls.graph import CallGraph
+from ami.calls.snapshots import Call, Channel
+from ami.errors import AmiDenied, AmiError
+from ami.link.actions import Response
+from offrecord.notify.late_tone import CONTEXT, RING, problem
+
+MARK: Final = "OFFRECORD_HELD"
+"""The channel variable that says by which function a leg is held; empty when it is not."""
+
+MUTE: Final = "MUTEAUDIO(in)"
+QUIET: Final = "VOLUME(RX)"
+_ON: Final = {MUTE: "on", QUIET: "-32767"}
+_OFF: Final = {MUTE: "off", QUIET: "0"}
+_HANGUPS: Final = 3
+_AGAIN: Final = 1.0
+"""Seconds before the PBX is told again to let a leg be heard."""
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class Pbx(Protocol):
+    """What is needed of the PBX; `ami.pbx.Pbx` is one."""
+
+    @property
+    def graph(self) -> CallGraph:
+        """The live calls."""
+
+    async def action(self, name: str, fields: Mapping[str, str | Sequence[str]]) -> Response:
+        """Send one action. Raises `AmiError`."""
+
+    async def getvar(self, uniqueid: str, name: str) -> str:
+        """Return a channel's variable. Raises `AmiError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What became of holding a call: whether nobody on it is heard, and a line for people."""
+
+    silent: bool
+    detail: str
+
+
+@dataclass(slots=True)
+class Holder:
+    """Holds the legs of calls. `sounds` are played in a loop, for `longest` seconds at most."""
+
+    pbx: Pbx
+    sounds: tuple[str, ...] = ()
+    longest: float = 60.0
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _legs: dict[str, set[str]] = field(default_factory=dict)
+    _music: dict[str, list[str]] = field(default_factory=dict)
+    _tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def hold(self, press: str, call: Call, presser: str | None) -> Holding:
+        """Hold every leg of a call for a press; `presser` is the uniqueid of who pressed."""
+        legs = [one for one in call.channels if one.technology.upper() != "LOCAL"]
+        quiet = [one for one in legs if one.monitors == 0]
+        wrong: list[str] = []
+        async with self._lock:
+            for leg in legs:
+                self._legs.setdefault(leg.uniqueid, set()).add(press)
+                why = await self._silence(leg, QUIET if leg in quiet else MUTE)
+                if why is not None:
+                    wrong.append(f"{leg.name}: {why}")
+            if wrong:
+                return Holding(silent=False, detail=f"still heard: {'; '.join(wrong)}")
+            others = [one for one in legs if one.uniqueid != presser]
+            lost = [
+                f"no music for {one.name}: {why}" for one in others
+                if (why := await self._entertain(press, one, quiet)) is not None
+            ]  # fmt: skip
+        return Holding(silent=True, detail="; ".join(["nobody is heard", *lost]))
+
+    def join(self, press: str) -> bool:
+        """Let the legs that a press holds be heard again, in tasks; False when it holds none."""
+        legs = [uniqueid for uniqueid, held in self._legs.items() if press in held]
+        for uniqueid in legs:
+            self._spawn(self._let_go(press, uniqueid))
+        for name in self._music.pop(press, ()):
+            self._spawn(self._hang_up(name))
+        return bool(legs)
+
+    async def close(self, patience: float = 2.0) -> None:
+        """Let every leg be heard again, within `patience` seconds: nobody looks after it then."""
+        for press in set().union(*self._legs.values()):
+            self.join(press)
+        if self._tasks:
+            await asyncio.wait([*self._tasks], timeout=patience)
+        for task in [*self._tasks]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def sweep(self) -> list[str]:
+        """Let those be heard whom a daemon that is gone has left held; return their names."""
+        found = []
+        for call in self.pbx.graph.calls():
+            for leg in call.channels:
+                if leg.technology.upper() == "LOCAL" or leg.uniqueid in self._legs:
+                    continue
+                try:
+                    mark = await self.pbx.getvar(leg.uniqueid, MARK)
+                except AmiDenied:
+                    continue  # it has hung up
+                if mark in _OFF and leg.uniqueid not in self._legs:
+                    self._legs[leg.uniqueid] = {"sweep"}
+                    found.append(leg.name)
+        self.join("sweep")
+        return found
+
+    async def _silence(self, leg: Channel, by: str) -> str | None:
+        for variable, value in ((MARK, by), (by, _ON[by])):
+            why = await self._set(leg.uniqueid, variable, value)
+            if why is not None:
+                return why
+        return None
+
+    async def _set(self, uniqueid: str, variable: str, value: str) -> str | None:
+        """Set a variable; return why that did not work."""
+        fields = {"Channel": uniqueid, "Variable": variable, "Value": value}
+        try:
+            answer = await self.pbx.action("Setvar", fields)
+        except AmiError as error:
+            return str(error)
+        return None if answer.ok else answer.message[:100]
+
+    async def _entertain(
+        self, press: str, leg: Channel, quiet: Sequence[Channel]
+    ) -> str | None:  # fmt: skip
+        """Play music to a leg; return why it hears none."""
+        name = f"offrecord-hold-{press[:36]}-{leg.uniqueid}"
+        # Before it is asked for, and even if it is not: music may begin although nobody waits for
+        # it any more, or play on from a daemon before this one.
+        self._music.setdefault(press, []).append(name)
+        if all(one is leg for one in quiet):
+            return "every other leg is recorded, and muted altogether"
+        return await self._play(name, leg)
+
+    async def _play(self, name: str, leg: Channel) -> str | None:
+        """Have music whispered to a leg; return why it cannot be."""
+        why = problem(leg.name, leg.uniqueid, self.sounds)
+        if why is not None:
+            return why
+        try:
+            answer = await self.pbx.action("Originate", {
+                "Channel": f"Local/hold@{CONTEXT}/n", "Context": CONTEXT, "Exten": "music",
+                "Priority": "1", "Async": "true", "Timeout": str(RING), "ChannelId": name,
+                "OtherChannelId": f"{name}-spy",
+                "Variable": [
+                    f"__OFFRECORD_TELL_CHANNEL={leg.name}",
+                    f"__OFFRECORD_TELL_UNIQUEID={leg.uniqueid}",
+                    f"__OFFRECORD_HOLD_SECONDS={self.longest + 5:.0f}",
+                    f"OFFRECORD_TELL_SOUNDS={'&'.join(self.sounds)}",
+                ],
+            })  # fmt: skip
+        except AmiError as error:
+            return str(error)
+        denied = (
+            "; the AMI account needs write = originate" if "ermission" in answer.message else ""
+        )
+        return None if answer.ok else f"{answer.message[:100]}{denied}"
+
+    async def _let_go(self, press: str, uniqueid: str) -> None:
+        """Let one leg be heard, unless another press holds it; try until the PBX says yes."""
+        while True:
+            async with self._lock:
+                held = self._legs.get(uniqueid, set())
+                if not held <= {press}:
+                    held.discard(press)
+                    return
+                known, leg = self.pbx.graph.known, self.pbx.graph.channel(uniqueid)
+                if known and leg is None:  # it has hung up
+                    self._legs.pop(uniqueid, None)
+                    return
+                wrong = [await self._set(uniqueid, by, off) for by, off in _OFF.items()]
+                if wrong == [None, None] and await self._set(uniqueid, MARK, "") is None:
+                    self._legs.pop(uniqueid, None)
+                    return
+            _log.warning("leg_still_held", uniqueid=uniqueid, problem=next(filter(None, wrong), ""))
+            await self.sleep(_AGAIN)
+
+    async def _hang_up(self, name: str) -> None:
+        problem = ""
+        for _ in range(_HANGUPS):
+            try:
+                answer = await self.pbx.action("Hangup", {"Channel": name})
+            except AmiError as error:
+                problem = str(error)
+            else:
+                if answer.ok:
+                    return
+                problem = answer.message[:100]  # not yet there, or gone already
+            await self.sleep(_AGAIN)
+        # It ends by itself, see OFFRECORD_HOLD_SECONDS.
+        _log.info("music_not_ended", channel=name, problem=problem)
+
+    def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(job, name="hold-join")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the recordings of a call should be now: one intent per call, outliving who pressed. Pure.
+
+An intent belongs to a call by its ids: the linkedids the call has gone by and the uniqueids of
+its channels, which are unique on a PBX for good. It grows with the call, because a transfer
+brings new ids. It does not grow through a conference, where calls meet that stay their own: who
+was in it when the intent was made is a guest of it, and is let go once they are on their own
+again; the presser's own call is its `home`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Any, Final, Literal
+
+from ami.calls.snapshots import Call
+from bridges.model import Verb
+from bridges.shared.patterns import match
+from offrecord.presses.find_call import everything
+
+AtEnd = Literal["resume", "stay_paused_and_alarm"]
+"""What is done when a pause has lasted its time."""
+
+EndedBy = Literal["resumed", "superseded", "expired", "call_ended"]
+
+_STRENGTH: Final[Mapping[Verb, int]] = {Verb.PAUSE: 1, Verb.STOP: 2, Verb.OBJECTION: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """That a call, or what becomes of it, is not to be recorded by some recorders.
+
+    `id` is that of the press that made it. Times are milliseconds since the epoch, UTC: it ends
+    by itself at `until`, which an extension moves to `maximum` at most; None is never. `home`
+    holds the ids of the presser's own call, all of `lineage` outside of conferences. `presser` is
+    the uniqueid of the channel that pressed, `facts` the channel variables that recorders asked
+    for. `recorded` are the uniqueids of channels on which the PBX was seen to record.
+    """
+
+    id: str
+    verb: Verb
+    call: str
+    lineage: frozenset[str]
+    recorders: tuple[str, ...]
+    since: int
+    agent: str | None = None
+    until: int | None = None
+    maximum: int | None = None
+    at_end: AtEnd = "resume"
+    home: frozenset[str] = frozenset()
+    presser: str | None = None
+    extension: str | None = None
+    facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    extended: bool = False
+    recorded: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Take the whole call for the presser's own when nothing else is said."""
+        if not self.home:
+            object.__setattr__(self, "home", self.lineage)
+
+    def body(self) -> dict[str, object]:
+        """Return the intent as the journal keeps it."""
+        return {
+            "intent": self.id,
+            "verb": self.verb.value,
+            "call": self.call,
+            "lineage": sorted(self.lineage),
+            "recorders": list(self.recorders),
+            "agent": self.agent,
+            "since": self.since,
+            "until": self.until,
+            "maximum": self.maximum,
+            "at_end": self.at_end,
+            "home": sorted(self.home),
+            "presser": self.presser,
+            "extension": self.extension,
+            "facts": {name: list(values) for name, values in self.facts.items()},
+            "extended": self.extended,
+            "recorded": sorted(self.recorded),
+        }
+
+
+def read(body: Mapping[str, Any]) -> Intent:
+    """Return the intent of a journal's record. Raises KeyError or ValueError for no such body."""
+    return Intent(
+        id=body["intent"],
+        verb=Verb(body["verb"]),
+        call=body["call"],
+        lineage=frozenset(body["lineage"]),
+        recorders=tuple(body["recorders"]),
+        since=body["since"],
+        agent=body.get("agent"),
+        until=body.get("until"),
+        maximum=body.get("maximum"),
+        at_end=body.get("at_end") or "resume",
+        home=frozenset(body.get("home") or ()),
+        presser=body.get("presser"),
+        extension=body.get("extension"),
+        facts={name: tuple(values) for name, values in (body.get("facts") or {}).items()},
+        extended=bool(body.get("extended")),
+        recorded=frozenset(body.get("recorded") or ()),
+    )
+
+
+def from_records(records: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Intent]:
+    """Return the intents that were live after these records, given as (kind, body) in order."""
+    live: dict[str, Intent] = {}
+    for kind, body in records:
+        if kind == "intent":
+            live[body["intent"]] = read(body)
+        elif kind == "extended" and (intent := live.get(body["intent"])):
+            live[intent.id] = replace(intent, until=body["until"], extended=True)
+        elif kind == "intent_ended":
+            live.pop(body["intent"], None)
+    return list(live.values())
+
+
+@dataclass(frozen=True, slots=True)
+class TtlRule:
+    """How many seconds pauses last on calls that fit all of the `patterns`, by their keys."""
+
+    patterns: Mapping[str, str]
+    ttl: float
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRules:
+    """How long a pause lasts, all in seconds.
+
+    `ttl` from the press on, unless something more specific is said: by the rule of `routes` that
+    fits with the most patterns, the first of equals; else by the first pattern of `queues` that a
+    queue of the call matches; else by that of `trunks` for its trunks. `reminder` before the end,
+    0 for none; `extension` more for a second press, once, 0 for none; never beyond
+    `maximum` from the press on.
+    """
+
+    ttl: float = 180.0
+    queues: tuple[tuple[str, float], ...] = ()
+    reminder: float = 20.0
+    extension: float = 180.0
+    maximum: float = 600.0
+    at_end: AtEnd = "resume"
+    trunks: tuple[tuple[str, float], ...] = ()
+    routes: tuple[TtlRule, ...] = ()
+
+    def times(self, since: int, about: Mapping[str, Sequence[str]]) -> tuple[int, int]:
+        """Return when a pause of `since` ends, and when at the latest; in milliseconds.
+
+        `about` holds what is known of the call by the keys of a rule about routes.
+        """
+        fitting = [one for one in self.routes if match(one.patterns, about).missed is None]
+        fitting.sort(key=lambda one: len(one.patterns), reverse=True)
+        said = (
+            *(one.ttl for one in fitting),
+            _first(self.queues, about["queue"]),
+            _first(self.trunks, about["trunk"]),
+        )
+        lasts = next((ttl for ttl in said if ttl is not None), self.ttl)
+        latest = since + round(self.maximum * 1000)
+        return min(since + round(lasts * 1000), latest), latest
+
+    def extend(self, intent: Intent) -> Intent | None:
+        """Return a pause made longer, None when it may not be."""
+        may = intent.verb is Verb.PAUSE and not intent.extended and self.extension > 0
+        if not may or intent.until is None:
+            return None
+        until = intent.until + round(self.extension * 1000)
+        until = until if intent.maximum is None else min(until, intent.maximum)
+        return replace(intent, until=until, extended=True) if until > intent.until else None
+
+
+def _first(patterns: Iterable[tuple[str, float]], names: Sequence[str]) -> float | None:
+    """Return what belongs to the first pattern that one of the names matches."""
+    fits = (ttl for pattern, ttl in patterns if any(fnmatchcase(n, pattern) for n in names))
+    return next(fits, None)
+
+
+def kin(call: Call, ids: frozenset[str]) -> frozenset[str]:
+    """Return `ids` and those of the channels that are tied to them by linkedid or Local halves.
+
+    In a conference that is less than the call: Asterisk gives those who meet there no common
+    linkedid.
+    """
+    found, left = set(ids), list(call.channels)
+    while near := [
+        one for one in left
+        if not found.isdisjoint((one.uniqueid, one.linkedid, one.local_peer))
+    ]:  # fmt: skip
+        for channel in near:
+            found |= {channel.uniqueid, channel.linkedid}
+            left.remove(channel)
+    return frozenset(found) if left else everything(call) | found
+
+
+class Intents:
+    """The live intents of one PBX, found by the ids of a call at a cost that is their own."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, Intent] = {}
+        self._by_id: dict[str, set[str]] = {}
+
+    def __len__(self) -> int:
+        """Return how many live ones there are."""
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Intent]:
+        """Go through those that are live now, oldest first."""
+        return iter([*self._all.values()])
+
+    def get(self, intent: str) -> Intent | None:
+        """Return a live intent by its id."""
+        return self._all.get(intent)
+
+    def of(self, lineage: frozenset[str]) -> Intent | None:
+        """Return the strongest intent of a call, the latest of equals; None when it has none."""
+        return next(iter(self.all_of(lineage)), None)
+
+    def all_of(self, lineage: Iterable[str]) -> list[Intent]:
+        """Return every intent of a call, strongest and then latest first."""
+        found = {name for one in lineage for name in self._by_id.get(one, ())}
+        live = (self._all[name] for name in found)
+        return sorted(live, key=lambda i: (_STRENGTH[i.verb], i.since, i.id), reverse=True)
+
+    def add(self, new: Intent) -> tuple[Intent, list[Intent]]:
+        """Take up a new intent; return the one that counts from now on, and those it ended.
+
+        One as strong that is there already counts on, for both; so does a stronger one, if it is
+        about all of the same recorders. Weaker ones about no other recorders end.
+        """
+        ended: list[Intent] = []
+        for old in self.all_of(new.lineage):
+            if old.verb is new.verb:
+                return self.put(
+                    replace(
+                        old,
+                        lineage=old.lineage | new.lineage,
+                        home=old.home | new.home,
+                        recorded=old.recorded | new.recorded,
+                        recorders=tuple(dict.fromkeys((*old.recorders, *new.recorders))),
+                    )
+                ), ended
+            stronger = _STRENGTH[old.verb] > _STRENGTH[new.verb]
+            if stronger and set(new.recorders) <= set(old.recorders):
+                return old, []
+            if not stronger and set(old.recorders) <= set(new.recorders):
+                self.end(old.id)
+                ended.append(old)
+        return self.put(new), ended
+
+    def put(self, intent: Intent) -> Intent:
+        """Keep an intent as it is now, in the place of what it was."""
+        old = self._all.get(intent.id)
+        self._unindex(old)
+        self._all[intent.id] = intent
+        for one in intent.lineage:
+            self._by_id.setdefault(one, set()).add(intent.id)
+        return intent
+
+    def restore(self, intents: Iterable[Intent]) -> None:
+        """Take up intents as they were before a restart."""
+        for intent in intents:
+            self.put(intent)
+
+    def end(self, intent: str) -> Intent | None:
+        """Forget an intent; return it if it was live."""
+        old = self._all.pop(intent, None)
+        self._unindex(old)
+        return old
+
+    def touches(self, one: str) -> bool:
+        """Say whether an id belongs to the call of an intent."""
+        return one in self._by_id
+
+    def widen(self, call: Call) -> list[Intent]:
+        """Have the intents of a call grow with it; return those that did, as they are now."""
+        grown = []
+        for intent in self.all_of(everything(call)):
+            lineage, home = kin(call, intent.lineage), kin(call, intent.home)
+            if lineage != intent.lineage or home != intent.home:
+                grown.append(self.put(replace(intent, lineage=lineage, home=home)))
+        return grown
+
+    def part(self, call: Call) -> list[Intent]:
+        """Let go of a guest who is on their own again, `call` being theirs now.
+
+        Returns the intents that are about one party less, as they are now; those that are about
+        nobody any more have no lineage, and it is for the caller to end them.
+        """
+        here = everything(call)
+        changed = []
+        for intent in self.all_of(here):
+            covered = here & intent.lineage
+            guest = next((c for c in call.channels if {c.uniqueid, c.linkedid} & covered), None)
+            if guest is None or not here.isdisjoint(intent.home):
+                continue
+            party = kin(call, frozenset({guest.uniqueid}))
+            if covered <= party:  # with nobody else whom the intent is about
+                changed.append(self.put(replace(intent, lineage=intent.lineage - party)))
+        return changed
+
+    def due(self, now: int) -> list[Intent]:
+        """Return those whose time is over at `now`, milliseconds since the epoch."""
+        return [one for one in self._all.values() if one.until is not None and one.until <= now]
+
+    def _unindex(self, old: Intent | None) -> None:
+        for one in old.lineage if old else ():
+            names = self._by_id[one]
+            names.discard(old.id if old else "")
+            if not names:
+                del self._by_id[one]

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a person is told of each outcome: tables, so that no outcome can be forgotten.
+
+The stock sounds are from Asterisk's core sounds: they are there on every PBX, and tell the outcomes
+apart by ear. Those of the set `offrecord` are shipped with it and must be copied to the PBX first.
+"""
+
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from bridges.model import Outcome, Verb
+
+SOUNDS: Final[Mapping[Outcome, tuple[str, ...]]] = MappingProxyType(
+    {
+        Outcome.CONFIRMED: ("beep",),
+        Outcome.ACCEPTED: ("beep", "beep"),
+        Outcome.CONTAINED: ("ascending-2tone",),
+        Outcome.NOTHING_TO_STOP: ("descending-2tone",),
+        Outcome.DENIED: ("beeperr", "beeperr"),
+        Outcome.CALL_ENDED: (),  # nobody is left to hear one
+        Outcome.FAILED: ("beeperr",),
+    }
+)
+"""Names of the sounds played to the presser, in order; `[sounds]` replaces them by outcome."""
+
+REMINDER: Final = ("ascending-2tone", "descending-2tone")
+"""What the presser hears when a pause is about to end."""
+
+OWN_SOUNDS: Final[Mapping[Outcome, tuple[str, ...]]] = MappingProxyType(
+    {outcome: (f"offrecord/{outcome.value}",) if names else () for outcome, names in SOUNDS.items()}
+)
+"""The prompts of `offrecord.notify.prompt_sounds`; Asterisk plays nothing for a missing file."""
+
+SETS: Final[Mapping[str, Mapping[Outcome, tuple[str, ...]]]] = MappingProxyType(
+    {"stock": SOUNDS, "offrecord": OWN_SOUNDS}
+)
+"""The sets of sounds that a site may choose from, by the name in `[sounds]`."""
+
+LOG_LEVELS: Final[Mapping[Outcome, int]] = MappingProxyType(
+    {
+        Outcome.CONFIRMED: logging.INFO,
+        Outcome.ACCEPTED: logging.INFO,
+        Outcome.CONTAINED: logging.WARNING,
+        Outcome.NOTHING_TO_STOP: logging.INFO,
+        Outcome.DENIED: logging.WARNING,
+        Outcome.CALL_ENDED: logging.INFO,
+        Outcome.FAILED: logging.ERROR,
+    }
+)
+
+TEXTS: Final[Mapping[Outcome, str]] = MappingProxyType(
+    {
+        Outcome.CONFIRMED: "Recording {done}, and proven so.",
+        Outcome.ACCEPTED: "The recorder says that recording is {done}; it gives no proof.",
+        Outcome.CONTAINED: "Recording could not be {done}; it was paused or muted instead.",
+        Outcome.NOTHING_TO_STOP: "Nothing is being recorded: there was nothing to {do}.",
+        Outcome.DENIED: "You may not {do} recording on this call; nothing was changed.",
+        Outcome.CALL_ENDED: "The call ended before recording could be {done}.",
+        Outcome.FAILED: "Recording was NOT {done}: take it that the call is being recorded.",
+    }
+)
+
+RESUMED_FAILED: Final = "Recording was NOT {done}: take it that the call is not being recorded."
+"""Said instead of `TEXTS` when a verb that turns recording on failed."""
+
+_DO: Final[Mapping[Verb, tuple[str, str]]] = MappingProxyType(
+    {
+        Verb.STOP: ("stop", "stopped"),
+        Verb.PAUSE: ("pause", "paused"),
+        Verb.RESUME: ("resume", "resumed"),
+        Verb.START: ("start", "started"),
+        Verb.OBJECTION: ("stop", "stopped"),
+    }
+)
+
+
+def text(outcome: Outcome, verb: Verb) -> str:
+    """Return the one sentence for a person whose press of `verb` ended with `outcome`."""
+    do, done = _DO[verb]
+    sentence = TEXTS[outcome]
+    if outcome is Outcome.FAILED and not verb.silences:
+        sentence = RESUMED_FAILED
+    return sentence.format(do=do, done=done)

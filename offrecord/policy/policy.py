@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may press: pure decisions about one person, one verb and one call.
+
+The first of these that says anything decides: what can never be allowed; the first rule of the
+site that fits; FreePBX's word; the rights of the way the press came in by. What is then allowed
+from a phone may still be held up by who silenced the call, and by the limits.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from ami.calls import names
+from ami.calls.snapshots import Channel
+from bridges.model import Verb
+from offrecord.model.press import Press
+from offrecord.policy import freepbx
+from offrecord.policy.press_limits import Limits
+from offrecord.policy.rule_matching import Allow, Facts, Rule, Trial, facts_of, fits, kind_of
+
+__all__ = ["PHONE_WAYS", "Policy", "ResumeBy", "Ruling", "facts_of", "may"]
+
+PHONE_WAYS = frozenset({"fastagi", "agi", "keypad", "userevent"})
+"""Ways that anyone with a telephone on the call can use; the others have rights of their own."""
+
+ResumeBy = Literal["anyone", "same_person"]
+"""Who may resume what somebody silenced."""
+
+_PAUSES: Final = frozenset({Verb.PAUSE, Verb.RESUME})
+"""What `pause_only` leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """Whether a press may go on, and why.
+
+    `report` is for whoever watches over the site, where there is something to look into.
+    """
+
+    allowed: bool
+    why: str
+    report: str | None = None
+    trials: tuple[Trial, ...] = ()
+
+    def body(self) -> dict[str, object]:
+        """Return the ruling as `explain` shows it."""
+        return {
+            "allowed": self.allowed,
+            "why": self.why,
+            "report": self.report,
+            "rules": [{"rule": t.rule, "matched": t.matched, "why": t.why} for t in self.trials],
+        }
+
+
+def may(press: Press, presser: Channel | None, rules: names.Rules) -> Ruling:
+    """Say whether `presser` may do what `press` asks for, where no policy says otherwise.
+
+    A press from a phone needs a channel that is known to belong to an extension of this PBX: the
+    other end of a trunk is a stranger, and must not be able to stop a recording by playing
+    digits into the call.
+    """
+    if kind_of(press.way) != "phone":
+        return Ruling(allowed=True, why=f"{press.way} has rights of its own")
+    if presser is None:
+        return Ruling(allowed=False, why="it is not known which channel pressed")
+    if presser.extension is None:
+        why = names.resolve(presser.name, rules).reason
+        return Ruling(
+            allowed=False,
+            why=f"{presser.name} is no extension here: {why}; a phone can be named in"
+            " extensions.map",
+        )
+    return Ruling(allowed=True, why=f"extension {presser.extension}")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The policy of one site.
+
+    `freepbx` says that FreePBX's word counts. `limits` also holds the counts, so it outlives a
+    policy that is replaced.
+    """
+
+    rules: Sequence[Rule] = ()
+    freepbx: bool = False
+    resume_by: ResumeBy = "anyone"
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The channel variables to read, on every leg, before a press is ruled on."""
+        return (freepbx.VARIABLE,) if self.freepbx else ()
+
+    @property
+    def queues(self) -> bool:
+        """Whether the queues of a call have to be asked for."""
+        return any(rule.queue is not None for rule in self.rules)
+
+    def rule(self, press: Press, facts: Facts, rules: names.Rules) -> Ruling:
+        """Say whether a press may go on. Nothing is changed: see `count`."""
+        if press.verb not in set(Verb):
+            known = ", ".join(Verb)
+            return Ruling(allowed=False, why=f"no verb is called {press.verb!r}, known: {known}")
+        phone = kind_of(press.way) == "phone"
+        if phone and facts.presser is None:
+            return may(press, None, rules)
+        trials = tuple(self._trials(press, facts))
+        place = next((n for n, trial in enumerate(trials) if trial.matched), None)
+        strange: tuple[str, ...] = ()
+        if place is not None:
+            ruling = _by_rule(press.verb, place, self.rules[place], trials[place])
+        else:
+            ruling = may(press, facts.presser, rules)
+            if self.freepbx and phone and ruling.allowed:
+                ruling, strange = _by_freepbx(press.verb, facts, ruling)
+        if phone and ruling.allowed:
+            ruling = self._held_up(press, facts, ruling)
+        if phone and ruling.allowed:
+            notes = [ruling.report, *strange, *self._unknown(facts)]
+            ruling = replace(ruling, report="; ".join(filter(None, notes)) or None)
+        return replace(ruling, trials=trials)
+
+    def count(self, press: Press, facts: Facts) -> None:
+        """Note a press that was allowed, for the limits: each that goes on, once."""
+        if kind_of(press.way) == "phone":
+            self.limits.count(facts.call, facts.person.name, press.received)
+
+    def explain(self, press: Press, facts: Facts, rules: names.Rules) -> dict[str, object]:
+        """Return the ruling on a press, and on the same one made at the phone."""
+        phone = self.rule(replace(press, way="fastagi"), facts, rules)
+        return {**self.rule(press, facts, rules).body(), "phone": phone.body()}
+
+    def _trials(self, press: Press, facts: Facts) -> Iterator[Trial]:
+        """Yield every rule with whether it is the one that decides."""
+        decided = None
+        for place, rule in enumerate(self.rules):
+            if decided is not None:
+                yield Trial(f"{rule}", matched=False, why=f"policy.rule[{decided}] decided already")
+                continue
+            matched, why = fits(rule, press, facts)
+            if matched:
+                decided = place
+            yield Trial(f"{rule}", matched, why)
+
+    def _held_up(self, press: Press, facts: Facts, ruling: Ruling) -> Ruling:
+        """Return the ruling once more, after a look at who silenced the call, and at the limits."""
+        resumes, me = not press.verb.silences, facts.person
+        others = [one for one in facts.silenced_by if not one.is_same(me)]
+        if resumes and others and self.resume_by == "same_person":
+            who = others[0].name or "somebody else"
+            return Ruling(
+                allowed=False,
+                why=f"{who} silenced this call, and nobody else may turn the recording on"
+                " again: policy.resume_by = same_person",
+            )
+        over = self.limits.over(facts.call, me.name, press.received)
+        if over and resumes:
+            why = f"{' and '.join(over)}; a stop or pause is still carried out"
+            return Ruling(allowed=False, why=why)
+        if over:
+            report = f"{' and '.join(over)}; this {press.verb} was let through all the same"
+            return replace(ruling, report=report)
+        return ruling
+
+    def _unknown(self, facts: Facts) -> Iterator[str]:
+        """Yield a sentence for each thing that might have led to another ruling."""
+        if self.freepbx and facts.freepbx is None:
+            yield f"ruled without FreePBX's word: {freepbx.VARIABLE} could not be read"
+        if not facts.seen and any(rule.queue or rule.trunk for rule in self.rules):
+            yield "ruled without the call's queues and trunks: the PBX could not be asked"
+
+
+def _by_rule(verb: Verb, place: int, rule: Rule, trial: Trial) -> Ruling:
+    where = f"policy.rule[{place}] ({rule})"
+    if rule.allow is Allow.ALLOW or (rule.allow is Allow.PAUSE_ONLY and verb in _PAUSES):
+        return Ruling(allowed=True, why=f"{where} allows it: {trial.why}")
+    left = "only pause and resume are allowed here"
+    said = [rule.why, left if rule.allow is Allow.PAUSE_ONLY else None]
+    why = "; ".join(part for part in said if part) or f"{trial.why} is not allowed to"
+    return Ruling(allowed=False, why=f"{why}; to change that, edit {where}")
+
+
+def _by_freepbx(verb: Verb, facts: Facts, ruling: Ruling) -> tuple[Ruling, tuple[str, ...]]:
+    """Return the ruling as FreePBX's word changes it, and a sentence for each strange word."""
+    said = freepbx.judge(facts.freepbx or (), verb)
+    if said.denied is not None:
+        fix = "change its recording setting in FreePBX, or let a rule of the policy allow it"
+        return Ruling(allowed=False, why=f"{said.note} ({freepbx.VARIABLE}); {fix}"), ()
+    strange = tuple(
+        f"{freepbx.VARIABLE} is {word!r}, which is no word of FreePBX: it decided nothing"
+        for word in said.strange
+    )
+    return replace(ruling, why="; ".join(filter(None, [ruling.why, said.note]))), strange

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which calls are to be checked when they end, and which files were recorded of them.
+
+The event of a MixMonitor does not name its file, on no version. The channel variable
+`MIXMONITOR_FILENAME` does, with its whole path, and stays set; a second MixMonitor on the same
+channel overwrites it, so it is asked for at each start (measured on Asterisk 16.28 and 22.10).
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
+
+import structlog
+
+from ami.calls.graph import CallGraph
+from ami.errors import AmiError
+from ami.events.types import Event, Hangup, MixMonitorStart, MixMonitorStop
+from offrecord.reconcile.local_files import Monitored
+from offrecord.reconcile.reconciler import Reconciler
+from offrecord.reconcile.silent_windows import SILENCING
+
+VARIABLE: Final = "MIXMONITOR_FILENAME"
+EVERY: Final = 1.0
+"""Seconds between two looks for calls that have ended."""
+ASKED_AT_ONCE: Final = 32
+"""Names of files asked for at the same time; more than that are found by their names alone."""
+SPARE: Final = 100
+"""Channels beyond the live ones that are remembered before those that are gone are looked for."""
+
+
+class HasVariables(Protocol):
+    """What is needed of a PBX here; `ami.pbx.Pbx` is one."""
+
+    @property
+    def graph(self) -> CallGraph:
+        """The live calls."""
+
+    async def getvar(self, uniqueid: str, name: str) -> str:
+        """Return a channel variable."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A call with a silencing press, while it lasts."""
+
+    linkedid: str
+    lineage: set[str] = field(default_factory=set)
+
+
+class CallWatch:
+    """Tells a reconciler of each call that had a silencing press, once its last channel is gone.
+
+    Subscribe `event` to the PBX and have the engine call `pressed` for each verdict. `now` is ms
+    since the epoch, UTC.
+    """
+
+    def __init__(
+        self,
+        pbx: HasVariables,
+        reconciler: Reconciler,
+        *,
+        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        every: float = EVERY,
+    ) -> None:
+        self._pbx = pbx
+        self._reconciler = reconciler
+        self._now = now
+        self._every = every
+        self._watched: dict[str, _Watched] = {}
+        self._running: dict[str, list[Monitored]] = {}
+        self._past: dict[str, list[Monitored]] = {}
+        self._gone: dict[str, int] = {}
+        self._asking: set[asyncio.Task[None]] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger()
+
+    @property
+    def remembered(self) -> int:
+        """How many channels are remembered to be recorded."""
+        return len(self._running)
+
+    def open(self) -> None:
+        """Begin to look for calls that end."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._sweep(), name="reconcile-watch")
+
+    async def close(self) -> None:
+        """Stop looking, and leave nothing running."""
+        tasks = [*self._asking, *([self._task] if self._task else [])]
+        self._task = None
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def pressed(self, verb: str, linkedid: str | None) -> None:
+        """Take note of a press that was carried out on a call."""
+        if linkedid is not None and verb in SILENCING:
+            self._watched.setdefault(linkedid, _Watched(linkedid, {linkedid}))
+
+    def event(self, event: Event, _graph: CallGraph) -> None:
+        """Take note of recordings that begin and end, and of channels that go."""
+        match event:
+            case MixMonitorStart():
+                self._started(event.uniqueid)
+            case MixMonitorStop():
+                # Without an id the newest one is stopped.
+                self._end_newest(event.uniqueid)
+            case Hangup():
+                self._hung_up(event.uniqueid, event.linkedid)
+            case _:
+                pass
+
+    def _started(self, uniqueid: str) -> None:
+        if len(self._asking) >= ASKED_AT_ONCE or not self._reconciler.settings.enabled:
+            return
+        if self._reconciler.settings.monitor_folder is None:
+            return
+        task = asyncio.create_task(self._learn(uniqueid, self._now()), name="reconcile-file")
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _learn(self, uniqueid: str, began: int) -> None:
+        try:
+            file = await self._pbx.getvar(uniqueid, VARIABLE)
+        except AmiError as problem:
+            self._log.debug("monitor_file_unknown", channel=uniqueid, problem=str(problem))
+            return
+        if file and self._pbx.graph.channel(uniqueid) is not None:
+            self._running.setdefault(uniqueid, []).append(Monitored(file, began))
+
+    def _end_newest(self, uniqueid: str) -> None:
+        running = self._running.get(uniqueid, [])
+        for place in reversed(range(len(running))):
+            if running[place].stopped is None:
+                running[place] = replace(running[place], stopped=self._now())
+                return
+
+    def _hung_up(self, uniqueid: str, linkedid: str) -> None:
+        now = self._now()
+        running = self._running.pop(uniqueid, [])
+        if self._watched:
+            self._gone[linkedid] = now
+            ended = [one if one.stopped else replace(one, stopped=now) for one in running]
+            self._past.setdefault(linkedid, []).extend(ended)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(self._every)
+            self.look()
+
+    def look(self) -> None:
+        """Tell the reconciler of the watched calls that are over."""
+        graph = self._pbx.graph
+        if not graph.known:
+            return  # the link is away: a call that is not seen may live
+        told: set[str] = set()
+        for watched in [*self._watched.values()]:
+            calls = graph.find(watched.linkedid)
+            if calls:
+                watched.lineage |= calls[0].lineage
+                continue
+            del self._watched[watched.linkedid]
+            if not watched.lineage & told:  # two that became one are checked once
+                self._tell(watched)
+            told |= watched.lineage
+        self._forget()
+
+    def _tell(self, watched: _Watched) -> None:
+        gone = [self._gone[one] for one in watched.lineage if one in self._gone]
+        seen = [one for each in watched.lineage for one in self._past.get(each, ())]
+        self._reconciler.call_ended(
+            watched.linkedid, watched.lineage, ended=max(gone, default=self._now()), seen=seen
+        )
+
+    def _forget(self) -> None:
+        """Let go of what no watched call can need."""
+        wanted = {one for watched in self._watched.values() for one in watched.lineage}
+        for kept in (self._gone, self._past):
+            _keep(kept, wanted)
+        graph = self._pbx.graph
+        if len(self._running) > graph.size + SPARE:  # hang-ups were missed while the link was away
+            live = {uniqueid for uniqueid in self._running if graph.channel(uniqueid)}
+            _keep(self._running, live)
+
+
+def _keep(kept: "dict[str, int] | dict[str, list[Monitored]]", wanted: set[str]) -> None:
+    for one in [*kept]:
+        if one not in wanted:
+            del kept[one]

@@ -1,5 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""What the person hears and sees beside the tone in line.
-
-Late tones, the lamp, and verdicts for desktops: `offrecord.tell.teller.Teller` is all of them.
-"""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP: the server, what vendors report to it, tokens, the API, the page."""

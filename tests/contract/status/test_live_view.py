@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every face shows of the live calls: each recorder's badge through the life of presses."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bridges.model import Evidence, Outcome, Verb
+from bridges.routing import Router
+from offrecord.model.intents import Intent
+from offrecord.status.live_view import Board
+from tests.kits.call_kit import hangup, leave
+from tests.kits.enforcement_kit import Kept, keeping, record, settle
+from tests.kits.lifecycle_kit import FakeRecorder, result
+
+
+def board_of(here: Kept) -> Board:
+    engine = here.bench.engine
+    made = Board(
+        lambda: here.bench.pbx.graph, lambda: engine.site, here.keeper.intents,
+        here.keeper.ladder.failing, {"410": "fred"}.get,
+    )  # fmt: skip
+    engine.heard = lambda one: made.heard(one.kind, one.press, one.body)
+    return made
+
+
+def badges(board: Board) -> dict[str, Any]:
+    (call,) = board.calls()
+    return {one["recorder"]: one for one in call["recorders"]}  # type: ignore[attr-defined]
+
+
+def states(board: Board) -> dict[str, str]:
+    return {name: one["state"] for name, one in badges(board).items()}
+
+
+async def test_a_call_before_anybody_pressed(tmp_path: Path) -> None:
+    async with keeping(tmp_path, FakeRecorder("noojee")) as here:
+        board = board_of(here)
+        assert states(board) == {"local": "idle", "noojee": "unknown"}
+        here.happen(record("1.1"))
+        assert states(board) == {"local": "recording", "noojee": "unknown"}
+        (call,) = board.calls()
+        assert call["call"] == "1.1"
+        assert call["extensions"] == ["410", "411"]
+        assert call["agents"] == {"410": "fred"}
+        assert call["intents"] == []
+
+
+async def test_a_stop_is_shown_with_its_proof(tmp_path: Path) -> None:
+    async with keeping(tmp_path, FakeRecorder("noojee")) as here:
+        board = board_of(here)
+        here.happen(record("1.1"))
+        await here.pressed(Verb.STOP)
+        assert states(board) == {"local": "stopped", "noojee": "stopped"}
+        local = badges(board)["local"]
+        assert (local["outcome"], local["press"], local["verb"]) == ("confirmed", "p1", "stop")
+        assert local["until"] is None
+
+
+async def test_a_pause_says_when_it_ends_and_a_resume_that_it_records(tmp_path: Path) -> None:
+    async with keeping(tmp_path, FakeRecorder("noojee")) as here:
+        board = board_of(here)
+        here.happen(record("1.1"))
+        await here.pressed(Verb.PAUSE)
+        paused = badges(board)["noojee"]
+        assert paused["state"] == "paused"
+        assert paused["until"] == paused["since"] + 180_000
+        await here.pass_(4)
+        await here.pressed(Verb.RESUME)
+        assert states(board) == {"local": "recording", "noojee": "recording"}
+
+
+async def test_a_recorder_that_does_not_obey_is_failed(tmp_path: Path) -> None:
+    async def refuse(_order: Any) -> Any:
+        return result("noojee", Outcome.FAILED, Evidence.SENT, "it is away")
+
+    async with keeping(tmp_path, FakeRecorder("noojee", script=refuse)) as here:
+        board = board_of(here)
+        here.happen(record("1.1"))
+        await here.pressed(Verb.STOP)
+        failed = badges(board)["noojee"]
+        assert (failed["state"], failed["detail"]) == ("failed", "it is away")
+        assert states(board)["local"] == "stopped"
+
+
+async def test_a_press_under_way_is_asking(tmp_path: Path) -> None:
+    answer = asyncio.Event()
+
+    async def slow(_order: Any) -> Any:
+        await answer.wait()
+        return result("noojee")
+
+    async with keeping(tmp_path, FakeRecorder("noojee", script=slow)) as here:
+        board = board_of(here)
+        handle = here.press(Verb.STOP)
+        await settle()
+        assert states(board)["noojee"] == "asking"
+        answer.set()
+        await handle.verdict
+        await settle()
+        assert states(board)["noojee"] == "stopped"
+
+
+async def test_what_is_over_is_forgotten_and_what_holds_is_not(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as here:
+        board = board_of(here)
+        here.happen(record("1.1"))
+        await here.pressed(Verb.STOP)
+        here.happen(leave("b", "1.1"), hangup("1.1"))
+        board.prune()
+        assert states(board) == {"local": "stopped"}
+        here.happen(hangup("1.2"))
+        await here.pass_(1)
+        board.prune()
+        assert board.calls() == []
+        assert not board._by_id
+        assert not board._by_press
+
+
+async def test_a_recorder_off_the_route_is_not_shown_until_it_was_asked(tmp_path: Path) -> None:
+    off = FakeRecorder("genesys")
+    async with keeping(tmp_path, off) as here:
+        engine = here.bench.engine
+        engine.site = replace(engine.site, router=Router(("local", "genesys"), ("local",)))
+        board = board_of(here)
+        assert states(board) == {"local": "idle"}
+        await here.pressed(Verb.STOP, recorder="genesys")
+        assert states(board) == {"local": "idle", "genesys": "stopped"}
+
+
+async def test_a_stop_from_before_a_restart_is_still_one(tmp_path: Path) -> None:
+    old = Intent("p0", Verb.STOP, "1.1", frozenset({"1.1", "1.2"}), ("local", "noojee"), since=1000)
+    async with keeping(tmp_path, FakeRecorder("noojee"), intents=[old]) as here:
+        board = board_of(here)
+        assert states(board) == {"local": "stopped", "noojee": "stopped"}
+        assert badges(board)["noojee"]["outcome"] is None
+        board.heard("intent", "p0", old.body())
+        assert states(board)["noojee"] == "stopped"
+
+
+async def test_a_recorder_that_was_never_reached_is_failed(tmp_path: Path) -> None:
+    async def broken(_order: Any) -> Any:
+        raise RuntimeError
+
+    async with keeping(tmp_path, FakeRecorder("noojee", script=broken)) as here:
+        board = board_of(here)
+        verdict = await here.pressed(Verb.STOP)
+        assert verdict.outcome is Outcome.FAILED
+        assert states(board)["noojee"] == "failed"

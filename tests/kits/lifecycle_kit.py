@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An engine with a real journal, on a call of 410 and 411, with recorders the test scripts."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ami.calls.graph import CallGraph
+from ami.errors import AmiDenied, AmiError
+from ami.link.actions import Response
+from bridges.model import (
+    ORDERS,
+    Capabilities,
+    Evidence,
+    Order,
+    Outcome,
+    Plan,
+    RecorderResult,
+    Verb,
+)
+from bridges.routing import Router, Rule
+from offrecord.journal import Journal, PressSummary, StoredRecord, presses, show
+from offrecord.model.press import Press, Way
+from offrecord.model.verdict import Verdict
+from offrecord.presses.agent_lookup import Agents
+from offrecord.presses.find_call import Resolver
+from offrecord.presses.lifecycle import Engine, PressHandle, Site
+from tests.kits.call_kit import enter, graph, new
+
+CALL = (
+    new("1.1", "SIP/410-1", exten="411"),
+    new("1.2", "SIP/411-2", "1.1"),
+    enter("b", "1.1", "1.1"),
+    enter("b", "1.2", "1.1"),
+)
+"""Two phones in one call."""
+
+TRUNK_CALL = (
+    new("1.1", "SIP/my-trunk-1"),
+    new("1.2", "SIP/411-2", "1.1"),
+    enter("b", "1.1", "1.1"),
+    enter("b", "1.2", "1.1"),
+)
+"""A caller from outside and a phone."""
+
+CAN = Capabilities(frozenset(ORDERS), Evidence.NOTHING_ELSE)
+
+Act = Callable[[Order], Awaitable[RecorderResult]]
+
+
+@dataclass
+class FakePbx:
+    """A PBX whose channels have variables. While `known` is not set nobody knows its calls."""
+
+    graph: CallGraph
+    variables: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    known: asyncio.Event = field(default_factory=asyncio.Event)
+    actions: list[tuple[str, Mapping[str, str | Sequence[str]]]] = field(default_factory=list)
+    broken: AmiError | None = None
+
+    async def wait_known(self, timeout: float) -> bool:
+        try:
+            async with asyncio.timeout(timeout):
+                await self.known.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def getvar(self, uniqueid: str, name: str) -> str:
+        await asyncio.sleep(0)
+        if self.graph.channel(uniqueid) is None:
+            raise AmiDenied("Getvar", "No such channel")
+        return self.variables.get((uniqueid, name), "")
+
+    async def action_list(
+        self, name: str, fields: Mapping[str, str | Sequence[str]], *, timeout: float
+    ) -> list[Response]:
+        """Know nobody by database or queue: the engine's tests name people by table."""
+        raise AmiDenied(name, "Permission denied")
+
+    async def action(self, name: str, fields: Mapping[str, str | Sequence[str]]) -> Response:
+        """Note an action, and say yes to it."""
+        self.actions.append((name, fields))
+        await asyncio.sleep(0)
+        if self.broken is not None:
+            raise self.broken
+        return Response(ok=True, message="done", headers={})
+
+    def learn(self, *events: Any) -> None:
+        """Have the calls known from now on."""
+        self.graph.known = True
+        for event in events:
+            self.graph.apply(event)
+        self.known.set()
+
+
+def result(
+    name: str,
+    outcome: Outcome = Outcome.CONFIRMED,
+    evidence: Evidence = Evidence.NOTHING_ELSE,
+    detail: str = "as scripted",
+) -> RecorderResult:
+    return RecorderResult(name, "fake", outcome, evidence, detail)
+
+
+@dataclass
+class FakeRecorder:
+    """Keeps its orders, and answers as told; `script` acts in its place."""
+
+    name: str
+    outcome: Outcome = Outcome.CONFIRMED
+    evidence: Evidence = Evidence.NOTHING_ELSE
+    script: Act | None = None
+    orders: list[Order] = field(default_factory=list)
+    plans: list[Order] = field(default_factory=list)
+    kind: str = "fake"
+    capabilities: Capabilities = CAN
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def probe(self) -> str:
+        return "here"
+
+    async def act(self, order: Order) -> RecorderResult:
+        self.orders.append(order)
+        await asyncio.sleep(0)
+        if self.script is not None:
+            return await self.script(order)
+        return result(self.name, self.outcome, self.evidence)
+
+    def plan(self, order: Order) -> Plan:
+        self.plans.append(order)
+        return Plan(self.name, self.kind, "here", ("STOP it",))
+
+    @property
+    def verbs(self) -> list[Verb]:
+        return [order.verb for order in self.orders]
+
+
+class Gate:
+    """A script that holds an order until `open`; it then ends as told, and counts who was cut."""
+
+    def __init__(self, outcome: Outcome = Outcome.CONFIRMED) -> None:
+        self.outcome = outcome
+        self.reached = asyncio.Event()
+        self.opened = asyncio.Event()
+        self.cut = 0
+
+    async def __call__(self, _order: Order) -> RecorderResult:
+        self.reached.set()
+        try:
+            await self.opened.wait()
+        except asyncio.CancelledError:
+            self.cut += 1
+            raise
+        return result("local", self.outcome)
+
+
+@dataclass
+class Bench:
+    """The engine, what is around it, and short ways to press and to look."""
+
+    engine: Engine
+    pbx: FakePbx
+    path: Path
+    now: float = 1000.0
+    verdicts: list[Verdict] = field(default_factory=list)
+    _ids: Any = field(default_factory=lambda: itertools.count(1))
+
+    def press(
+        self, verb: Verb = Verb.STOP, uniqueid: str = "1.1", way: Way = "fastagi", **more: Any
+    ) -> PressHandle:
+        names = {"1.1": "SIP/410-1", "1.2": "SIP/411-2"}
+        given = {"channel": names.get(uniqueid, ""), **more}
+        press = Press(
+            f"p{next(self._ids)}", verb, way, uniqueid, 0, self.now, uniqueid, **given
+        )  # fmt: skip
+        return self.engine.press(press)
+
+    def command(self, target: str, verb: Verb = Verb.STOP, **more: Any) -> PressHandle:
+        press = Press(f"p{next(self._ids)}", verb, "cli", target, 0, self.now, **more)
+        return self.engine.press(press)
+
+    async def kinds(self, press: str = "p1") -> list[str]:
+        return [record.kind for record in await self.records(press)]
+
+    async def records(self, press: str = "p1") -> list[StoredRecord]:
+        await self.written()
+        return await asyncio.to_thread(show, self.path, press)
+
+    async def presses(self) -> list[PressSummary]:
+        await self.written()
+        return (await asyncio.to_thread(presses, self.path))[::-1]
+
+    async def written(self) -> None:
+        """Wait until all that the engine had to say is in the journal."""
+        await self.engine.idle()
+        while self.engine.journal.waiting or self.engine._notes:
+            await asyncio.sleep(0.001)
+
+
+async def end(*handles: PressHandle) -> list[Verdict]:
+    async with asyncio.timeout(5):
+        return [await asyncio.shield(handle.verdict) for handle in handles]
+
+
+@asynccontextmanager
+async def bench(
+    folder: Path,
+    *recorders: FakeRecorder,
+    events: Sequence[Any] = CALL,
+    pbx: FakePbx | None = None,
+    rules: Sequence[Rule] = (),
+    agents: Mapping[str, str] | None = None,
+    wait_known: float = 0.01,
+    **site: Any,
+) -> AsyncIterator[Bench]:
+    path = folder / "journal.sqlite3"
+    made = {one.name: one for one in recorders or (FakeRecorder("local"),)}
+    pbx = pbx or FakePbx(graph(*events))
+    journal = Journal(path)
+    engine = Engine(
+        Resolver(pbx, Agents(agents or {}), wait_known=wait_known),
+        journal,
+        Site(made, Router(tuple(made), tuple(made), rules), **site),  # type: ignore[arg-type]
+    )
+    found = Bench(engine, pbx, path)
+    engine.monotonic = lambda: found.now
+    engine.watch = lambda _press, verdict: found.verdicts.append(verdict)
+    async with journal:
+        try:
+            yield found
+        finally:
+            await engine.close(0.0)
