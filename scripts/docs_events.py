@@ -20,7 +20,7 @@ from offrecord.config.sections.pbx import UserEventConfig
 from offrecord.model.intents import Intent
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict, result_body
-from offrecord.notify.messages import Telling, body, event_fields
+from offrecord.notify.messages import VerdictMessage, body, event_fields
 from offrecord.presses.find_call import Resolved
 from offrecord.reconcile.local_files import Incident
 from offrecord.status.event_feed import CALLS, MISSED
@@ -168,10 +168,10 @@ def alarm_rows() -> list[tuple[str, str]]:
     return [(f"`{what}`", ALARMS[what]) for what in sorted(alarms())]
 
 
-def _example() -> Telling:
+def _example() -> VerdictMessage:
     press = Press("p", Verb.STOP, "fastagi", "t", 0, 0.0)
     verdict = Verdict("p", Verb.STOP, Outcome.FAILED, Evidence.NONE, "", 0.0)
-    return Telling(press, verdict, "", "", "", heard=False)
+    return VerdictMessage(press, verdict, "", "", "", heard=False)
 
 
 def out_rows() -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ SEEN_MONITOR: Final = 8
 bridge, its MixMonitors."""
 
 
-class Follower:
+class EventApplier:
     """The live channels of one PBX, kept by its events.
 
     `rules` say how channel names become extensions. `known` is False until a listing has been

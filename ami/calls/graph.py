@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from sys import intern
 
-from ami.calls.apply_events import SEEN_ALIVE, SEEN_BRIDGE, SEEN_MONITOR, Follower
+from ami.calls.apply_events import SEEN_ALIVE, SEEN_BRIDGE, SEEN_MONITOR, EventApplier
 from ami.calls.joined_calls import Lineage, Live
 from ami.calls.names import Rules, parse
 from ami.calls.snapshots import Call, Channel
@@ -32,7 +32,7 @@ class Reconciled:
     new: tuple[str, ...]
 
 
-class CallGraph(Follower):
+class CallGraph(EventApplier):
     """The live calls of one PBX, kept by its events.
 
     `rules` say how channel names become extensions. `known` is False until a listing has been

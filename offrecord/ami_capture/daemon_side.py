@@ -17,7 +17,7 @@ from typing import Any, Final
 from ami.errors import AmiError
 from offrecord import __version__
 from offrecord.ami_capture.collect import NEWS, of_use
-from offrecord.assembly.service import Inside
+from offrecord.assembly.service import DaemonService
 from offrecord.base.errors import Exit, UserError
 from offrecord.status.event_feed import Listener
 
@@ -67,7 +67,9 @@ class Tapped:
         return found
 
 
-async def tapped(inside: Inside, request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
+async def tapped(
+    inside: DaemonService, request: Mapping[str, Any]
+) -> AsyncIterator[Mapping[str, object]]:
     """Serve the operation `record` of the control socket, until the client leaves.
 
     The first reply holds `asterisk`, `offrecord` and `hints`; then come `packets` (each its time,
@@ -132,7 +134,7 @@ async def _hear(news: Listener, tap: Tapped) -> None:
             tap.note(one.at / 1000, "!", json.dumps(one.as_json()).encode())
 
 
-def _view(inside: Inside) -> dict[str, int | None]:
+def _view(inside: DaemonService) -> dict[str, int | None]:
     """Return the MixMonitors by uniqueid, as they are known now."""
     calls = inside.parts.pbx.graph.calls()
     return {channel.uniqueid: channel.monitors for call in calls for channel in call.channels}

@@ -13,12 +13,12 @@ from bridges.model import Recorder
 from bridges.registry import UnknownKind, find
 from bridges.routing import KEYS, Router, Rule
 from offrecord.config import Config, ConfigError, Loaded, recorder_settings
-from offrecord.enforcement.enforcer import KeeperSettings
+from offrecord.enforcement.enforcer import EnforcementSettings
 from offrecord.model.intents import TtlRule
 from offrecord.policy.press_limits import Limits
 from offrecord.presses.agent_lookup import AgentFile, Agents
 from offrecord.presses.find_call import Resolver
-from offrecord.presses.lifecycle import Site
+from offrecord.presses.lifecycle import SiteSettings
 from offrecord.web.server import server_tls
 
 _PING_PATIENCE: Final = 7.0
@@ -130,7 +130,7 @@ def recorders(loaded: Loaded, pbx: Pbx) -> dict[str, Recorder]:
     return made
 
 
-def keeper(loaded: Loaded) -> KeeperSettings:
+def keeper(loaded: Loaded) -> EnforcementSettings:
     """Return how long promises hold and what is done when one is broken. Raises `ConfigError`."""
     config = loaded.config
     known = [name for name, given in config.recorders.items() if given.enabled]
@@ -140,7 +140,7 @@ def keeper(loaded: Loaded) -> KeeperSettings:
             where = ("ladder", "fallback")
             raise ConfigError(loaded.problem(where, f"no recorder is called {name!r}", fix))
     ladder = config.ladder
-    return KeeperSettings(
+    return EnforcementSettings(
         config.pause.rules(_pause_rules(loaded)), ladder.fallback, ladder.hold_sounds,
         ladder.hold_longest,
     )  # fmt: skip
@@ -162,7 +162,9 @@ def _pause_rules(loaded: Loaded) -> tuple[TtlRule, ...]:
     return tuple(found)
 
 
-def site(loaded: Loaded, made: Mapping[str, Recorder], limits: Limits | None = None) -> Site:
+def site(
+    loaded: Loaded, made: Mapping[str, Recorder], limits: Limits | None = None
+) -> SiteSettings:
     """Return what the engine needs to know of the site.
 
     `limits` are those of the site that it replaces: what they have counted is kept.
@@ -172,7 +174,7 @@ def site(loaded: Loaded, made: Mapping[str, Recorder], limits: Limits | None = N
         Rule(config.routed(rule), **{key: getattr(rule, key) for key in KEYS})
         for rule in config.routes.rule
     )
-    return Site(
+    return SiteSettings(
         recorders=made,
         router=Router(tuple(made), config.routed(), rules),
         optional=frozenset(name for name, given in config.recorders.items() if given.role == "may"),

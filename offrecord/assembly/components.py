@@ -18,20 +18,20 @@ from offrecord.audit.syslog_copy import Syslog
 from offrecord.config import Config, ConfigError, Loaded
 from offrecord.config.sections.audit import place
 from offrecord.enforcement.context import Observers, State
-from offrecord.enforcement.enforcer import Keeper
+from offrecord.enforcement.enforcer import Enforcer
 from offrecord.journal import Journal
 from offrecord.model.intents import Intent, Intents
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
-from offrecord.notify.notifier import Teller
-from offrecord.presses.intake import Triggers
+from offrecord.notify.notifier import Notifier
+from offrecord.presses.intake import Intake
 from offrecord.presses.lifecycle import Engine
 from offrecord.reconcile.call_watch import CallWatch
 from offrecord.reconcile.reconciler import Reconciler
 from offrecord.web.server import HttpServer, hook_of, hooks
 
 
-class Parts:
+class Components:
     """Everything beside one PBX but its life: what each part is, and who tells whom.
 
     Raises `ConfigError` for what the configuration asks for and cannot be had. `teller` is None
@@ -53,12 +53,12 @@ class Parts:
             sites.site(loaded, self.recorders),
             config.press.join_window,
         )
-        self.keeper = Keeper(
+        self.keeper = Enforcer(
             self.pbx, self.engine, Intents(), self.engine.note, sites.keeper(loaded),
             observers=self._observers(),
         )  # fmt: skip
         self.engine.keeper = self.keeper
-        self.triggers = Triggers(
+        self.triggers = Intake(
             self.engine,
             config.sounds.by_outcome(),
             config.user_event.name if config.user_event.enabled else None,
@@ -68,7 +68,7 @@ class Parts:
         self.fastagi = FastAgiServer(self.triggers.agi, _agi_settings(config))
         self.api: ASGIApp | None = None
         self.http = self._http_server() if config.http.enabled else None
-        self.teller: Teller | None = None
+        self.teller: Notifier | None = None
         self.reconciler = Reconciler(
             config.journal.path, lambda: self.recorders, config.reconcile, self.engine.note
         )
@@ -103,11 +103,11 @@ class Parts:
 
         return Observers(state, repeat, late, remind)
 
-    def make_teller(self) -> Teller:
+    def make_teller(self) -> Notifier:
         """Make what tells people of verdicts beside the tones in line. Raises `ConfigError`."""
         config = self.config
         try:
-            teller = Teller(
+            teller = Notifier(
                 self.pbx, config.tell, config.sounds.by_outcome(), reminder=config.sounds.reminder
             )
         except ValueError as problem:

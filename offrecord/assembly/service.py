@@ -15,14 +15,14 @@ from typing import Any, Final
 import structlog
 
 from bridges.model import Verb
-from offrecord.assembly.components import Parts
+from offrecord.assembly.components import Components
 from offrecord.base.errors import Exit, UserError
 from offrecord.journal import Record
 from offrecord.model.press import Press, Way
 from offrecord.presses.find_call import Unresolved
 from offrecord.presses.lifecycle import PressHandle
-from offrecord.status.event_feed import CALLS, Feed
-from offrecord.status.live_view import Board
+from offrecord.status.event_feed import CALLS, EventFeed
+from offrecord.status.live_view import LiveView
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -36,19 +36,19 @@ PRUNE: Final = 60.0
 """Seconds between two clearings of what is kept of calls that are over."""
 
 
-class Inside:
+class DaemonService:
     """The running daemon as its faces see it. `ending` says whether it was told to end.
 
     `open` has it follow what happens, and needs a running loop.
     """
 
-    def __init__(self, parts: Parts, ending: Callable[[], bool]) -> None:
+    def __init__(self, parts: Components, ending: Callable[[], bool]) -> None:
         self._parts = parts
         self._ending = ending
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.feed = Feed()
-        self.board = Board(
+        self.feed = EventFeed()
+        self.board = LiveView(
             lambda: parts.pbx.graph,
             lambda: parts.engine.site,
             parts.keeper.intents,
@@ -57,7 +57,7 @@ class Inside:
         )
 
     @property
-    def parts(self) -> Parts:
+    def parts(self) -> Components:
         """The parts themselves, for what measures them."""
         return self._parts
 

@@ -14,7 +14,7 @@ from typing import Final
 from bridges.model import Verb
 from offrecord.asterisk_files.conf_parser import lines
 from offrecord.asterisk_files.feature_codes import PREFIX, Code, in_play
-from offrecord.checks.inputs import Scene
+from offrecord.checks.inputs import CheckInputs
 
 FILE: Final = "features.conf"
 MAP: Final = "applicationmap"
@@ -80,7 +80,7 @@ class Codes:
         return [*found, *self.foreign]
 
 
-async def read(scene: Scene) -> Codes | None:
+async def read(scene: CheckInputs) -> Codes | None:
     """Return the codes of the PBX; None where neither it nor its files tell them."""
     running = {at: await scene.getvar(f"{FUNCTIONS[at[0]]}({at[1]})") for at in BUILTIN}
     if not running["general", TIMEOUT]:
@@ -108,7 +108,7 @@ async def read(scene: Scene) -> Codes | None:
     return Codes(source, running, written, tuple(own), tuple(foreign))
 
 
-def _of_files(scene: Scene) -> tuple[dict[tuple[str, str], str], dict[str, tuple[str, str]]]:
+def _of_files(scene: CheckInputs) -> tuple[dict[tuple[str, str], str], dict[str, tuple[str, str]]]:
     written: dict[tuple[str, str], str] = {}
     applications: dict[str, tuple[str, str]] = {}
     for line in lines(scene.tree or {}, FILE, str(scene.etc)):
@@ -120,7 +120,9 @@ def _of_files(scene: Scene) -> tuple[dict[tuple[str, str], str], dict[str, tuple
     return written, applications
 
 
-async def _of_pbx(scene: Scene) -> tuple[dict[tuple[str, str], str], dict[str, tuple[str, str]]]:
+async def _of_pbx(
+    scene: CheckInputs,
+) -> tuple[dict[tuple[str, str], str], dict[str, tuple[str, str]]]:
     """Ask for the lines that are known by name; a code of the site's own is not among them."""
     written = {at: await scene.getvar(f"AST_CONFIG({FILE},{at[0]},{at[1]})") for at in BUILTIN}
     applications = {}

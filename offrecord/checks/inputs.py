@@ -52,7 +52,7 @@ class Places:
 
 
 @dataclass(slots=True)
-class Scene:
+class CheckInputs:
     """Everything there is to look at.
 
     `trouble` is why the PBX cannot be asked, None where it can. `tree` are Asterisk's files, None
@@ -138,7 +138,9 @@ def read_tree(folder: Path) -> tuple[Tree | None, str]:
 
 
 @asynccontextmanager
-async def scene(loaded: Loaded, places: Places, *, digits: bool = False) -> AsyncIterator[Scene]:
+async def scene(
+    loaded: Loaded, places: Places, *, digits: bool = False
+) -> AsyncIterator[CheckInputs]:
     """Log in to the PBX and see what there is to look at. Raises `ConfigError`.
 
     With `digits` the PBX is asked to tell of digits, whether or not `[keypad]` is on.
@@ -151,7 +153,7 @@ async def scene(loaded: Loaded, places: Places, *, digits: bool = False) -> Asyn
     sites.keypad(loaded)
     sites.agents(loaded)
     sites.http_tls(loaded)
-    made = Scene(loaded, places, pbx, recorders)
+    made = CheckInputs(loaded, places, pbx, recorders)
     if made.near or places.asterisk is not None:
         made.tree, made.unread = await asyncio.to_thread(read_tree, made.etc)
     else:

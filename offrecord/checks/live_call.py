@@ -12,7 +12,7 @@ from offrecord.assembly import build as sites
 from offrecord.base.errors import Exit, UserError
 from offrecord.base.pbx_errors import user_error
 from offrecord.checks import codes_in_force as seen
-from offrecord.checks.inputs import Places, Scene, scene
+from offrecord.checks.inputs import CheckInputs, Places, scene
 from offrecord.checks.model import Finding, broken, doubt, unseen, well
 from offrecord.checks.rules.dialplan import VARIABLE
 from offrecord.checks.rules.phones import endpoint, of_phones
@@ -53,7 +53,7 @@ async def check_call(loaded: Loaded, target: str, places: Places | None = None) 
         return await _look(there, call, presser, body)
 
 
-async def _explained(there: Scene, target: str) -> Mapping[str, Any]:
+async def _explained(there: CheckInputs, target: str) -> Mapping[str, Any]:
     resolver = sites.resolver(there.loaded, there.pbx)
     site = sites.site(there.loaded, there.recorders)
     press = Press("check", Verb.STOP, "cli", target, time.time_ns() // 10**6, time.monotonic())
@@ -65,7 +65,7 @@ async def _explained(there: Scene, target: str) -> Mapping[str, Any]:
 
 
 async def _look(
-    there: Scene, call: Call, presser: Channel, body: Mapping[str, Any]
+    there: CheckInputs, call: Call, presser: Channel, body: Mapping[str, Any]
 ) -> list[Finding]:
     who = f"extension {presser.extension}" if presser.extension else "no extension"
     names = ", ".join(channel.name for channel in call.channels)
@@ -86,7 +86,7 @@ async def _look(
     return found
 
 
-def _bridge(there: Scene, presser: Channel) -> Finding:
+def _bridge(there: CheckInputs, presser: Channel) -> Finding:
     """Say whether the channel is in a bridge that has codes at all."""
     inside = _ELSEWHERE.get(presser.application)
     if there.pbx.graph.two_party(presser.uniqueid) and inside is None:
@@ -99,7 +99,7 @@ def _bridge(there: Scene, presser: Channel) -> Finding:
     return broken("bridge", text, _OTHERWISE, Exit.PBX_SETUP)
 
 
-async def _features(there: Scene, call: Call, presser: Channel) -> list[Finding]:
+async def _features(there: CheckInputs, call: Call, presser: Channel) -> list[Finding]:
     """Say whether the channel has the codes; they are read when it enters its bridge."""
     told = await seen.read(there)
     has = {one.uniqueid: await _variable(there, one) for one in call.channels}
@@ -124,14 +124,14 @@ async def _features(there: Scene, call: Call, presser: Channel) -> list[Finding]
     return [broken("codes", text, fix, Exit.PBX_SETUP)]
 
 
-async def _variable(there: Scene, channel: Channel) -> str:
+async def _variable(there: CheckInputs, channel: Channel) -> str:
     try:
         return await there.pbx.getvar(channel.uniqueid, VARIABLE)
     except AmiError:
         return ""  # it has hung up meanwhile
 
 
-async def _digits(there: Scene, presser: Channel) -> list[Finding]:
+async def _digits(there: CheckInputs, presser: Channel) -> list[Finding]:
     """Say how the presser's phone sends digits."""
     name = f"{presser.technology}/{presser.endpoint}"
     kept = await endpoint(there, name)
@@ -140,7 +140,7 @@ async def _digits(there: Scene, presser: Channel) -> list[Finding]:
     return of_phones(there, {name: kept}, "digits")
 
 
-def _keypad(there: Scene, presser: Channel) -> Finding:
+def _keypad(there: CheckInputs, presser: Channel) -> Finding:
     if not there.loaded.config.keypad.enabled:
         return well("keypad", "off: digits are not looked at, the codes of features.conf are all")
     if there.pbx.graph.two_party(presser.uniqueid):

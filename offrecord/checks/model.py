@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from offrecord.base.errors import Exit
 
 if TYPE_CHECKING:
-    from offrecord.checks.inputs import Scene
+    from offrecord.checks.inputs import CheckInputs
 
 
 class State(StrEnum):
@@ -79,7 +79,7 @@ def unseen(what: str, text: str, fix: str = "") -> Finding:
     return Finding(what, State.UNSEEN, text, fix)
 
 
-Look = Callable[["Scene"], Awaitable[list[Finding]]]
+Look = Callable[["CheckInputs"], Awaitable[list[Finding]]]
 
 
 @dataclass(frozen=True, slots=True)

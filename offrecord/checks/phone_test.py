@@ -20,7 +20,7 @@ from offrecord.base.errors import Exit, UserError
 from offrecord.base.pbx_errors import user_error
 from offrecord.checks import codes_in_force as seen
 from offrecord.checks.codes_in_force import TIMEOUT
-from offrecord.checks.inputs import Places, Scene, scene
+from offrecord.checks.inputs import CheckInputs, Places, scene
 from offrecord.checks.model import Finding, broken, doubt, unseen, well
 from offrecord.checks.rules.features import LEAST_TIMEOUT
 from offrecord.checks.rules.phones import endpoint, endpoints, of_phones
@@ -121,14 +121,14 @@ async def check_dtmf(
         return found
 
 
-def _stop_code(there: Scene, told: seen.Codes | None) -> str:
+def _stop_code(there: CheckInputs, told: seen.Codes | None) -> str:
     """Return the code for a stop: of features.conf, else of the keypad."""
     of_pbx = [own.code for own in (told.own if told else ()) if own.verb is Verb.STOP]
     keypad = there.loaded.config.keypad.codes
     return next(iter(of_pbx + [code for code, verb in keypad.items() if verb is Verb.STOP]), _CODE)
 
 
-async def _phone(there: Scene, name: str) -> str:
+async def _phone(there: CheckInputs, name: str) -> str:
     """Return a phone's name with its technology. Raises `UserError`."""
     known = await endpoints(there)
     found = [one for one in known if one == name or one.partition("/")[2] == name]
@@ -140,7 +140,7 @@ async def _phone(there: Scene, name: str) -> str:
 
 
 async def _ring(
-    there: Scene, who: str, code: str, say: Callable[[str], None],
+    there: CheckInputs, who: str, code: str, say: Callable[[str], None],
     sleep: Callable[[float], Awaitable[None]],
 ) -> Heard:  # fmt: skip
     pbx = there.pbx
@@ -169,7 +169,9 @@ async def _ring(
     return heard
 
 
-async def _hang_up(there: Scene, heard: Heard, sleep: Callable[[float], Awaitable[None]]) -> None:
+async def _hang_up(
+    there: CheckInputs, heard: Heard, sleep: Callable[[float], Awaitable[None]]
+) -> None:
     """Leave no channel behind: one that still rings is hung up as well."""
     if heard.over:
         return

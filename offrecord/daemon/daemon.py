@@ -19,8 +19,8 @@ import structlog
 from agi.errors import AgiBind
 from ami.errors import AmiError
 from bridges.model import Recorder
-from offrecord.assembly.components import Parts
-from offrecord.assembly.service import Inside
+from offrecord.assembly.components import Components
+from offrecord.assembly.service import DaemonService
 from offrecord.audit.seal import seal_daily
 from offrecord.base import logs
 from offrecord.base.errors import Exit, UserError
@@ -31,7 +31,7 @@ from offrecord.daemon import systemd
 from offrecord.daemon.socket_requests import Operations
 from offrecord.journal import JournalError
 from offrecord.recovery import recovery
-from offrecord.recovery.resolutions import Left
+from offrecord.recovery.resolutions import OpenWork
 
 _AT_START = (
     "ami", "agi", "http", "api", "socket", "journal", "keypad", "user_event", "tell", "audit",
@@ -54,14 +54,14 @@ class Daemon:
     """
 
     def __init__(self, loaded: Loaded, reload: Callable[[], Loaded]) -> None:
-        self._parts = Parts(loaded)
+        self._parts = Components(loaded)
         self._read_again = reload
         self._secrets = {*loaded.secrets}
         self._log = structlog.get_logger()
         self._stop = asyncio.Event()
         self._hup = asyncio.Event()
         self._retiring: set[asyncio.Task[None]] = set()
-        self._left = Left()
+        self._left = OpenWork()
 
     async def run(self) -> None:
         """Open, serve until told to stop, close.
@@ -113,7 +113,7 @@ class Daemon:
         parts.watch.open()
         stack.push_async_callback(parts.watch.close)
         stack.push_async_callback(parts.engine.close, config.shutdown.grace)
-        inside = Inside(parts, self._stop.is_set)
+        inside = DaemonService(parts, self._stop.is_set)
         inside.open()
         stack.push_async_callback(inside.close)
         if config.api.enabled:
@@ -131,7 +131,7 @@ class Daemon:
         await self._listen(control.start(), str(socket.path), "socket.path")
         stack.push_async_callback(control.close)
 
-    def _attach_api(self, inside: Inside) -> None:
+    def _attach_api(self, inside: DaemonService) -> None:
         from offrecord.web.api.wiring import (
             attach,  # FastAPI costs memory and time: only who uses it
         )

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bridges.model import Outcome, Verb
 from offrecord.ami_capture.daemon_side import tapped
-from offrecord.assembly.service import Inside
+from offrecord.assembly.service import DaemonService
 from offrecord.control.server import Handler
 from offrecord.presses.intake import told
 from offrecord.status.event_feed import CALLS
@@ -22,7 +22,7 @@ ALIVE: Final = 15.0
 class Operations:
     """The operations of one daemon, as the control socket has them."""
 
-    def __init__(self, inside: Inside) -> None:
+    def __init__(self, inside: DaemonService) -> None:
         self._inside = inside
         self._triggers = inside.parts.triggers
 

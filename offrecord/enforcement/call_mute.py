@@ -58,7 +58,7 @@ class Pbx(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class MuteResult:
     """What became of holding a call: whether nobody on it is heard, and a line for people."""
 
     silent: bool
@@ -66,7 +66,7 @@ class Holding:
 
 
 @dataclass(slots=True)
-class Holder:
+class CallMute:
     """Holds the legs of calls. `sounds` are played in a loop, for `longest` seconds at most."""
 
     pbx: Pbx
@@ -78,7 +78,7 @@ class Holder:
     _tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def hold(self, press: str, call: Call, presser: str | None) -> Holding:
+    async def hold(self, press: str, call: Call, presser: str | None) -> MuteResult:
         """Hold every leg of a call for a press; `presser` is the uniqueid of who pressed."""
         legs = [one for one in call.channels if one.technology.upper() != "LOCAL"]
         quiet = [one for one in legs if one.monitors == 0]
@@ -90,13 +90,13 @@ class Holder:
                 if why is not None:
                     wrong.append(f"{leg.name}: {why}")
             if wrong:
-                return Holding(silent=False, detail=f"still heard: {'; '.join(wrong)}")
+                return MuteResult(silent=False, detail=f"still heard: {'; '.join(wrong)}")
             others = [one for one in legs if one.uniqueid != presser]
             lost = [
                 f"no music for {one.name}: {why}" for one in others
                 if (why := await self._entertain(press, one, quiet)) is not None
             ]  # fmt: skip
-        return Holding(silent=True, detail="; ".join(["nobody is heard", *lost]))
+        return MuteResult(silent=True, detail="; ".join(["nobody is heard", *lost]))
 
     def join(self, press: str) -> bool:
         """Let the legs that a press holds be heard again, in tasks; False when it holds none."""

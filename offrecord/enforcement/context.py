@@ -12,8 +12,8 @@ import structlog
 from bridges.model import Outcome, RecorderResult, Verb
 from offrecord.enforcement.call_mute import Pbx as HoldingPbx
 from offrecord.enforcement.orders import Engine as GivingEngine
-from offrecord.enforcement.orders import Giver
-from offrecord.enforcement.retry_ladder import Ladder, Note, Told, obeyed
+from offrecord.enforcement.orders import OrderSender
+from offrecord.enforcement.retry_ladder import Note, RetryLadder, VerdictCallback, obeyed
 from offrecord.model.intents import EndedBy, Intent, Intents
 
 RUNAWAY: Final = 32
@@ -52,7 +52,7 @@ STATES: Final[Mapping[Verb, State]] = {
 
 
 @dataclass(slots=True)
-class Kept:
+class IntentWork:
     """What is being done for one intent.
 
     `asked`: its press has had its verdict. `seen` are the channels, `linked` the linkedids, that
@@ -89,8 +89,8 @@ class Observers:
     state: Callable[[str | None, str | None, State, Intent | None], None] = (
         lambda _extension, _agent, _state, _intent: None
     )
-    repeat: Told = lambda _press, _verdict, _channel: None
-    late: Told = lambda _press, _verdict, _channel: None
+    repeat: VerdictCallback = lambda _press, _verdict, _channel: None
+    late: VerdictCallback = lambda _press, _verdict, _channel: None
     remind: Callable[[Intent, str], None] = lambda _intent, _channel: None
 
     @staticmethod
@@ -119,7 +119,7 @@ class Pbx(HoldingPbx, Protocol):
 
 
 @dataclass(slots=True)
-class Desk:
+class EnforcementContext:
     """What the parts of one keeper work on together."""
 
     pbx: Pbx
@@ -128,14 +128,14 @@ class Desk:
     note: Note
     sleep: Callable[[float], Awaitable[None]]
     observers: Observers
-    giver: Giver
-    ladder: Ladder
-    kept: dict[str, Kept] = field(default_factory=dict)
+    giver: OrderSender
+    ladder: RetryLadder
+    kept: dict[str, IntentWork] = field(default_factory=dict)
     tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
 
-    def of(self, intent: Intent) -> Kept:
+    def of(self, intent: Intent) -> IntentWork:
         """Return what is being done for an intent."""
-        return self.kept.setdefault(intent.id, Kept())
+        return self.kept.setdefault(intent.id, IntentWork())
 
     def spawn(self, job: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
         """Do a job in a task of its own; a fault in it is logged and harms no other."""
@@ -192,5 +192,5 @@ class Desk:
 async def _guarded(job: Coroutine[Any, Any, None], name: str) -> None:
     try:
         await job
-    except Exception:  # noqa: BLE001 - see `Desk.spawn`
+    except Exception:  # noqa: BLE001 - see `EnforcementContext.spawn`
         _log.exception("keeper_job_failed", job=name)

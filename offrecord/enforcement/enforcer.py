@@ -20,19 +20,26 @@ from bridges.model import Order, Outcome, RecorderResult, Verb
 from bridges.routing import facts
 from offrecord.config.sections.enforcement import HOLD
 from offrecord.enforcement import context
-from offrecord.enforcement.call_mute import Holder
-from offrecord.enforcement.context import Desk, Engine, Kept, Observers, Pbx, State
-from offrecord.enforcement.orders import Giver
-from offrecord.enforcement.pause_timer import Pauses
-from offrecord.enforcement.reapply import Silencer
-from offrecord.enforcement.retry_ladder import Ladder, Note, obeyed
+from offrecord.enforcement.call_mute import CallMute
+from offrecord.enforcement.context import (
+    EnforcementContext,
+    Engine,
+    IntentWork,
+    Observers,
+    Pbx,
+    State,
+)
+from offrecord.enforcement.orders import OrderSender
+from offrecord.enforcement.pause_timer import PauseTimer
+from offrecord.enforcement.reapply import Reapplier
+from offrecord.enforcement.retry_ladder import Note, RetryLadder, obeyed
 from offrecord.model.intents import Intent, Intents, PauseRules, kin
 from offrecord.model.press import END_OBJECTION, Press
 from offrecord.model.verdict import Verdict
 from offrecord.policy.policy import PHONE_WAYS
 from offrecord.presses.find_call import Resolved, everything
 
-__all__ = ["Keeper", "KeeperSettings", "Observers", "State"]
+__all__ = ["EnforcementSettings", "Enforcer", "Observers", "State"]
 
 
 TICK: Final = 0.25
@@ -48,7 +55,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class KeeperSettings:
+class EnforcementSettings:
     """How long pauses last, and what is done when a recorder does not obey."""
 
     pause: PauseRules = field(default_factory=PauseRules)
@@ -57,7 +64,7 @@ class KeeperSettings:
     hold_longest: float = 60.0
 
 
-class Keeper:
+class Enforcer:
     """Holds the intents of one PBX to what they say.
 
     `note` journals a record and is not waited for. `event` is to be subscribed to the PBX, `run`
@@ -70,23 +77,23 @@ class Keeper:
         engine: Engine,
         intents: Intents,
         note: Note,
-        settings: KeeperSettings | None = None,
+        settings: EnforcementSettings | None = None,
         *,
         observers: Observers | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        settings, told = settings or KeeperSettings(), observers or Observers()
-        giver = Giver(engine, lambda: pbx.graph)
+        settings, told = settings or EnforcementSettings(), observers or Observers()
+        giver = OrderSender(engine, lambda: pbx.graph)
         self.intents = intents
-        self.ladder = Ladder(
+        self.ladder = RetryLadder(
             giver, note, intents.get, settings.fallback, lambda: engine.monotonic(), sleep,  # noqa: PLW0108
             told.repeat, told.late,
-            Holder(pbx, settings.hold_sounds, settings.hold_longest, sleep),
+            CallMute(pbx, settings.hold_sounds, settings.hold_longest, sleep),
         )  # fmt: skip
         self._unheard = HOLD in settings.fallback  # a daemon before this one may have held calls
-        self._desk = Desk(pbx, engine, intents, note, sleep, told, giver, self.ladder)
-        self._silencer = Silencer(self._desk)
-        self._pauses = Pauses(self._desk, self._silencer, settings.pause)
+        self._desk = EnforcementContext(pbx, engine, intents, note, sleep, told, giver, self.ladder)
+        self._silencer = Reapplier(self._desk)
+        self._pauses = PauseTimer(self._desk, self._silencer, settings.pause)
         self._place = 0
 
     # what the engine asks and tells
@@ -206,7 +213,7 @@ class Keeper:
         """Take one event of the PBX, once the graph has taken it."""
         self._silencer.event(event, graph)
 
-    def use(self, settings: KeeperSettings) -> None:
+    def use(self, settings: EnforcementSettings) -> None:
         """Go by other settings from the next press on."""
         self._pauses.rules = settings.pause
         self.ladder.fallback = settings.fallback
@@ -218,7 +225,7 @@ class Keeper:
         """Take up the intents that were live before a restart. Their calls are looked at soon."""
         for intent in intents:
             self.intents.put(intent)
-            self._desk.kept[intent.id] = Kept(asked=True, linked={*intent.lineage})
+            self._desk.kept[intent.id] = IntentWork(asked=True, linked={*intent.lineage})
 
     async def run(self) -> None:
         """Look after time and calls until cancelled."""

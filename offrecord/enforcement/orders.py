@@ -14,7 +14,7 @@ from ami.calls.snapshots import Call, Channel
 from bridges.model import Order, Recorder, RecorderResult, Verb
 from offrecord.model.intents import Intent
 from offrecord.presses.agent_lookup import Who
-from offrecord.presses.ask_recorders import Site, ask
+from offrecord.presses.ask_recorders import SiteSettings, ask
 from offrecord.presses.find_call import Resolved, Resolver
 
 LOCAL: Final = "mixmonitor"
@@ -25,7 +25,7 @@ class Engine(Protocol):
     """What is needed of the engine; `offrecord.presses.lifecycle.Engine` is one."""
 
     @property
-    def site(self) -> Site:
+    def site(self) -> SiteSettings:
         """The recorders, as configured now."""
 
     @property
@@ -38,7 +38,7 @@ def _unheard(_result: RecorderResult) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Giver:
+class OrderSender:
     """Gives the orders of an intent anew. `graph` returns the live calls."""
 
     engine: Engine

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pauses end: reminded of, made longer once, resumed, or left with an alarm."""
+"""PauseTimer end: reminded of, made longer once, resumed, or left with an alarm."""
 
 import asyncio
 from dataclasses import dataclass, replace
 
 from bridges.model import Verb
-from offrecord.enforcement.context import Desk, State
-from offrecord.enforcement.reapply import Silencer
+from offrecord.enforcement.context import EnforcementContext, State
+from offrecord.enforcement.reapply import Reapplier
 from offrecord.enforcement.retry_ladder import DELAYS, obeyed
 from offrecord.model.intents import Intent, PauseRules
 from offrecord.model.verdict import result_body
@@ -14,11 +14,11 @@ from offrecord.presses.find_call import everything
 
 
 @dataclass(slots=True)
-class Pauses:
+class PauseTimer:
     """Looks after the time of intents that have one."""
 
-    desk: Desk
-    silencer: Silencer
+    desk: EnforcementContext
+    silencer: Reapplier
     rules: PauseRules
 
     def look(self, now: int) -> None:

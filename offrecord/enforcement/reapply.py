@@ -15,7 +15,7 @@ from ami.calls.snapshots import Call
 from ami.events import types as ev
 from bridges.model import RecorderResult, Verb
 from offrecord.enforcement import context
-from offrecord.enforcement.context import Desk, Kept
+from offrecord.enforcement.context import EnforcementContext, IntentWork
 from offrecord.enforcement.retry_ladder import DELAYS
 from offrecord.model.intents import Intent
 from offrecord.model.verdict import result_body
@@ -39,10 +39,10 @@ _ABOUT: Final[Mapping[type, Callable[[Any], tuple[str, ...]]]] = {
 
 
 @dataclass(slots=True)
-class Silencer:
+class Reapplier:
     """Takes the PBX's events, and has silenced what they tell of."""
 
-    desk: Desk
+    desk: EnforcementContext
 
     def event(self, event: ev.Event, graph: CallGraph) -> None:
         """Take one event. Costs nothing to speak of while no call has an intent."""
@@ -179,7 +179,7 @@ class Silencer:
         if kept.local is None:
             kept.local = self.desk.spawn(self._silence(intent.id, kept), "silence")
 
-    async def _silence(self, name: str, kept: Kept) -> None:
+    async def _silence(self, name: str, kept: IntentWork) -> None:
         desk = self.desk
         try:
             while kept.cause is not None and (intent := desk.intents.get(name)) is not None:
@@ -194,7 +194,7 @@ class Silencer:
         finally:
             kept.local = None
 
-    async def _elsewhere(self, name: str, kept: Kept) -> None:
+    async def _elsewhere(self, name: str, kept: IntentWork) -> None:
         desk, tries = self.desk, 0
         try:
             await desk.sleep(context.SETTLE)

@@ -26,8 +26,8 @@ import structlog
 from ami.calls.snapshots import Call
 from bridges.model import Evidence, Outcome, RecorderResult, Verb
 from offrecord.config.sections.enforcement import HOLD, MUTE, RECORDER
-from offrecord.enforcement.call_mute import Holder
-from offrecord.enforcement.orders import Giver
+from offrecord.enforcement.call_mute import CallMute
+from offrecord.enforcement.orders import OrderSender
 from offrecord.model.intents import EndedBy, Intent
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict, judge, result_body
@@ -41,7 +41,7 @@ REPEAT: Final = 10.0
 Note = Callable[[str, str, Mapping[str, object]], object]
 """Journals a record: the press's id, the kind, the body. It is not waited for."""
 
-Told = Callable[[Press, Verdict, str], None]
+VerdictCallback = Callable[[Press, Verdict, str], None]
 """Hears a press, its verdict, and the channel that pressed, by its name now."""
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -62,7 +62,7 @@ def gap(result: RecorderResult, tries: int) -> float | None:
 
 
 @dataclass(slots=True, eq=False)
-class _Climb:
+class _Retry:
     """One press on its way up. Times are monotonic seconds, `due` by recorder.
 
     `held` is until when the call is held, None while it is not.
@@ -90,7 +90,7 @@ class _Climb:
 
 
 @dataclass(slots=True)
-class Ladder:
+class RetryLadder:
     """Climbs for presses whose recorders did not obey.
 
     `find` returns an intent as it is now. `monotonic` is seconds; `sleep` and `monotonic` are
@@ -98,16 +98,16 @@ class Ladder:
     solved after all.
     """
 
-    giver: Giver
+    giver: OrderSender
     note: Note
     find: Callable[[str], Intent | None]
     fallback: tuple[str, ...] = ()
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    on_repeat: Told = lambda _press, _verdict, _channel: None
-    on_late: Told = lambda _press, _verdict, _channel: None
-    holder: Holder | None = None
-    _climbs: dict[str, _Climb] = field(default_factory=dict)
+    on_repeat: VerdictCallback = lambda _press, _verdict, _channel: None
+    on_late: VerdictCallback = lambda _press, _verdict, _channel: None
+    holder: CallMute | None = None
+    _climbs: dict[str, _Retry] = field(default_factory=dict)
 
     def failing(self, intent: str) -> frozenset[str]:
         """Return the recorders that have not obeyed a press of this intent."""
@@ -128,7 +128,7 @@ class Ladder:
             if one.intent == intent.id and asked.issuperset(one.failing)
         ]  # fmt: skip
         known = any(one.press.verb is press.verb and one.press.id != press.id for one in earlier)
-        climb = _Climb(
+        climb = _Retry(
             press, intent.id, verdict, {one.recorder: one for one in results},
             tuple(one.recorder for one in results if not self.giver.needed(one)), call,
             acknowledged=known or any(one.acknowledged for one in earlier),
@@ -166,7 +166,7 @@ class Ladder:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _climb(self, climb: _Climb) -> None:
+    async def _climb(self, climb: _Retry) -> None:
         try:
             await self._up(climb)
         except Exception as broke:  # noqa: BLE001 - the press stays open, and is said to be
@@ -174,7 +174,7 @@ class Ladder:
             detail = f"no more tries, a fault in offrecord: {type(broke).__name__}"
             self.note(climb.press.id, "alarm", {"what": "ladder", "detail": detail})
 
-    async def _up(self, climb: _Climb) -> None:
+    async def _up(self, climb: _Retry) -> None:
         begun = self.monotonic()
         tone = begun + REPEAT
         for name in climb.failing:
@@ -195,14 +195,14 @@ class Ladder:
             await self._again(climb, [n for n in climb.failing if climb.due.get(n, now + 1) <= now])
         self._close(climb, "solved")
 
-    def _plan(self, climb: _Climb, name: str) -> None:
+    def _plan(self, climb: _Retry, name: str) -> None:
         wait = gap(climb.results[name], climb.tries.get(name, 0))
         if wait is None:
             climb.due.pop(name, None)
         else:
             climb.due[name] = self.monotonic() + wait
 
-    async def _again(self, climb: _Climb, names: Sequence[str]) -> None:
+    async def _again(self, climb: _Retry, names: Sequence[str]) -> None:
         """Give the order again to those whose turn it is, all at once."""
         intent = self.find(climb.intent)
         if not names or intent is None:
@@ -226,7 +226,7 @@ class Ladder:
                 climb.exposed.get(name, self._since(climb)),
             })  # fmt: skip
 
-    async def _fall_back(self, climb: _Climb) -> None:
+    async def _fall_back(self, climb: _Retry) -> None:
         """Take the ways out that the site listed, once each."""
         for way in self.fallback:
             intent = self.find(climb.intent)
@@ -251,7 +251,7 @@ class Ladder:
                 "detail": reason, "results": [result_body(one) for one in results],
             })  # fmt: skip
 
-    async def _hold(self, climb: _Climb, intent: Intent) -> None:
+    async def _hold(self, climb: _Retry, intent: Intent) -> None:
         """Hold the call, unless the person knows already that it is recorded."""
         call = self.giver.call(intent)
         if self.holder is None or call is None or climb.acknowledged:
@@ -266,7 +266,7 @@ class Ladder:
         if not climb.holds:  # it was acknowledged meanwhile, and no leg is to be left out
             self.holder.join(climb.press.id)
 
-    def _join(self, climb: _Climb, why: str) -> None:
+    def _join(self, climb: _Retry, why: str) -> None:
         """End the holding of a call, if it is held."""
         if climb.held is None or self.holder is None:
             return
@@ -274,14 +274,14 @@ class Ladder:
         if self.holder.join(climb.press.id):
             self.note(climb.press.id, "rejoined", {"why": why})
 
-    def _since(self, climb: _Climb) -> int:
+    def _since(self, climb: _Retry) -> int:
         """Return how long the call has been exposed, in milliseconds."""
         return round((self.monotonic() - climb.press.received) * 1000)
 
-    def _count(self, climb: _Climb, name: str) -> None:
+    def _count(self, climb: _Retry, name: str) -> None:
         climb.exposed[name] = self._since(climb)
 
-    def _repeat(self, climb: _Climb) -> None:
+    def _repeat(self, climb: _Retry) -> None:
         intent = self.find(climb.intent)
         channel = self.giver.presser(intent) if intent else None
         if channel is None or climb.acknowledged:
@@ -291,7 +291,7 @@ class Ladder:
         except Exception:  # noqa: BLE001 - a tone that cannot be played stops no retry
             _log.exception("repeat_not_told", press=climb.press.id)
 
-    def _close(self, climb: _Climb, why: str) -> None:
+    def _close(self, climb: _Retry, why: str) -> None:
         """End a climb, with what it came to. Its task is cancelled unless it ends by itself."""
         if self._climbs.pop(climb.press.id, None) is None:
             return

@@ -20,7 +20,7 @@ _LONGEST: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class VerdictMessage:
     """One verdict and whom it concerns.
 
     `channel` is the presser's, `extension` whose phone that is, `agent` the login there; each is
@@ -35,7 +35,7 @@ class Telling:
     heard: bool
 
 
-def event_fields(told: Telling) -> dict[str, str]:
+def event_fields(told: VerdictMessage) -> dict[str, str]:
     """Return the headers of the AMI action `UserEvent`; each value is one printable line."""
     fields = {
         "Press": told.press.id,
@@ -50,7 +50,7 @@ def event_fields(told: Telling) -> dict[str, str]:
     return {"UserEvent": EVENT, **{name: _line(value) for name, value in fields.items()}}
 
 
-def body(told: Telling) -> bytes:
+def body(told: VerdictMessage) -> bytes:
     """Return a verdict as the JSON that a webhook gets, in UTF-8.
 
     `at` is when the press was made, milliseconds since the epoch.

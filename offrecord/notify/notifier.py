@@ -25,7 +25,7 @@ from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
 from offrecord.notify.lamps import REFRESH, Lamps, Pbx
 from offrecord.notify.late_tone import CONTEXT, PLAY, Whispers
-from offrecord.notify.messages import Telling, body, event_fields
+from offrecord.notify.messages import VerdictMessage, body, event_fields
 from offrecord.notify.outgoing_webhook import Webhook
 
 EVENTS: Final = 500
@@ -41,7 +41,7 @@ async def _sleep(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-class Teller:
+class Notifier:
     """Tells of verdicts and states. Make it inside a running loop, `open` it, `close` it.
 
     `sounds` are the sounds of each outcome and `reminder` those of a pause that is about to end;
@@ -71,7 +71,7 @@ class Teller:
         """What could not be told so far, by way: `lamp`, `whisper`, `event`, `webhook`."""
         self._pbx = pbx
         self._tasks: list[asyncio.Task[None]] = []
-        self._events: deque[Telling] = deque(maxlen=EVENTS)
+        self._events: deque[VerdictMessage] = deque(maxlen=EVENTS)
         self._news = asyncio.Event()
         self._no_news = asyncio.Event()
         self._no_news.set()
@@ -143,7 +143,7 @@ class Teller:
         if not (self._says_events or self._webhook):
             return
         who = agent or press.agent or ""
-        told = Telling(press, verdict, channel, extension, who, heard_in_line)
+        told = VerdictMessage(press, verdict, channel, extension, who, heard_in_line)
         if self._says_events:
             if len(self._events) == EVENTS:
                 self._count("event")
@@ -208,7 +208,7 @@ class Teller:
             self._news.clear()
             await self._news.wait()
 
-    async def _raise_event(self, told: Telling) -> None:
+    async def _raise_event(self, told: VerdictMessage) -> None:
         try:
             answer = await self._pbx.action("UserEvent", event_fields(told), timeout=_ACTION)
         except AmiError as error:

@@ -16,7 +16,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class SiteSettings:
     """What the engine knows of one site; replaced as a whole when the configuration changes.
 
     `optional` names the recorders of role `may`. `budget` is seconds for each recorder, which

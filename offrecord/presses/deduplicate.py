@@ -37,7 +37,7 @@ class _Seen(Generic[Handle]):
     counts: bool = True
 
 
-class Joining(Generic[Handle]):
+class Deduplicator(Generic[Handle]):
     """Remembers the presses seen in the last `window` seconds, and those still running.
 
     Times are seconds on one monotonic clock, given by the caller.

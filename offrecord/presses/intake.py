@@ -47,7 +47,7 @@ class Tells(Protocol):
 
 
 @dataclass(slots=True)
-class Triggers:
+class Intake:
     """Makes presses out of what comes in, and hands them to `engine`.
 
     `sounds` are the sounds of each outcome, `agi_wait` how many seconds a session waits for its

@@ -20,12 +20,12 @@ from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict, judge, result_body
 from offrecord.policy.policy import Ruling
 from offrecord.policy.rule_matching import kind_of
-from offrecord.presses.ask_recorders import Site, ask
-from offrecord.presses.deduplicate import Joining
+from offrecord.presses.ask_recorders import SiteSettings, ask
+from offrecord.presses.deduplicate import Deduplicator
 from offrecord.presses.find_call import Resolved, Resolver, Unresolved, everything
 from offrecord.presses.plan import Promises, explain, facts_for, order_of, route, wanted
 
-__all__ = ["Engine", "PressHandle", "Site"]
+__all__ = ["Engine", "PressHandle", "SiteSettings"]
 
 
 @dataclass(slots=True, eq=False)
@@ -70,7 +70,7 @@ class Engine:
 
     resolver: Resolver
     journal: Journal
-    site: Site
+    site: SiteSettings
     join_window: float = 3.0
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], int] = lambda: time.time_ns() // 1_000_000
@@ -78,21 +78,21 @@ class Engine:
     heard: Callable[[Record], None] = lambda _record: None
     keeper: Promises | None = None
     journal_failures: int = 0
-    _joining: Joining[PressHandle] = field(init=False)
+    _joining: Deduplicator[PressHandle] = field(init=False)
     _running: dict[PressHandle, "asyncio.Task[None]"] = field(default_factory=dict)
     _notes: "set[asyncio.Task[bool]]" = field(default_factory=set)
     _log: structlog.stdlib.BoundLogger = field(default_factory=structlog.get_logger)
 
     def __post_init__(self) -> None:
         """Start with no press remembered."""
-        self._joining = Joining(self.join_window)
+        self._joining = Deduplicator(self.join_window)
 
-    def use(self, resolver: Resolver, site: Site, join_window: float) -> None:
+    def use(self, resolver: Resolver, site: SiteSettings, join_window: float) -> None:
         """Go by another configuration from the next press on; those under way keep theirs."""
         self.resolver, self.site = resolver, site
         self._joining.window = self.join_window = join_window
 
-    def press(self, press: Press, *, again: Site | None = None) -> PressHandle:
+    def press(self, press: Press, *, again: SiteSettings | None = None) -> PressHandle:
         """Take a press and return at once. The same press seen twice gets the first's handle.
 
         `again` is for one that the journal has from before a restart: its recorders are these.
@@ -163,7 +163,7 @@ class Engine:
         if handle.begun and task is not None:
             task.cancel()
 
-    async def _live(self, handle: PressHandle, resolver: Resolver, site: Site) -> None:
+    async def _live(self, handle: PressHandle, resolver: Resolver, site: SiteSettings) -> None:
         press = handle.press
         handle.begun = True
         with structlog.contextvars.bound_contextvars(press=press.id):
@@ -181,7 +181,9 @@ class Engine:
             self._say(press, verdict)
             await asyncio.shield(self.note(press.id, "verdict", verdict.body()))
 
-    async def _carry_out(self, handle: PressHandle, resolver: Resolver, site: Site) -> Verdict:
+    async def _carry_out(
+        self, handle: PressHandle, resolver: Resolver, site: SiteSettings
+    ) -> Verdict:
         press = handle.press
         written = _done() if handle.known else self._write(press.id, "pressed", press.body())
         safe = asyncio.create_task(written, name=f"journal-{press.id}")
@@ -206,7 +208,9 @@ class Engine:
             await safe
         return other or await self._ask(press, admitted, site)
 
-    async def _admit(self, handle: PressHandle, resolver: Resolver, site: Site) -> _Admitted:
+    async def _admit(
+        self, handle: PressHandle, resolver: Resolver, site: SiteSettings
+    ) -> _Admitted:
         """Resolve the press and say whether it is allowed.
 
         When who pressed first may not, whoever pressed the same meanwhile is looked at: a
@@ -264,7 +268,7 @@ class Engine:
             self._give_up(older, f"a {press.verb.value} was pressed on this call")
         return None
 
-    async def _promise(self, press: Press, admitted: _Admitted, site: Site) -> None:
+    async def _promise(self, press: Press, admitted: _Admitted, site: SiteSettings) -> None:
         """Have the keeper know what is asked for before anybody is asked."""
         names = wanted(press, admitted.routed)
         if self.keeper is None or not names or not site.recorders.keys() >= {*names}:
@@ -274,7 +278,7 @@ class Engine:
         else:
             await self.keeper.release(press, admitted.resolved)
 
-    async def _ask(self, press: Press, admitted: _Admitted, site: Site) -> Verdict:
+    async def _ask(self, press: Press, admitted: _Admitted, site: SiteSettings) -> Verdict:
         resolved = admitted.resolved
         names = wanted(press, admitted.routed)
         strangers = [name for name in names if name not in site.recorders]

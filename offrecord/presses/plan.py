@@ -11,7 +11,7 @@ from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
 from offrecord.policy.policy import facts_of
 from offrecord.policy.rule_matching import Facts, Person
-from offrecord.presses.ask_recorders import Site
+from offrecord.presses.ask_recorders import SiteSettings
 from offrecord.presses.find_call import Resolved, Resolver, everything
 
 
@@ -43,7 +43,7 @@ class Promises(Protocol):
 
 
 async def route(
-    press: Press, found: Resolved, resolver: Resolver, site: Site
+    press: Press, found: Resolved, resolver: Resolver, site: SiteSettings
 ) -> tuple[Resolved, Routed]:
     """Return the recorders of a call, and the call with what they have to be told of it."""
     routed = site.router.route(
@@ -66,7 +66,7 @@ def wanted(press: Press, routed: Routed) -> tuple[str, ...]:
     return routed.recorders if press.recorder is None else (press.recorder,)
 
 
-def order_of(press: Press, resolved: Resolved, site: Site) -> Order:
+def order_of(press: Press, resolved: Resolved, site: SiteSettings) -> Order:
     """Return what the recorders are told to do for a press."""
     return Order(
         press.id, press.verb.order, resolved.call, resolved.presser, resolved.who.login,
@@ -75,7 +75,7 @@ def order_of(press: Press, resolved: Resolved, site: Site) -> Order:
 
 
 async def explain(
-    press: Press, resolver: Resolver, site: Site, promises: Promises | None
+    press: Press, resolver: Resolver, site: SiteSettings, promises: Promises | None
 ) -> dict[str, object]:
     """Return the whole decision for a press as plain data. Raises `Unresolved`."""
     resolved = await resolver.resolve(press)

@@ -21,7 +21,7 @@ import structlog
 
 from ami.calls.graph import CallGraph
 from bridges.model import Evidence, Outcome, worst
-from offrecord.enforcement.enforcer import Keeper
+from offrecord.enforcement.enforcer import Enforcer
 from offrecord.journal.schema import JournalError, open_reader, unusable
 from offrecord.model import intents
 from offrecord.model.press import Press
@@ -31,18 +31,18 @@ from offrecord.presses.lifecycle import Engine
 from offrecord.recovery.resolutions import (
     Decision,
     Decisions,
-    Fate,
-    Left,
     OpenIntent,
     OpenPress,
+    OpenWork,
+    Resolution,
     careful,
     decide,
+    mark_overridden,
     open_intents,
     open_presses,
     outcome_of,
-    overtaken,
-    pinned,
     result_of,
+    retarget,
 )
 
 DEFAULT_LIMIT: Final = 120.0
@@ -71,7 +71,7 @@ AND json_extract(body, '$.verb') IN ('resume', 'start')
 _RECORDS: Final = "SELECT kind, at, body FROM records WHERE press = ? ORDER BY seq"
 
 
-def read(path: Path, *, now: int | None = None) -> Left:
+def read(path: Path, *, now: int | None = None) -> OpenWork:
     """Return what a daemon that is gone left open in the journal at `path`.
 
     `now` is milliseconds since the epoch, UTC. Raises `JournalError`. Blocking.
@@ -88,7 +88,7 @@ def read(path: Path, *, now: int | None = None) -> Left:
         raise unusable(path, error) from error
     finally:
         db.close()
-    return Left(overtaken(presses, later), open_intents(records))
+    return OpenWork(mark_overridden(presses, later), open_intents(records))
 
 
 def _records(db: sqlite3.Connection, press: str) -> list[tuple[str, int, Mapping[str, Any]]]:
@@ -111,7 +111,7 @@ class Pbx(Protocol):
 class Recovered:
     """What recovery did: how many presses met each fate, and how many intents live on or ended."""
 
-    presses: Mapping[Fate, int]
+    presses: Mapping[Resolution, int]
     restored: int = 0
     ended: int = 0
 
@@ -135,7 +135,7 @@ class Recovery:
     intents wait for as long as it takes, as a call may outlive an outage of its PBX's link.
     """
 
-    left: Left
+    left: OpenWork
     pbx: Pbx
     finish: Finish
     note: Note
@@ -158,7 +158,7 @@ class Recovery:
         left, early = self.left, Decisions((), (), ())
         if not await self.pbx.wait_known(self.limit):
             why = f"the PBX's calls were not known within {self.limit:g} s"
-            early, left = decide(left, None, why), Left((), left.intents)
+            early, left = decide(left, None, why), OpenWork((), left.intents)
             await self._presses(early, frozenset())
             while left and not await self.pbx.wait_known(self.limit):
                 self._log.warning("recovery_waits", intents=len(left.intents))
@@ -204,18 +204,18 @@ class Recovery:
         left = decision.left
         await self._recovered(left.press.id, decision.fate.value, decision.why)
         match decision.fate:
-            case Fate.FINISH:
-                verdict = await self.finish(pinned(left, live), left)
+            case Resolution.FINISH:
+                verdict = await self.finish(retarget(left, live), left)
                 if verdict.press_id != left.press.id:  # it was pressed again meanwhile
                     body = {**verdict.body(), "press": left.press.id}
                     await self.note(left.press.id, "verdict", body)
-            case Fate.RETRY:
+            case Resolution.RETRY:
                 why = self.retry(left) if self.retry is not None else "nothing is tried again"
                 if why is not None:
                     await self._close(left, Outcome.FAILED, why)
-            case Fate.FAIL:
+            case Resolution.FAIL:
                 await self._close(left, Outcome.FAILED, decision.why)
-            case Fate.CALL_ENDED:
+            case Resolution.CALL_ENDED:
                 await self._close(left, Outcome.CALL_ENDED, decision.why)
 
     async def _close(self, left: OpenPress, outcome: Outcome, why: str) -> None:
@@ -240,14 +240,14 @@ class Recovery:
         await self.note(press, "recovered", {"how": how, "detail": detail})
 
 
-async def look(path: Path) -> Left:
+async def look(path: Path) -> OpenWork:
     """Read what was left open, off the loop; a journal that cannot be read is said, and empty."""
     try:
         return await asyncio.to_thread(read, path)
     except JournalError as problem:
         log = structlog.get_logger()
         log.critical("journal_not_recovered", problem=str(problem))
-        return Left()
+        return OpenWork()
 
 
 def _obeyed(answer: Mapping[str, Any]) -> bool:
@@ -255,7 +255,7 @@ def _obeyed(answer: Mapping[str, Any]) -> bool:
 
 
 def of_daemon(
-    left: Left, pbx: Pbx, engine: Engine, keeper: Keeper | None = None, *,
+    left: OpenWork, pbx: Pbx, engine: Engine, keeper: Enforcer | None = None, *,
     limit: float = DEFAULT_LIMIT,
 ) -> Recovery:  # fmt: skip
     """Return the recovery of what was `left`, carried out by an engine that is at work.
@@ -284,7 +284,7 @@ def of_daemon(
     return Recovery(left, pbx, finish, note, retry, restore, limit)
 
 
-def _climb(left: OpenPress, pbx: Pbx, engine: Engine, keeper: Keeper) -> str | None:
+def _climb(left: OpenPress, pbx: Pbx, engine: Engine, keeper: Enforcer) -> str | None:
     """Hand a press back to the ladder, or say why not."""
     call = next((one for one in pbx.graph.calls() if everything(one) & left.ids), None)
     recorders = engine.site.recorders

@@ -40,8 +40,8 @@ class OpenPress:
     `ids` is everything its call is known to have gone by. `answered` holds the last answer of each
     recorder, as the journal has it, later tries included; `verdict` the outcome of the last
     verdict, None where there is none yet. `allowed`: the recorders of its call were being asked.
-    `overtaken`: recording was turned on again by a later press on its call. `ours` is False for a
-    record that this version cannot read.
+    `overridden`: recording was turned on again by a later press on its call. `ours` is False for
+    a record that this version cannot read.
     """
 
     press: Press
@@ -50,7 +50,7 @@ class OpenPress:
     answered: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     verdict: Outcome | None = None
     allowed: bool = False
-    overtaken: bool = False
+    overridden: bool = False
     ours: bool = True
 
 
@@ -65,7 +65,7 @@ class OpenIntent:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class OpenWork:
     """What a daemon left open."""
 
     presses: tuple[OpenPress, ...] = ()
@@ -76,7 +76,7 @@ class Left:
         return bool(self.presses or self.intents)
 
 
-class Fate(StrEnum):
+class Resolution(StrEnum):
     """What becomes of one press."""
 
     FINISH = "finish"
@@ -94,7 +94,7 @@ class Decision:
     """What becomes of one press, and why."""
 
     left: OpenPress
-    fate: Fate
+    fate: Resolution
     why: str
 
 
@@ -107,7 +107,7 @@ class Decisions:
     end: tuple[OpenIntent, ...]
 
 
-def decide(left: Left, live: frozenset[str] | None, unknown: str = "") -> Decisions:
+def decide(left: OpenWork, live: frozenset[str] | None, unknown: str = "") -> Decisions:
     """Decide about everything that was left open.
 
     `live` holds every id by which a live call is known, None where the PBX could not say; then
@@ -123,7 +123,7 @@ def decide(left: Left, live: frozenset[str] | None, unknown: str = "") -> Decisi
 
 
 def _fate(left: OpenPress, live: frozenset[str] | None, unknown: str) -> Decision:
-    press, fate = left.press, Fate.FAIL
+    press, fate = left.press, Resolution.FAIL
     nameless = left.call is None and press.uniqueid is None
     if not left.ours:
         why = f"{INTERRUPTED}, and its record cannot be read"
@@ -132,20 +132,20 @@ def _fate(left: OpenPress, live: frozenset[str] | None, unknown: str) -> Decisio
     elif not left.ids & live and nameless:
         why = f"{INTERRUPTED}, and nobody knows which call {press.target} was"
     elif not left.ids & live:
-        fate, why = Fate.CALL_ENDED, "the call had ended when the daemon was back"
+        fate, why = Resolution.CALL_ENDED, "the call had ended when the daemon was back"
     elif left.verdict is not None:
-        fate, why = Fate.RETRY, "the call is still up"
-    elif left.overtaken:
+        fate, why = Resolution.RETRY, "the call is still up"
+    elif left.overridden:
         why = f"{INTERRUPTED}, and recording was turned on again by a later press"
     elif not press.verb.silences:
         # Nobody is harmed by silence; a second start would make a second recording.
         why = f"{INTERRUPTED}, and a {press.verb.value} is not repeated"
     else:
-        fate, why = Fate.FINISH, "the call is still up"
+        fate, why = Resolution.FINISH, "the call is still up"
     return Decision(left, fate, why)
 
 
-def pinned(left: OpenPress, live: frozenset[str]) -> Press:
+def retarget(left: OpenPress, live: frozenset[str]) -> Press:
     """Return the press so that it means the call it meant, and no other one.
 
     An extension may be on another call by now, and the channel that pressed may have left while
@@ -175,7 +175,7 @@ def open_presses(
     return tuple(one for one in made if one is not None)
 
 
-def overtaken(
+def mark_overridden(
     presses: Iterable[OpenPress],
     later: Mapping[str, Sequence[tuple[str, int, Mapping[str, Any]]]],
 ) -> tuple[OpenPress, ...]:
@@ -189,7 +189,7 @@ def overtaken(
         if any(kind == "verdict" and outcome_of(body) in _DONE for kind, _, body in each)
     ]
     return tuple(
-        replace(one, overtaken=any(id_ > one.press.id and ids & one.ids for id_, ids in turned_on))
+        replace(one, overridden=any(id_ > one.press.id and ids & one.ids for id_, ids in turned_on))
         for one in presses
     )
 
@@ -281,7 +281,7 @@ def _press(id_: str, at: int, body: Mapping[str, Any], received: float) -> tuple
     return press, ours
 
 
-class Careful:
+class NoRepeatRecorder:
     """A recorder that is asked for a press which a crash cut short: nothing is done twice.
 
     One whose state can be read is asked: its `act` begins by reading. One that can not (its best
@@ -340,7 +340,7 @@ def careful(
     recorders: Mapping[str, Recorder], answered: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Recorder]:
     """Return the recorders so that none of them does anything twice."""
-    return {name: Careful(one, answered.get(name)) for name, one in recorders.items()}
+    return {name: NoRepeatRecorder(one, answered.get(name)) for name, one in recorders.items()}
 
 
 def _by_own_id(plan: Plan, order: Order) -> bool:

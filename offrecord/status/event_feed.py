@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 BEHIND: Final = 1000
-"""News that one listener may be behind before it loses the oldest."""
+"""FeedEvent that one listener may be behind before it loses the oldest."""
 
 KEPT: Final = 500
-"""News kept for listeners that come back after a lost connection."""
+"""FeedEvent kept for listeners that come back after a lost connection."""
 
 CALLS: Final = "calls"
 """The kind of news that says that the live calls, or who records them, have changed."""
@@ -27,7 +27,7 @@ MISSED: Final = "missed"
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class FeedEvent:
     """One thing that happened.
 
     `kind` is that of a journal's record, or `CALLS` or `MISSED`; `at` is milliseconds since the
@@ -56,11 +56,11 @@ class Listener:
 
     def __init__(self, behind: int) -> None:
         self._behind = behind
-        self._waiting: deque[News] = deque()
+        self._waiting: deque[FeedEvent] = deque()
         self._lost = 0
         self._more = asyncio.Event()
 
-    def put(self, news: News) -> None:
+    def put(self, news: FeedEvent) -> None:
         """Have the reader told of something. Calls-changed news counts once however often."""
         if news.kind == CALLS and self._waiting and self._waiting[-1].kind == CALLS:
             self._waiting[-1] = news
@@ -72,11 +72,11 @@ class Listener:
             self._waiting.append(news)
         self._more.set()
 
-    def __aiter__(self) -> AsyncIterator[News]:
+    def __aiter__(self) -> AsyncIterator[FeedEvent]:
         """Iterate over what comes."""
         return self
 
-    async def __anext__(self) -> News:
+    async def __anext__(self) -> FeedEvent:
         """Return the next piece of news, waiting for it."""
         while not self._waiting:
             self._more.clear()
@@ -84,11 +84,11 @@ class Listener:
         if self._lost:
             first, lost = self._waiting[0], self._lost
             self._lost = 0
-            return News(first.number - 1, MISSED, first.at, body={"count": lost})
+            return FeedEvent(first.number - 1, MISSED, first.at, body={"count": lost})
         return self._waiting.popleft()
 
 
-class Feed:
+class EventFeed:
     """Tells what happens to all listeners.
 
     `behind` is how many news a listener may be behind, `kept` how many stay for those who come
@@ -97,7 +97,7 @@ class Feed:
 
     def __init__(self, behind: int = BEHIND, kept: int = KEPT) -> None:
         self._behind = behind
-        self._kept: deque[News] = deque(maxlen=kept)
+        self._kept: deque[FeedEvent] = deque(maxlen=kept)
         self._listeners: set[Listener] = set()
         self._number = 0
 
@@ -114,10 +114,10 @@ class Feed:
     def tell(
         self, kind: str, at: int, press: str | None = None,
         body: Mapping[str, object] | None = None,
-    ) -> News:  # fmt: skip
+    ) -> FeedEvent:  # fmt: skip
         """Tell everyone of something that happened `at` milliseconds since the epoch."""
         self._number += 1
-        news = News(self._number, kind, at, press, body or {})
+        news = FeedEvent(self._number, kind, at, press, body or {})
         if kind != CALLS:
             self._kept.append(news)
         for listener in self._listeners:
@@ -135,7 +135,7 @@ class Feed:
         if after is not None and after != self._number:
             oldest = self._kept[0].number if self._kept else self._number + 1
             if after > self._number or after + 1 < oldest:
-                listener.put(News(oldest - 1, MISSED, self._kept[0].at if self._kept else 0))
+                listener.put(FeedEvent(oldest - 1, MISSED, self._kept[0].at if self._kept else 0))
             for news in self._kept:
                 if news.number > after or after > self._number:
                     listener.put(news)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ami.link.supervisor import LinkState
 from bridges.model import Outcome
-from offrecord.assembly.components import Parts
+from offrecord.assembly.components import Components
 from offrecord.journal import Record
 
 _BAD = frozenset({Outcome.FAILED.value})
@@ -42,7 +42,7 @@ class Health:
     `now` is seconds since the epoch.
     """
 
-    def __init__(self, parts: Parts, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, parts: Components, now: Callable[[], float] = time.time) -> None:
         self._parts = parts
         self._now = now
         self._last: dict[str, tuple[str, int]] = {}

@@ -57,7 +57,7 @@ class Site(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Badge:
+class RecorderStatus:
     """One recorder of one call. `press` is the press that stands behind the state.
 
     `since` and `until` are milliseconds since the epoch, UTC. `detail` is what the recorder said
@@ -91,7 +91,7 @@ class _Pressed:
     answers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-class Board:
+class LiveView:
     """Puts together what the graph, the intents and the presses tell of the live calls.
 
     `heard` is to be told of every record of the journal. `failing` returns the recorders that have
@@ -176,7 +176,7 @@ class Board:
             "recorders": [badge.as_json() for badge in self._badges(call, intents)],
         }
 
-    def _badges(self, call: Call, intents: list[Intent]) -> Iterator[Badge]:
+    def _badges(self, call: Call, intents: list[Intent]) -> Iterator[RecorderStatus]:
         site = self._site()
         agent = next((login for e in call.extensions if (login := self._here(e))), None)
         routed = site.router.route(call, agent=agent).recorders
@@ -191,7 +191,7 @@ class Board:
 
     def _badge(
         self, call: Call, recorder: Recorder, intent: Intent | None, told: _Pressed | None
-    ) -> Badge:
+    ) -> RecorderStatus:
         name, kind = recorder.name, recorder.kind
         made = self._by_press.get(intent.id) if intent else None
         answer = next(
@@ -208,7 +208,7 @@ class Board:
             until = intent.until
         press = intent.id if intent else (told.press if told and answer else None)
         verb = intent.verb.value if intent else (told.verb if told and answer else None)
-        return Badge(
+        return RecorderStatus(
             name, kind, state, press, verb, answer.get("outcome"), answer.get("evidence"),
             intent.since if intent else None, until, str(answer.get("detail", "")),
         )  # fmt: skip

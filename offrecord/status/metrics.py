@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from ami.link.supervisor import LinkState
 from bridges.model import Outcome, Verb
 from offrecord import __version__
-from offrecord.assembly.service import Inside
+from offrecord.assembly.service import DaemonService
 from offrecord.audit.press_history import PROVEN
 from offrecord.journal import Record
 from offrecord.model.press import WAYS
@@ -37,7 +37,7 @@ _SILENCING: Final = frozenset(verb.value for verb in Verb if verb.silences)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class MetricSpec:
     """One metric: its name without `offrecord_`, its labels, and what it means."""
 
     name: str
@@ -52,45 +52,78 @@ class Told:
 
 
 METRICS: Final = (
-    Told("build_info", "gauge", "1, with the version", ("version",)),
-    Told("presses_total", "counter", "presses that ended, by way in and outcome",
-         ("verb", "way", "outcome")),
-    Told("press_to_proof_seconds", "histogram",
-         "from a press to its verdict, which is the proof where the outcome is confirmed",
-         ("verb", "outcome")),
-    Told("recorder_answers_total", "counter",
-         "what recorders made of orders, tries after the first included",
-         ("recorder", "kind", "outcome")),
-    Told("exposed_seconds_total", "counter",
-         "seconds that calls were, or may have been, recorded after a stop, a pause or an "
-         "objection: to the proof, or to the end where none came; and while a recording that had "
-         "come back was silenced again", ("recorder",)),
-    Told("closed_total", "counter",
-         "failed presses that were closed later: solved, superseded, or the call ended",
-         ("outcome", "why")),
-    Told("alarms_total", "counter", "alarms in the journal", ("what",)),
-    Told("ami_up", "gauge", "1 while the link to the PBX is up"),
-    Told("ami_ping_seconds", "gauge",
-         "how long the PBX took to answer the last ping; absent while none was answered"),
-    Told("ami_logins_total", "counter", "logins at the PBX: more than one means lost links"),
-    Told("ami_timeouts_total", "counter", "actions that the PBX did not answer in time"),
-    Told("ami_events_dropped_total", "counter",
-         "events of the PBX lost because the queue was full; the calls are then listed anew"),
-    Told("ami_faults_total", "counter", "faults while events of the PBX were taken in"),
-    Told("calls_known", "gauge", "1 while the list of live calls is certain"),
-    Told("calls", "gauge", "live calls"),
-    Told("channels", "gauge", "channels of live calls"),
-    Told("intents", "gauge", "stops, pauses and objections that hold for live calls", ("verb",)),
-    Told("intents_failing", "gauge",
-         "those of them that some recorder has not obeyed: it may be recording"),
-    Told("journal_ok", "gauge", "1 while records reach the disk"),
-    Told("journal_waiting", "gauge", "records in memory that are not on the disk yet"),
-    Told("journal_failures_total", "counter", "records that the disk did not take in time"),
-    Told("feed_listeners", "gauge", "live views that are open: event streams, pages, terminals"),
-    Told("api_answers_total", "counter", "answers of the HTTP API",
-         ("method", "route", "status")),
-    Told("api_refused_total", "counter", "requests not let in: token, scope or rate", ("why",)),
-)  # fmt: skip
+    MetricSpec("build_info", "gauge", "1, with the version", ("version",)),
+    MetricSpec(
+        "presses_total",
+        "counter",
+        "presses that ended, by way in and outcome",
+        ("verb", "way", "outcome"),
+    ),
+    MetricSpec(
+        "press_to_proof_seconds",
+        "histogram",
+        "from a press to its verdict, which is the proof where the outcome is confirmed",
+        ("verb", "outcome"),
+    ),
+    MetricSpec(
+        "recorder_answers_total",
+        "counter",
+        "what recorders made of orders, tries after the first included",
+        ("recorder", "kind", "outcome"),
+    ),
+    MetricSpec(
+        "exposed_seconds_total",
+        "counter",
+        "seconds that calls were, or may have been, recorded after a stop, a pause or an "
+        "objection: to the proof, or to the end where none came; and while a recording that had "
+        "come back was silenced again",
+        ("recorder",),
+    ),
+    MetricSpec(
+        "closed_total",
+        "counter",
+        "failed presses that were closed later: solved, superseded, or the call ended",
+        ("outcome", "why"),
+    ),
+    MetricSpec("alarms_total", "counter", "alarms in the journal", ("what",)),
+    MetricSpec("ami_up", "gauge", "1 while the link to the PBX is up"),
+    MetricSpec(
+        "ami_ping_seconds",
+        "gauge",
+        "how long the PBX took to answer the last ping; absent while none was answered",
+    ),
+    MetricSpec("ami_logins_total", "counter", "logins at the PBX: more than one means lost links"),
+    MetricSpec("ami_timeouts_total", "counter", "actions that the PBX did not answer in time"),
+    MetricSpec(
+        "ami_events_dropped_total",
+        "counter",
+        "events of the PBX lost because the queue was full; the calls are then listed anew",
+    ),
+    MetricSpec("ami_faults_total", "counter", "faults while events of the PBX were taken in"),
+    MetricSpec("calls_known", "gauge", "1 while the list of live calls is certain"),
+    MetricSpec("calls", "gauge", "live calls"),
+    MetricSpec("channels", "gauge", "channels of live calls"),
+    MetricSpec(
+        "intents", "gauge", "stops, pauses and objections that hold for live calls", ("verb",)
+    ),
+    MetricSpec(
+        "intents_failing",
+        "gauge",
+        "those of them that some recorder has not obeyed: it may be recording",
+    ),
+    MetricSpec("journal_ok", "gauge", "1 while records reach the disk"),
+    MetricSpec("journal_waiting", "gauge", "records in memory that are not on the disk yet"),
+    MetricSpec("journal_failures_total", "counter", "records that the disk did not take in time"),
+    MetricSpec(
+        "feed_listeners", "gauge", "live views that are open: event streams, pages, terminals"
+    ),
+    MetricSpec(
+        "api_answers_total", "counter", "answers of the HTTP API", ("method", "route", "status")
+    ),
+    MetricSpec(
+        "api_refused_total", "counter", "requests not let in: token, scope or rate", ("why",)
+    ),
+)
 """Every metric of ours. `process_*` of the Prometheus client stand beside them."""
 
 _BY_NAME: Final = {one.name: one for one in METRICS}
@@ -108,7 +141,7 @@ class _Open:
 class Metrics:
     """Counts, and shows. `heard` is to be told of every record of the journal."""
 
-    def __init__(self, inside: Inside) -> None:
+    def __init__(self, inside: DaemonService) -> None:
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._presses = self._counter("presses_total")
@@ -200,7 +233,7 @@ class _Process(ProcessCollector):
 class _Now(Collector):
     """Looks at how things are."""
 
-    def __init__(self, inside: Inside) -> None:
+    def __init__(self, inside: DaemonService) -> None:
         self._inside = inside
 
     def collect(self) -> Iterable[Metric]:

@@ -13,7 +13,7 @@ from offrecord.web import page as package
 from offrecord.web.page import labels, timeline
 from offrecord.web.page.cards import SHOWN, board
 from offrecord.web.page.live_stream import event
-from offrecord.web.page.sessions import ADDRESSES, LONGEST, MOST, Brake, Sessions
+from offrecord.web.page.sessions import ADDRESSES, LONGEST, MOST, LoginBackoff, Sessions
 from offrecord.web.tokens import Tokens
 
 ROOT = Path(package.__file__).parent
@@ -55,7 +55,7 @@ def test_times_are_said_as_people_read_them() -> None:
 
 def test_failing_to_log_in_costs_more_each_time_and_never_too_much() -> None:
     now = [0.0]
-    brake = Brake(lambda: now[0])
+    brake = LoginBackoff(lambda: now[0])
     waits = []
     for _ in range(10):
         waits.append(brake.wait("a"))

@@ -13,11 +13,11 @@ from typing import Any, cast
 import httpx
 
 from ami.link.supervisor import LinkState
-from offrecord.assembly.components import Parts
-from offrecord.assembly.service import Inside
+from offrecord.assembly.components import Components
+from offrecord.assembly.service import DaemonService
 from offrecord.config.sections.http import ApiConfig
 from offrecord.journal import Record
-from offrecord.presses.intake import Triggers
+from offrecord.presses.intake import Intake
 from offrecord.status.health import Health
 from offrecord.status.metrics import Metrics
 from offrecord.web.api.app import create_app
@@ -52,7 +52,7 @@ class Api:
     """The served API, what is behind it, and short ways to ask."""
 
     kept: Kept
-    inside: Inside
+    inside: DaemonService
     tokens: Tokens
     metrics: Metrics
     health: Health
@@ -120,15 +120,15 @@ async def api(
             pbx=pbx,
             engine=engine,
             keeper=kept.keeper,
-            triggers=Triggers(engine, {}, monotonic=engine.monotonic),
+            triggers=Intake(engine, {}, monotonic=engine.monotonic),
             journal=engine.journal,
             fastagi=SimpleNamespace(listening=True),
         )
-        inside = Inside(cast("Parts", parts), lambda: False)
+        inside = DaemonService(cast("Components", parts), lambda: False)
         inside.open()
         tokens = Tokens(folder / "tokens.json")
         made = {name: tokens.add(name, scopes) for name, scopes in SCOPES.items()}
-        metrics, health = Metrics(inside), Health(cast("Parts", parts))
+        metrics, health = Metrics(inside), Health(cast("Components", parts))
         first = engine.heard
 
         def heard(record: Record) -> None:

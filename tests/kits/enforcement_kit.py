@@ -12,7 +12,7 @@ from typing import Any
 
 from ami.events.types import MixMonitorMute, MixMonitorStart
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
-from offrecord.enforcement.enforcer import Keeper, KeeperSettings, Observers, State
+from offrecord.enforcement.enforcer import EnforcementSettings, Enforcer, Observers, State
 from offrecord.model.intents import Intent, Intents
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
@@ -109,7 +109,7 @@ class Kept:
     """A bench with a keeper, and short ways to have things happen."""
 
     bench: Bench
-    keeper: Keeper
+    keeper: Enforcer
     time: Time
     heard: Heard
     local: Local
@@ -152,7 +152,7 @@ async def keeping(
     folder: Path,
     *others: FakeRecorder,
     events: Sequence[Any] = CALL,
-    settings: KeeperSettings | None = None,
+    settings: EnforcementSettings | None = None,
     intents: Sequence[Intent] = (),
     **more: Any,
 ) -> AsyncIterator[Kept]:
@@ -162,7 +162,7 @@ async def keeping(
         engine = here.engine
         engine.monotonic = lambda: time.now
         engine.now = lambda: round(time.now * 1000)
-        keeper = Keeper(
+        keeper = Enforcer(
             pbx, engine, Intents(), engine.note, settings,
             observers=heard.observers(), sleep=time.sleep,
         )  # fmt: skip

@@ -28,7 +28,7 @@ from offrecord.model.press import Press, Way
 from offrecord.model.verdict import Verdict
 from offrecord.presses.agent_lookup import Agents
 from offrecord.presses.find_call import Resolver
-from offrecord.presses.lifecycle import Engine, PressHandle, Site
+from offrecord.presses.lifecycle import Engine, PressHandle, SiteSettings
 from tests.kits.call_kit import enter, graph, new
 
 CALL = (
@@ -228,7 +228,7 @@ async def bench(
     engine = Engine(
         Resolver(pbx, Agents(agents or {}), wait_known=wait_known),
         journal,
-        Site(made, Router(tuple(made), tuple(made), rules), **site),  # type: ignore[arg-type]
+        SiteSettings(made, Router(tuple(made), tuple(made), rules), **site),  # type: ignore[arg-type]
     )
     found = Bench(engine, pbx, path)
     engine.monotonic = lambda: found.now

@@ -14,9 +14,9 @@ import httpx
 from fastapi import FastAPI
 
 from ami.link.supervisor import LinkState
-from offrecord.assembly.components import Parts
-from offrecord.assembly.service import Inside
-from offrecord.presses.intake import Triggers
+from offrecord.assembly.components import Components
+from offrecord.assembly.service import DaemonService
+from offrecord.presses.intake import Intake
 from offrecord.web.page import PREFIX, router
 from offrecord.web.page.sessions import Sessions
 from offrecord.web.server import HttpServer
@@ -42,7 +42,7 @@ class Site:
     """The served page, and what is behind it. `leaving` is what has to close before it does."""
 
     kept: Kept
-    inside: Inside
+    inside: DaemonService
     tokens: Tokens
     token: dict[str, str]
     app: FastAPI
@@ -129,11 +129,11 @@ async def site(
             pbx=pbx,
             engine=engine,
             keeper=kept.keeper,
-            triggers=Triggers(engine, {}, monotonic=engine.monotonic),
+            triggers=Intake(engine, {}, monotonic=engine.monotonic),
             journal=engine.journal,
         )
         ends: list[bool] = []
-        inside = Inside(cast("Parts", parts), lambda: bool(ends))
+        inside = DaemonService(cast("Components", parts), lambda: bool(ends))
         inside.open()
         tokens = Tokens(folder / "tokens.json")
         token = {name: tokens.add(name, scopes) for name, scopes in SCOPES.items()}

@@ -27,7 +27,7 @@ from offrecord.model.outcome_codes import OWN_SOUNDS
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
 from offrecord.notify import prompt_sounds
-from offrecord.notify.notifier import Teller
+from offrecord.notify.notifier import Notifier
 from tests.unit.notify.test_prompt_sounds import pattern
 
 SOUNDS = Path(__file__).parents[2] / "sounds"
@@ -94,7 +94,7 @@ def tell_rigs() -> Iterator[Callable[[str], Rig]]:
 class Scene:
     """A call of 410 and 411 on a PBX, with a teller that is linked to it."""
 
-    def __init__(self, rig: Rig, tap: Tap, farm: Tap, pbx: Pbx, teller: Teller) -> None:
+    def __init__(self, rig: Rig, tap: Tap, farm: Tap, pbx: Pbx, teller: Notifier) -> None:
         self.rig, self.tap, self.farm, self.pbx, self.teller = rig, tap, farm, pbx, teller
         self.people = People(farm)
         self.phones: dict[str, str] = {}
@@ -209,7 +209,7 @@ async def scene(rig: Rig, account: str = "granted", **settings: object) -> Async
         Tap(rig.farm.ami_port) as farm,
         linked(rig, account) as pbx,
     ):
-        teller = Teller(pbx, given, OWN_SOUNDS, refresh=refresh)  # type: ignore[arg-type]
+        teller = Notifier(pbx, given, OWN_SOUNDS, refresh=refresh)  # type: ignore[arg-type]
         pbx.subscribe(teller.event)
         teller.open()
         made = Scene(rig, tap, farm, pbx, teller)

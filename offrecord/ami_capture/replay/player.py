@@ -40,12 +40,12 @@ from offrecord.ami_capture.replay.pbx import PlayedPbx
 from offrecord.assembly import build as sites
 from offrecord.base.errors import Exit, UserError
 from offrecord.config import ConfigError, Loaded, load
-from offrecord.enforcement.enforcer import Keeper
+from offrecord.enforcement.enforcer import Enforcer
 from offrecord.enforcement.orders import LOCAL
 from offrecord.journal import Journal, Record
 from offrecord.model.intents import Intents
 from offrecord.model.press import END_OBJECTION, Press, PressIds, Way
-from offrecord.presses.intake import Triggers
+from offrecord.presses.intake import Intake
 from offrecord.presses.lifecycle import Engine
 
 INSTANT: Final = 1e-6
@@ -164,11 +164,11 @@ class Playback:
             monotonic=loop.time,
             now=lambda: round(loop.time() * 1000),
         )
-        self.keeper = Keeper(
+        self.keeper = Enforcer(
             pbx, self.engine, Intents(), self.engine.note, sites.keeper(loaded)
         )  # fmt: skip
         self.engine.keeper = self.keeper
-        self.triggers = Triggers(
+        self.triggers = Intake(
             self.engine,
             config.sounds.by_outcome(),
             config.user_event.name if config.user_event.enabled else None,

@@ -8,7 +8,7 @@ from ami.link.supervisor import LinkState
 from ami.privileges import Excessive, Missing
 from offrecord.base.errors import Exit
 from offrecord.base.pbx_errors import user_error
-from offrecord.checks.inputs import Scene
+from offrecord.checks.inputs import CheckInputs
 from offrecord.checks.known_bugs import landmines
 from offrecord.checks.model import Finding, broken, doubt, well
 from offrecord.enforcement.orders import LOCAL
@@ -17,7 +17,7 @@ _PATIENCE: Final = 4.0
 """Seconds for the privileges to be found out."""
 
 
-async def pbx(scene: Scene) -> list[Finding]:
+async def pbx(scene: CheckInputs) -> list[Finding]:
     """Say whether the PBX can be asked; where a privilege is why not, that rule says so."""
     if scene.trouble is None:
         version = ".".join(str(part) for part in scene.pbx.version)
@@ -30,7 +30,7 @@ async def pbx(scene: Scene) -> list[Finding]:
     return [broken("pbx", trouble.message, trouble.fix, user_error(trouble).exit)]
 
 
-async def version(scene: Scene) -> list[Finding]:
+async def version(scene: CheckInputs) -> list[Finding]:
     """Say what this version of Asterisk is known for."""
     if not scene.asked:
         return []
@@ -39,7 +39,7 @@ async def version(scene: Scene) -> list[Finding]:
     return [doubt("version", mine.what, f"{mine.do}; see {mine.source}") for mine in found]
 
 
-async def account(scene: Scene) -> list[Finding]:
+async def account(scene: CheckInputs) -> list[Finding]:
     """Say what the account lacks, and what it has too much."""
     if scene.pbx.link.state is not LinkState.UP:
         return []
@@ -61,7 +61,7 @@ def _missing(one: Missing) -> Finding:
     return broken("privileges", text, fix, Exit.PBX_PRIVILEGES)
 
 
-async def _report(scene: Scene) -> privileges.PrivilegeReport | None:
+async def _report(scene: CheckInputs) -> privileges.PrivilegeReport | None:
     if scene.pbx.link.state is not LinkState.UP:
         return None
     return await scene.pbx.wait_privileges(_PATIENCE)

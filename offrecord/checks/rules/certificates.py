@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from offrecord.base.errors import Exit
-from offrecord.checks.inputs import Scene
+from offrecord.checks.inputs import CheckInputs
 from offrecord.checks.model import Finding, broken, doubt, well
 
 SOON: Final = 21
@@ -25,7 +25,7 @@ _CONTEXT: Final = 0xA0
 _TIMES: Final = {0x17: "%y%m%d%H%M%SZ", 0x18: "%Y%m%d%H%M%SZ"}
 
 
-async def certificates(scene: Scene) -> list[Finding]:
+async def certificates(scene: CheckInputs) -> list[Finding]:
     """Say which certificates have expired or soon will."""
     ends = [(name, await _served(host, port)) for name, host, port in _addresses(scene)]
     http = scene.loaded.config.http
@@ -56,7 +56,7 @@ async def certificates(scene: Scene) -> list[Finding]:
     )
 
 
-def _addresses(scene: Scene) -> Iterator[tuple[str, str, int]]:
+def _addresses(scene: CheckInputs) -> Iterator[tuple[str, str, int]]:
     config = scene.loaded.config
     if config.ami.tls:
         yield "the certificate of the PBX", config.ami.host, config.ami.port

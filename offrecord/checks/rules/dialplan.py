@@ -9,7 +9,7 @@ from offrecord.asterisk_files.conf_parser import lines, sections
 from offrecord.base.errors import Exit
 from offrecord.checks import codes_in_force as seen
 from offrecord.checks.codes_in_force import MAP
-from offrecord.checks.inputs import Scene
+from offrecord.checks.inputs import CheckInputs
 from offrecord.checks.model import Finding, broken, doubt, some, unseen, well
 from offrecord.checks.rules.features import DIALPLAN
 from offrecord.checks.rules.phones import endpoints
@@ -29,7 +29,7 @@ class Setting(NamedTuple):
     place: str
 
 
-async def _settings(scene: Scene) -> tuple[list[Setting], str] | None:
+async def _settings(scene: CheckInputs) -> tuple[list[Setting], str] | None:
     """Return where the variable is set and how that was seen; None where nothing is seen."""
     rows = await scene.dialplan()
     if rows is not None:
@@ -58,7 +58,7 @@ def _in(text: str, place: str) -> list[Setting]:
     return [Setting(len(match[1]), match[2].strip(), place) for match in _SET.finditer(text)]
 
 
-async def dialplan(scene: Scene) -> list[Finding]:
+async def dialplan(scene: CheckInputs) -> list[Finding]:
     """Say whether some channel is given the codes, and what it is given exists."""
     told = await _settings(scene)
     if told is None:
@@ -78,7 +78,7 @@ async def dialplan(scene: Scene) -> list[Finding]:
     return problems or [well("dialplan", f"{VARIABLE} is set in {places}; seen in {source}")]
 
 
-def _unknown(scene: Scene, found: list[Setting]) -> list[Finding]:
+def _unknown(scene: CheckInputs, found: list[Setting]) -> list[Finding]:
     """Return the names that mean neither a group nor a code; only the files show all of them."""
     tree = scene.tree
     if tree is None or seen.FILE not in tree:
@@ -118,7 +118,7 @@ def _lonely(found: list[Setting]) -> list[Finding]:
                   " them too")]  # fmt: skip
 
 
-async def tones(scene: Scene) -> list[Finding]:
+async def tones(scene: CheckInputs) -> list[Finding]:
     """Say whether late tones and music find their context, where they are asked for."""
     config = scene.loaded.config
     if not (config.tell.whisper or config.ladder.holds):

@@ -12,7 +12,7 @@ import socket
 from typing import Final
 
 from offrecord.base.errors import Exit
-from offrecord.checks.inputs import Scene
+from offrecord.checks.inputs import CheckInputs
 from offrecord.checks.model import Finding, broken, unseen, well
 from offrecord.checks.rules.features import ANYWHERE
 from offrecord.config.fields import is_loopback
@@ -27,7 +27,7 @@ _ASK: Final = (
 )
 
 
-async def fastagi(scene: Scene) -> list[Finding]:
+async def fastagi(scene: CheckInputs) -> list[Finding]:
     """Say whether the daemon answers where the PBX looks for it."""
     agi = scene.loaded.config.agi
     if not agi.port:

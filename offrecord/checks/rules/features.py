@@ -12,7 +12,7 @@ from offrecord.asterisk_files.feature_codes import Clash, Code, clashes, shipped
 from offrecord.base.errors import Exit
 from offrecord.checks import codes_in_force as seen
 from offrecord.checks.codes_in_force import BUILTIN, FILE, MAP, TIMEOUT, Codes, Own
-from offrecord.checks.inputs import Scene
+from offrecord.checks.inputs import CheckInputs
 from offrecord.checks.model import Finding, broken, doubt, put, unseen, well
 
 RELOAD: Final = "module reload features"
@@ -28,7 +28,7 @@ ANYWHERE: Final = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened 
 _URL: Final = re.compile(r"agi://(\[[^\]]+\]|[^/:,]+)(?::(\d+))?", re.IGNORECASE)
 
 
-async def codes(scene: Scene) -> list[Finding]:
+async def codes(scene: CheckInputs) -> list[Finding]:
     """Say which codes there are, which of them collide, and whether Asterisk took the file."""
     told = await seen.read(scene)
     if told is None:
@@ -43,12 +43,12 @@ async def codes(scene: Scene) -> list[Finding]:
     return [well("codes", f"{said}; seen in {told.source}")]
 
 
-def _why(scene: Scene) -> str:
+def _why(scene: CheckInputs) -> str:
     asked = "the PBX does not tell them" if scene.asked else "the PBX cannot be asked"
     return f"{asked}, and {scene.unread or f'{scene.etc} has no {FILE}'}"
 
 
-def _none(scene: Scene, told: Codes) -> list[Finding]:
+def _none(scene: CheckInputs, told: Codes) -> list[Finding]:
     if scene.loaded.config.keypad.enabled:
         return []
     text = f"no code of ours is in {told.source}: no press can come from a phone"
@@ -117,7 +117,7 @@ def _slow(told: Codes) -> Iterable[Finding]:
 # where the codes lead
 
 
-async def address(scene: Scene) -> list[Finding]:
+async def address(scene: CheckInputs) -> list[Finding]:
     """Say whether what the codes run leads to this daemon."""
     told = await seen.read(scene)
     if told is None or not told.own:
@@ -139,7 +139,7 @@ def _by_application(own: Iterable[Own]) -> dict[str, list[Verb]]:
     return by
 
 
-async def _leads(scene: Scene, application: str, verbs: list[Verb]) -> list[Finding]:
+async def _leads(scene: CheckInputs, application: str, verbs: list[Verb]) -> list[Finding]:
     what = ", ".join(verb.value for verb in verbs)
     if application == "UserEvent":
         if scene.loaded.config.user_event.enabled:
@@ -167,7 +167,7 @@ async def _leads(scene: Scene, application: str, verbs: list[Verb]) -> list[Find
     return []
 
 
-async def _filled(scene: Scene, application: str) -> str:
+async def _filled(scene: CheckInputs, application: str) -> str:
     """Return an address with the global in it replaced by its value."""
     if f"${{{GLOBAL}}}" not in application:
         return application
@@ -181,13 +181,13 @@ async def _filled(scene: Scene, application: str) -> str:
     return application.replace(f"${{{GLOBAL}}}", value)
 
 
-def _where(scene: Scene) -> str:
+def _where(scene: CheckInputs) -> str:
     agi = scene.loaded.config.agi
     host = "127.0.0.1" if agi.host in ANYWHERE and scene.near else agi.host
     return f"{f'[{host}]' if ':' in host else host}:{agi.port or AGI_PORT}"
 
 
-def _astray(scene: Scene, application: str, text: str) -> Finding:
+def _astray(scene: CheckInputs, application: str, text: str) -> Finding:
     if GLOBAL in application:
         fix = put(f"{GLOBAL} = {_where(scene)}", "globals", "extensions.conf", DIALPLAN)
     else:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from offrecord.base.errors import Exit
-from offrecord.checks.inputs import Scene
+from offrecord.checks.inputs import CheckInputs
 from offrecord.checks.model import Finding, broken, doubt, well
 from offrecord.journal import JournalError
 from offrecord.journal.hash_chain import COLUMNS, GENESIS, Link, digest
@@ -29,7 +29,7 @@ USER: Final = "offrecord"
 """Who the daemon runs as, where the unit of the package runs it."""
 
 
-async def journal(scene: Scene) -> list[Finding]:
+async def journal(scene: CheckInputs) -> list[Finding]:
     """Say whether the journal that is there goes on, or one could be begun. Creates nothing."""
     path = scene.loaded.config.journal.path
     found = _file(path) if path.exists() else _folder(path)

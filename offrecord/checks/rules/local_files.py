@@ -10,7 +10,7 @@ from typing import Final
 
 from offrecord.asterisk_files.conf_parser import lines
 from offrecord.base.errors import Exit, UserError
-from offrecord.checks.inputs import Scene
+from offrecord.checks.inputs import CheckInputs
 from offrecord.checks.model import Finding, broken, doubt, well
 from offrecord.web.server import hook_of
 from offrecord.web.tokens import Tokens
@@ -20,7 +20,7 @@ _FILE: Final = "file "
 _SECRET: Final = "the secret in "  # noqa: S105 - how the loader begins its warning about a mode
 
 
-async def config(scene: Scene) -> list[Finding]:
+async def config(scene: CheckInputs) -> list[Finding]:
     """Say what the loader was not sure of; what it was sure of has ended the command before."""
     said = [text for text in scene.loaded.warnings if not text.startswith(_SECRET)]
     found = [_split("config", text) for text in said]
@@ -32,7 +32,7 @@ def _split(what: str, text: str) -> Finding:
     return broken(what, head, fix, Exit.CONFIG)
 
 
-async def hooks(scene: Scene) -> list[Finding]:
+async def hooks(scene: CheckInputs) -> list[Finding]:
     """Say which recorder waits for reports that cannot come."""
     if scene.loaded.config.http.enabled:
         return []
@@ -44,7 +44,7 @@ async def hooks(scene: Scene) -> list[Finding]:
     ]  # fmt: skip
 
 
-async def secrets(scene: Scene) -> list[Finding]:
+async def secrets(scene: CheckInputs) -> list[Finding]:
     """Say who beside their owner can read the secrets, or put others in their place."""
     loaded = scene.loaded
     files = sorted({
@@ -71,7 +71,7 @@ def _guarded(path: Path) -> bool:
     return path.is_relative_to(_SYSTEMD)
 
 
-def _of_asterisk(scene: Scene) -> Iterator[Path]:
+def _of_asterisk(scene: CheckInputs) -> Iterator[Path]:
     """Yield the files of Asterisk that hold the account's secret, where they are seen."""
     for line in lines(scene.tree or {}, "manager.conf", str(scene.etc)):
         if line.section == scene.loaded.config.ami.username and line.key == "secret":

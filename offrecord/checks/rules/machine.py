@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from offrecord.base.errors import Exit, UserError
-from offrecord.checks.inputs import Scene
+from offrecord.checks.inputs import CheckInputs
 from offrecord.checks.model import Finding, broken, doubt, unseen, well
 from offrecord.control import server as control
 
@@ -38,7 +38,9 @@ def kernel_status() -> int | None:
     return int.from_bytes(buffer.raw[_STATUS_AT : _STATUS_AT + 4], "little")
 
 
-async def clock(scene: Scene, status: Callable[[], int | None] = kernel_status) -> list[Finding]:
+async def clock(
+    scene: CheckInputs, status: Callable[[], int | None] = kernel_status
+) -> list[Finding]:
     """Say whether this machine's clock is kept right, and goes with the PBX's."""
     found = []
     now, told = status(), await scene.getvar("EPOCH")
@@ -55,7 +57,7 @@ async def clock(scene: Scene, status: Callable[[], int | None] = kernel_status) 
     return found or [well("clock", "kept right from outside")]
 
 
-async def service(scene: Scene) -> list[Finding]:
+async def service(scene: CheckInputs) -> list[Finding]:
     """Say whether systemd starts the daemon, where there is systemd."""
     root = scene.places.root
     if not (root / "run/systemd/system").is_dir():
@@ -71,7 +73,7 @@ async def service(scene: Scene) -> list[Finding]:
     return [well("service", f"{unit} is enabled")]
 
 
-async def daemon(scene: Scene) -> list[Finding]:
+async def daemon(scene: CheckInputs) -> list[Finding]:
     """Ask the daemon how it is, if it runs."""
     path = scene.loaded.config.socket.path
     try:

@@ -12,7 +12,7 @@ from typing import Final
 
 from ami.errors import AmiError
 from offrecord.base.errors import Exit
-from offrecord.checks.inputs import Scene
+from offrecord.checks.inputs import CheckInputs
 from offrecord.checks.model import Finding, broken, doubt, put, some, unseen, well
 
 MOST: Final = 300
@@ -28,7 +28,7 @@ _NAME: Final = re.compile(r"(PJSIP|SIP)/([^-\s]\S*)")
 Endpoint = Mapping[str, str]
 
 
-async def endpoints(scene: Scene) -> dict[str, Endpoint]:
+async def endpoints(scene: CheckInputs) -> dict[str, Endpoint]:
     """Return the phones and trunks by name, as `PJSIP/410`; empty where they are not shown."""
     rows = await scene.listing("DeviceStateList")
     names = [row.headers.get("Device", "") for row in rows or ()]
@@ -40,20 +40,20 @@ async def endpoints(scene: Scene) -> dict[str, Endpoint]:
     return found
 
 
-async def endpoint(scene: Scene, name: str) -> Endpoint:
+async def endpoint(scene: CheckInputs, name: str) -> Endpoint:
     """Return the settings of one phone or trunk, empty where they are not shown."""
     technology, _, who = name.partition("/")
     look = {"PJSIP": _pjsip, "SIP": _sip}.get(technology)
     return await look(scene, who) if look else {}
 
 
-async def _pjsip(scene: Scene, who: str) -> Endpoint:
+async def _pjsip(scene: CheckInputs, who: str) -> Endpoint:
     if not re.fullmatch(r"[\w.@+ -]+", who):
         return {}
     return {key: await scene.getvar(f"PJSIP_ENDPOINT({who},{key})") for key in _KEYS}
 
 
-async def _sip(scene: Scene, who: str) -> Endpoint:
+async def _sip(scene: CheckInputs, who: str) -> Endpoint:
     if "SIPshowpeer" not in scene.granted:
         return {}
     try:
@@ -69,7 +69,7 @@ async def _sip(scene: Scene, who: str) -> Endpoint:
     }
 
 
-async def phones(scene: Scene) -> list[Finding]:
+async def phones(scene: CheckInputs) -> list[Finding]:
     """Say which phones send digits in a way that may not arrive, or past the PBX."""
     if not scene.asked:
         return []
@@ -80,7 +80,7 @@ async def phones(scene: Scene) -> list[Finding]:
     return of_phones(scene, kept, "phones")
 
 
-def of_phones(scene: Scene, kept: Mapping[str, Endpoint], what: str) -> list[Finding]:
+def of_phones(scene: CheckInputs, kept: Mapping[str, Endpoint], what: str) -> list[Finding]:
     """Weigh the settings of phones and trunks, as findings about `what`."""
     modes = {name: one["dtmf_mode"] for name, one in kept.items()}
     found = [*_inband(kept), *_guessing(modes), *_silent(modes), *_direct(scene, kept)]
@@ -142,7 +142,7 @@ def _silent(modes: Mapping[str, str]) -> list[Finding]:
     return [broken("phones", text, _mend(names), Exit.PBX_SETUP)]
 
 
-def _direct(scene: Scene, kept: Mapping[str, Endpoint]) -> list[Finding]:
+def _direct(scene: CheckInputs, kept: Mapping[str, Endpoint]) -> list[Finding]:
     """Return whose sound may go past the PBX while digits are looked for there.
 
     A channel with codes of the application map keeps its media at the PBX, so this matters where

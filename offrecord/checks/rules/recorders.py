@@ -9,7 +9,7 @@ from typing import Final
 
 from bridges.model import Recorder, RecorderUnavailable
 from offrecord.base.errors import RECORDER_EXITS, Exit
-from offrecord.checks.inputs import PATIENCE, Scene
+from offrecord.checks.inputs import PATIENCE, CheckInputs
 from offrecord.checks.model import Finding, State, broken, doubt, unseen, well
 from offrecord.enforcement.orders import LOCAL
 
@@ -24,7 +24,7 @@ _NO_FEATURE: Final = "has no feature"
 _EXPIRED: Final = "certificate has expired"
 
 
-async def recorders(scene: Scene) -> list[Finding]:
+async def recorders(scene: CheckInputs) -> list[Finding]:
     """Try every recorder; those on the PBX itself only where it can be asked."""
     asked = scene.asked and not scene.pbx.missing_privileges
     each = [
@@ -35,7 +35,7 @@ async def recorders(scene: Scene) -> list[Finding]:
     return [one for found in await asyncio.gather(*each) for one in found]
 
 
-async def _recorder(scene: Scene, recorder: Recorder) -> list[Finding]:
+async def _recorder(scene: CheckInputs, recorder: Recorder) -> list[Finding]:
     what = f"recorder {recorder.name}"
     await recorder.open()
     began = time.monotonic()
@@ -60,11 +60,11 @@ async def _recorder(scene: Scene, recorder: Recorder) -> list[Finding]:
     return [well(what, said), *more]
 
 
-def _nothing(_scene: Scene, _name: str, _said: str, _took: float) -> list[Finding]:
+def _nothing(_scene: CheckInputs, _name: str, _said: str, _took: float) -> list[Finding]:
     return []
 
 
-def _noojee(scene: Scene, name: str, said: str, took: float) -> list[Finding]:
+def _noojee(scene: CheckInputs, name: str, said: str, took: float) -> list[Finding]:
     """Weigh the time that Noojee told, the way there and back, and in whose name is stopped."""
     what, found = f"recorder {name}", []
     if took > WINDOW / 2:
@@ -90,7 +90,7 @@ def _noojee(scene: Scene, name: str, said: str, took: float) -> list[Finding]:
     return found
 
 
-def _genesys(_scene: Scene, name: str, said: str, _took: float) -> list[Finding]:
+def _genesys(_scene: CheckInputs, name: str, said: str, _took: float) -> list[Finding]:
     if _NO_FEATURE not in said:
         return []
     text, _, missing = said.partition("; ")
@@ -98,13 +98,13 @@ def _genesys(_scene: Scene, name: str, said: str, _took: float) -> list[Finding]
     return [broken(f"recorder {name}", f"{text}: {missing}", fix, Exit.RECORDER_REFUSED)]
 
 
-def _voipnow(_scene: Scene, name: str, _said: str, _took: float) -> list[Finding]:
+def _voipnow(_scene: CheckInputs, name: str, _said: str, _took: float) -> list[Finding]:
     """Name the one setting that decides and that VoipNow shows to nobody."""
     text = "whether its extensions record by the trigger `When *1 is pressed` is not shown"
     return [unseen(f"recorder {name}", text, "look in VoipNow: with any other, no stop works")]
 
 
-_MORE: Final[Mapping[str, Callable[[Scene, str, str, float], list[Finding]]]] = {
+_MORE: Final[Mapping[str, Callable[[CheckInputs, str, str, float], list[Finding]]]] = {
     "noojee": _noojee,
     "genesys": _genesys,
     "voipnow": _voipnow,

@@ -8,14 +8,14 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from offrecord import __version__
-from offrecord.assembly.service import Inside
+from offrecord.assembly.service import DaemonService
 from offrecord.config.sections.http import ApiConfig
 from offrecord.status.health import Health
 from offrecord.status.metrics import Metrics
 from offrecord.web.api import calls as looking
 from offrecord.web.api import health as watching
 from offrecord.web.api import presses, request_limits
-from offrecord.web.api.auth import Door
+from offrecord.web.api.auth import TokenAuth
 from offrecord.web.api.problems import ProblemBody, handle
 from offrecord.web.api.rate_limits import Rates
 from offrecord.web.tokens import Tokens
@@ -28,7 +28,7 @@ Errors are `application/problem+json` (RFC 9457) with a `fix` that says what to 
 
 
 def create_app(
-    inside: Inside,
+    inside: DaemonService,
     tokens: Tokens,
     settings: ApiConfig,
     *,
@@ -52,7 +52,7 @@ def create_app(
         swagger_ui_oauth2_redirect_url=None,
         separate_input_output_schemas=False,
     )
-    door = Door(tokens, rates or Rates(settings), metrics.refused)
+    door = TokenAuth(tokens, rates or Rates(settings), metrics.refused)
     app.include_router(presses.router(inside, door))
     app.include_router(looking.router(inside, door, settings.streams, ending))
     app.include_router(watching.router(door, health, metrics, open_metrics=settings.open_metrics))

@@ -32,7 +32,7 @@ Refused = Callable[[str], None]
 _log = structlog.stdlib.get_logger(__name__)
 
 
-class Door:
+class TokenAuth:
     """Lets clients in by their tokens, and counts. `refused` hears of those who are not let in."""
 
     def __init__(self, tokens: Tokens, rates: Rates, refused: Refused = lambda _why: None) -> None:

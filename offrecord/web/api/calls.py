@@ -16,14 +16,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from bridges.model import Verb
-from offrecord.assembly.service import Inside
+from offrecord.assembly.service import DaemonService
 from offrecord.base.errors import UserError
 from offrecord.status.event_feed import CALLS, Listener
-from offrecord.status.event_feed import News as Told
-from offrecord.web.api.auth import Door, Given
+from offrecord.status.event_feed import FeedEvent as Told
+from offrecord.web.api.auth import Given, TokenAuth
 from offrecord.web.api.presses import CLOSED
 from offrecord.web.api.problems import Json, Problem, answers, plain_query
-from offrecord.web.api.schemas import Calls, Line, News, Status
+from offrecord.web.api.schemas import Calls, FeedEvent, Line, Status
 from offrecord.web.tokens import Client
 from offrecord.web.tokens import Scope as Right
 
@@ -41,7 +41,9 @@ _log = structlog.stdlib.get_logger(__name__)
 _FORBIDDEN: Final = answers(_403="the token is not good for it")
 
 
-def router(inside: Inside, door: Door, streams: int, ending: Callable[[], bool]) -> APIRouter:
+def router(
+    inside: DaemonService, door: TokenAuth, streams: int, ending: Callable[[], bool]
+) -> APIRouter:
     """Return what shows the live calls. `streams` is how many event streams there may be.
 
     They end once `ending` says that the daemon does.
@@ -113,7 +115,7 @@ def router(inside: Inside, door: Door, streams: int, ending: Callable[[], bool])
         responses={
             200: {
                 "description": "server-sent events; the data of each is JSON",
-                "content": {"text/event-stream": {"schema": News.model_json_schema()}},
+                "content": {"text/event-stream": {"schema": FeedEvent.model_json_schema()}},
             },
             **CLOSED,
             **_FORBIDDEN,
@@ -144,7 +146,7 @@ def _names(call: dict[str, Any]) -> set[str]:
     return {call["call"], *call["extensions"], *filter(None, legs)}
 
 
-class Patient(EventSourceResponse):
+class TimeoutEventStream(EventSourceResponse):
     """An event stream that is cut, without a fault of ours, when its client does not read it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -162,7 +164,9 @@ class Streams:
     of another one must not be taken for one of this.
     """
 
-    def __init__(self, inside: Inside, door: Door, most: int, ending: Callable[[], bool]) -> None:
+    def __init__(
+        self, inside: DaemonService, door: TokenAuth, most: int, ending: Callable[[], bool]
+    ) -> None:
         self._inside = inside
         self._ending = ending
         self._door = door
@@ -179,7 +183,7 @@ class Streams:
                 503, "Too many event streams", f"{self._most} are open already",
                 "close one, or raise `streams` in [api]", {"Retry-After": "10"},
             )  # fmt: skip
-        return Patient(
+        return TimeoutEventStream(
             self._events(client, given, last),
             ping=ALIVE,
             ping_message_factory=lambda: ServerSentEvent(comment="alive"),

@@ -9,14 +9,14 @@ from starlette.responses import PlainTextResponse, Response
 from offrecord.config.fields import is_loopback
 from offrecord.status.health import Health
 from offrecord.status.metrics import CONTENT_TYPE, Metrics
-from offrecord.web.api.auth import Door, Given
+from offrecord.web.api.auth import Given, TokenAuth
 from offrecord.web.api.problems import answers
 from offrecord.web.tokens import Scope
 
 _TEXT: Final = {"text/plain": {"schema": {"type": "string"}}}
 
 
-def router(door: Door, health: Health, metrics: Metrics, *, open_metrics: bool) -> APIRouter:
+def router(door: TokenAuth, health: Health, metrics: Metrics, *, open_metrics: bool) -> APIRouter:
     """Return what tells how the daemon is.
 
     With `open_metrics` whoever asks from this machine itself needs no token for the metrics.

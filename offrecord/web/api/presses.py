@@ -12,10 +12,10 @@ from starlette.responses import Response
 
 from bridges.model import Outcome
 from offrecord import journal
-from offrecord.assembly.service import Inside
+from offrecord.assembly.service import DaemonService
 from offrecord.model.press import END_OBJECTION
 from offrecord.presses.intake import told
-from offrecord.web.api.auth import Door
+from offrecord.web.api.auth import TokenAuth
 from offrecord.web.api.problems import Json, Problem, answers, plain_query
 from offrecord.web.api.schemas import (
     PENDING,
@@ -51,7 +51,9 @@ CLOSED: Final = answers(
 """What any address with a token may answer."""
 
 
-def router(inside: Inside, door: Door, now: Callable[[], float] = time.time) -> APIRouter:
+def router(
+    inside: DaemonService, door: TokenAuth, now: Callable[[], float] = time.time
+) -> APIRouter:
     """Return what takes presses and shows them. `now` is seconds since the epoch."""
     made = APIRouter(prefix="/v1/presses", tags=["presses"], dependencies=[Depends(plain_query)])
     reading = asyncio.Semaphore(_READERS)
@@ -173,7 +175,9 @@ def router(inside: Inside, door: Door, now: Callable[[], float] = time.time) -> 
     return made
 
 
-async def _press(inside: Inside, door: Door, asked: PressRequest, client: Client) -> Response:
+async def _press(
+    inside: DaemonService, door: TokenAuth, asked: PressRequest, client: Client
+) -> Response:
     wait = door.rates.press(client.name)
     if wait is not None:
         door.too_many(wait, f"{client.name} pressed too often within a minute")

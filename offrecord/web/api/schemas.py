@@ -284,7 +284,7 @@ class Status(BaseModel):
     recorders: list[str]
 
 
-class News(BaseModel):
+class FeedEvent(BaseModel):
     """One thing that happened: the data of a server-sent event."""
 
     number: int

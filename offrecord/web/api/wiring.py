@@ -7,7 +7,7 @@ import structlog
 from fastapi import APIRouter
 from starlette.types import ASGIApp
 
-from offrecord.assembly.service import Inside
+from offrecord.assembly.service import DaemonService
 from offrecord.config.sections.http import ApiConfig
 from offrecord.journal import Record
 from offrecord.status.health import Health
@@ -20,7 +20,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 def attach(
-    inside: Inside, settings: ApiConfig, ending: Callable[[], bool], *, secure: bool
+    inside: DaemonService, settings: ApiConfig, ending: Callable[[], bool], *, secure: bool
 ) -> ASGIApp:
     """Return the app of a daemon. `inside` must be open already; `secure` says that TLS is spoken.
 
@@ -35,7 +35,7 @@ def attach(
     )  # fmt: skip
 
 
-def hear(inside: Inside, *others: Callable[[Record], None]) -> None:
+def hear(inside: DaemonService, *others: Callable[[Record], None]) -> None:
     """Have others told of every record of the journal too, after whoever is told already.
 
     What one of them raises is logged and harms no press.
@@ -55,7 +55,7 @@ def hear(inside: Inside, *others: Callable[[Record], None]) -> None:
 
 
 def _page(
-    inside: Inside, tokens: Tokens, rates: Rates, ending: Callable[[], bool], *, secure: bool
+    inside: DaemonService, tokens: Tokens, rates: Rates, ending: Callable[[], bool], *, secure: bool
 ) -> APIRouter:
     from offrecord.web.page import router
 

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from offrecord.assembly.service import Inside
+from offrecord.assembly.service import DaemonService
 from offrecord.journal.schema import JournalError
-from offrecord.status.event_feed import Listener, News
+from offrecord.status.event_feed import FeedEvent, Listener
 from offrecord.web.page import history, responses
 from offrecord.web.page.cards import Board, Card, board
 from offrecord.web.page.history import Row
@@ -46,7 +46,7 @@ class Presses:
 class Render:
     """Renders the parts of the board; what many streams show is made once."""
 
-    def __init__(self, inside: Inside) -> None:
+    def __init__(self, inside: DaemonService) -> None:
         self._inside = inside
         self._calls: tuple[float, dict[str, object]] | None = None
         self._cards: dict[tuple[str, bool], tuple[str, str]] = {}
@@ -109,7 +109,7 @@ class Streams:
     """The open streams. `beat` is seconds between signs of life; `ending` ends them all."""
 
     def __init__(
-        self, inside: Inside, render: Render, beat: float, ending: Callable[[], bool]
+        self, inside: DaemonService, render: Render, beat: float, ending: Callable[[], bool]
     ) -> None:
         self._inside = inside
         self._render = render
@@ -182,7 +182,7 @@ class Streams:
             for card in cards
         )
 
-    async def _spoken(self, news: list[News]) -> AsyncIterator[str]:
+    async def _spoken(self, news: list[FeedEvent]) -> AsyncIterator[str]:
         """Yield what is to be read aloud: the verdicts."""
         ended = [one.press for one in news if one.kind == "verdict"]
         if ended:
@@ -192,7 +192,7 @@ class Streams:
                     yield event("said", rows[press].said)
 
 
-async def _settled(listener: Listener) -> list[News]:
+async def _settled(listener: Listener) -> list[FeedEvent]:
     """Return the news of a moment; none when there is none within a tick."""
     first = await _next(listener, TICK)
     if first is None:
@@ -204,7 +204,7 @@ async def _settled(listener: Listener) -> list[News]:
     return news
 
 
-async def _next(listener: Listener, patience: float) -> News | None:
+async def _next(listener: Listener, patience: float) -> FeedEvent | None:
     try:
         async with asyncio.timeout(patience):
             return await anext(listener)

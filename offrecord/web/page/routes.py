@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from bridges.model import Outcome, Verb
-from offrecord.assembly.service import Inside
+from offrecord.assembly.service import DaemonService
 from offrecord.base.errors import UserError
 from offrecord.model.verdict import Verdict
 from offrecord.web.page import history, responses, timeline
@@ -21,7 +21,7 @@ from offrecord.web.page.history import FOUND, NARROW, SPANS, Search
 from offrecord.web.page.labels import outcome as look_of
 from offrecord.web.page.live_stream import Render, Streams, event, now
 from offrecord.web.page.responses import HEADERS, PREFIX, Refused, form, wants_json
-from offrecord.web.page.sessions import LASTS, Brake, Session, Sessions
+from offrecord.web.page.sessions import LASTS, LoginBackoff, Session, Sessions
 from offrecord.web.tokens import Client, Scope, Tokens
 
 BEAT: Final = 5.0
@@ -49,7 +49,7 @@ class _Pages:
 
     def __init__(
         self,
-        inside: Inside,
+        inside: DaemonService,
         tokens: Tokens,
         sessions: Sessions,
         *,
@@ -64,7 +64,7 @@ class _Pages:
         self._secure = secure
         self._beat = beat
         self._often = often
-        self._brake = Brake()
+        self._brake = LoginBackoff()
         # With this prefix a browser takes the cookie from this host alone, and over TLS only.
         self._cookie = "__Host-offrecord" if secure else "offrecord"
         self._render = Render(inside)
@@ -295,7 +295,7 @@ async def _bye() -> AsyncIterator[str]:
 
 
 def router(
-    inside: Inside,
+    inside: DaemonService,
     tokens: Tokens,
     *,
     secure: bool,

@@ -92,7 +92,7 @@ class Sessions:
         self._live.pop(session.id, None)
 
 
-class Brake:
+class LoginBackoff:
     """Makes an address that fails to log in wait longer each time.
 
     `now` returns seconds. Nobody is kept waiting with an open connection: who comes too early is

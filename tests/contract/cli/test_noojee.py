@@ -18,8 +18,9 @@ import pytest
 
 from bridges.simulators import certificates
 from offrecord.base.errors import Exit
+from offrecord.cli import main as command_line
 from offrecord.cli.commands.tools.noojee import KEY_VARIABLE
-from offrecord.cli.main import _run
+from offrecord.cli.main import cli
 from tests.kits.noojee_kit import CALL, KEY, Rig, rig
 
 VECTOR = "bc71b78c3e1914667fbaf65cabb9f2090c7f2231eb6df90562ada7678065dc76"
@@ -32,7 +33,7 @@ def no_key_around(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def run(*words: str) -> int:
-    return await anyio.to_thread.run_sync(_run, list(words))
+    return await anyio.to_thread.run_sync(command_line.run, cli, list(words))
 
 
 def verb(made: Rig, name: str, *more: str) -> list[str]:
@@ -40,7 +41,7 @@ def verb(made: Rig, name: str, *more: str) -> list[str]:
 
 
 def test_sign_prints_the_vector(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _run([*SIGN, "--api-key", KEY]) == Exit.OK
+    assert command_line.run(cli, [*SIGN, "--api-key", KEY]) == Exit.OK
     assert capsys.readouterr().out == f"{VECTOR}\n"
 
 
@@ -50,10 +51,10 @@ def test_the_key_may_come_from_the_environment_or_a_file(
     file = tmp_path / "key"
     file.write_text(f"{KEY}\n")
     file.chmod(0o600)
-    assert _run([*SIGN, "--api-key-file", str(file), "--json"]) == Exit.OK
+    assert command_line.run(cli, [*SIGN, "--api-key-file", str(file), "--json"]) == Exit.OK
     assert json.loads(capsys.readouterr().out) == {"timeStamp": "1392356108888", "hash": VECTOR}
     monkeypatch.setenv(KEY_VARIABLE, KEY)
-    assert _run(SIGN) == Exit.OK
+    assert command_line.run(cli, SIGN) == Exit.OK
     assert capsys.readouterr().out == f"{VECTOR}\n"
 
 
@@ -81,7 +82,7 @@ def test_the_key_may_come_from_the_environment_or_a_file(
 def test_what_is_wrong_with_the_command_line_is_said_in_one_line(
     words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _run(words) == Exit.USAGE
+    assert command_line.run(cli, words) == Exit.USAGE
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
@@ -248,12 +249,14 @@ def test_simulate_can_break_the_network(fault: str) -> None:
 def test_simulate_refuses_what_it_does_not_know(
     words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _run(["simulate", "noojee", *words]) == Exit.USAGE
+    assert command_line.run(cli, ["simulate", "noojee", *words]) == Exit.USAGE
     assert said in capsys.readouterr().err
 
 
 def test_simulate_says_that_its_port_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert _run(["simulate", "noojee", "--port", str(port)]) == Exit.PORT_IN_USE
+        assert (
+            command_line.run(cli, ["simulate", "noojee", "--port", str(port)]) == Exit.PORT_IN_USE
+        )
     assert str(port) in capsys.readouterr().err

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
-from offrecord.enforcement.enforcer import KeeperSettings, State
+from offrecord.enforcement.enforcer import EnforcementSettings, State
 from offrecord.journal import show
 from offrecord.model.intents import PauseRules, from_records
 from tests.kits.call_kit import hangup
@@ -13,7 +13,7 @@ from tests.kits.enforcement_kit import Kept, keeping, record
 from tests.kits.lifecycle_kit import FakeRecorder, Gate, result
 
 RULES = PauseRules(ttl=60, reminder=10, extension=30, maximum=120)
-SETTINGS = KeeperSettings(pause=RULES)
+SETTINGS = EnforcementSettings(pause=RULES)
 
 
 def muted(here: Kept) -> list[bool]:
@@ -76,7 +76,7 @@ async def test_a_second_press_makes_it_longer_once(tmp_path: Path) -> None:
 
 async def test_no_press_makes_it_longer_than_the_maximum(tmp_path: Path) -> None:
     rules = PauseRules(ttl=60, extension=300, maximum=80)
-    async with keeping(tmp_path, settings=KeeperSettings(pause=rules)) as here:
+    async with keeping(tmp_path, settings=EnforcementSettings(pause=rules)) as here:
         await here.pressed(Verb.PAUSE)
         await here.pass_(10)
         await here.pressed(Verb.PAUSE)
@@ -86,7 +86,7 @@ async def test_no_press_makes_it_longer_than_the_maximum(tmp_path: Path) -> None
 
 async def test_a_pause_may_stay_with_an_alarm(tmp_path: Path) -> None:
     rules = replace(RULES, at_end="stay_paused_and_alarm")
-    async with keeping(tmp_path, settings=KeeperSettings(pause=rules)) as here:
+    async with keeping(tmp_path, settings=EnforcementSettings(pause=rules)) as here:
         here.happen(record())
         await here.pressed(Verb.PAUSE)
         await here.pass_(61)

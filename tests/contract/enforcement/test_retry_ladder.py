@@ -9,7 +9,7 @@ import pytest
 
 from ami.errors import AmiDown
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
-from offrecord.enforcement.enforcer import KeeperSettings, State
+from offrecord.enforcement.enforcer import EnforcementSettings, State
 from offrecord.enforcement.retry_ladder import gap
 from tests.kits.call_kit import hangup
 from tests.kits.enforcement_kit import Kept, keeping, record, settle
@@ -210,7 +210,7 @@ async def test_nobody_hears_a_tone_who_has_hung_up(tmp_path: Path) -> None:
 
 
 async def test_the_sites_ways_out_are_taken_once_and_said(tmp_path: Path) -> None:
-    settings = KeeperSettings(fallback=("mute", "recorder:backup"))
+    settings = EnforcementSettings(fallback=("mute", "recorder:backup"))
     backup, noojee = FakeRecorder("backup"), Stubborn()
     async with keeping(tmp_path, noojee, backup, settings=settings) as here:
         here.happen(record())
@@ -230,7 +230,7 @@ async def test_the_sites_ways_out_are_taken_once_and_said(tmp_path: Path) -> Non
 
 
 async def test_the_pbxs_own_recording_that_is_muted_instead_is_contained(tmp_path: Path) -> None:
-    async with keeping(tmp_path, settings=KeeperSettings(fallback=("mute",))) as here:
+    async with keeping(tmp_path, settings=EnforcementSettings(fallback=("mute",))) as here:
         here.happen(record())
         mutes = here.local._do
 
@@ -247,7 +247,7 @@ async def test_the_pbxs_own_recording_that_is_muted_instead_is_contained(tmp_pat
 
 
 async def test_a_way_out_that_did_not_work_says_so(tmp_path: Path) -> None:
-    settings = KeeperSettings(fallback=("mute", "recorder:nobody"))
+    settings = EnforcementSettings(fallback=("mute", "recorder:nobody"))
     async with keeping(tmp_path, Stubborn(), settings=settings) as here:
         await here.pressed()
         await settle()
@@ -258,7 +258,7 @@ async def test_a_way_out_that_did_not_work_says_so(tmp_path: Path) -> None:
 
 # a call that is held
 
-HELD = KeeperSettings(fallback=("hold_music",), hold_sounds=("moh/calm",), hold_longest=30.0)
+HELD = EnforcementSettings(fallback=("hold_music",), hold_sounds=("moh/calm",), hold_longest=30.0)
 
 
 def said(here: Kept, variable: str) -> list[tuple[str, str]]:

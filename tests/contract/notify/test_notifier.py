@@ -16,7 +16,7 @@ from offrecord.model.outcome_codes import SOUNDS
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
 from offrecord.notify import late_tone
-from offrecord.notify.notifier import Teller
+from offrecord.notify.notifier import Notifier
 from tests.kits.ami_client import eventually, following
 from tests.kits.ami_peer import Action, AmiPeer, Answer, PeerSession
 
@@ -52,11 +52,11 @@ class Clock:
 @asynccontextmanager
 async def telling(
     pbx: Pbx, clock: Clock | None = None, **settings: object
-) -> AsyncIterator[Teller]:
+) -> AsyncIterator[Notifier]:
     refresh = settings.pop("refresh", 15.0)
     given = TellConfig.model_validate({"lamp": False, **settings})
     clock = clock or Clock()
-    one = Teller(
+    one = Notifier(
         pbx,
         given,
         SOUNDS,

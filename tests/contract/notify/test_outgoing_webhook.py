@@ -25,7 +25,7 @@ from offrecord.model.outcome_codes import SOUNDS
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
 from offrecord.notify import outgoing_webhook
-from offrecord.notify.notifier import Teller
+from offrecord.notify.notifier import Notifier
 from tests.kits.ami_client import eventually
 
 SECRET = "desk-secret-77"
@@ -75,7 +75,7 @@ class Clock:
 
 
 @asynccontextmanager
-async def posting(url: str, clock: Clock | None = None, **more: object) -> AsyncIterator[Teller]:
+async def posting(url: str, clock: Clock | None = None, **more: object) -> AsyncIterator[Notifier]:
     clock = clock or Clock()
     given = TellConfig.model_validate(
         {
@@ -86,7 +86,7 @@ async def posting(url: str, clock: Clock | None = None, **more: object) -> Async
         }
     )
     pbx = Pbx(AmiSettings(username="x", secret="x"))
-    one = Teller(pbx, given, SOUNDS, clock=clock, now=clock.now, sleep=clock.sleep)
+    one = Notifier(pbx, given, SOUNDS, clock=clock, now=clock.now, sleep=clock.sleep)
     one.open()
     try:
         yield one
@@ -94,7 +94,7 @@ async def posting(url: str, clock: Clock | None = None, **more: object) -> Async
         await one.close()
 
 
-def tell(one: Teller, name: str = "p1") -> None:
+def tell(one: Notifier, name: str = "p1") -> None:
     press = Press(name, Verb.STOP, "cli", "410", 1, 1.0)
     result = Verdict(name, Verb.STOP, Outcome.CONFIRMED, Evidence.NOTHING_ELSE, "", 0.1, "1.1")
     one.verdict(press, result, None, False)

@@ -1,31 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
 """The wheel: what an installation without a checkout has."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 
 
-def test_an_installed_offrecord_shows_the_captured_call(tmp_path: Path) -> None:
-    built = tmp_path / "dist"
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with what the wheel lays into site-packages, and nothing else."""
+    folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(built)],
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")],
         cwd=ROOT, check=True, capture_output=True,
     )  # fmt: skip
-    [wheel] = built.glob("*.whl")
-    site = tmp_path / "site"
-    zipfile.ZipFile(wheel).extractall(site)
+    [wheel] = (folder / "dist").glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(folder / "site")
+    return folder / "site"
 
-    assert (site / "offrecord/asterisk_files/dialplan-examples/features.conf").is_file()
-    assert (site / "offrecord/sounds/confirmed.wav").is_file()
-    shown = subprocess.run(
-        [sys.executable, "-m", "offrecord", "demo", "--captured"],
-        cwd=site, env={**os.environ, "PYTHONPATH": str(site)}, check=False,
-        capture_output=True, text=True, timeout=60,
+
+def installed(site: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Run the command line of the wheel, away from the checkout."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "offrecord", *arguments],
+        cwd=site, env={**os.environ, "PYTHONPATH": str(site)}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    assert shown.returncode == 0, shown.stderr
-    assert "every MixMonitor of the call is proven stopped" in shown.stdout
+
+
+def test_the_wheel_holds_the_packages_and_what_init_writes_from(site: Path) -> None:
+    assert {path.name for path in site.iterdir() if not path.name.endswith(".dist-info")} == {
+        "agi", "ami", "bridges", "noojee", "offrecord"
+    }  # fmt: skip
+    assert (site / "offrecord/asterisk_files/dialplan-examples/features.conf").is_file()
+    assert (site / "offrecord/asterisk_files/offrecord.service").is_file()
+    assert (site / "offrecord/sounds/confirmed.wav").is_file()
+
+
+def test_an_installed_offrecord_plans_a_site(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "etc/systemd/system").mkdir(parents=True)
+    (tmp_path / "etc/asterisk").mkdir()
+    for name in ("manager", "extensions", "features"):
+        (tmp_path / f"etc/asterisk/{name}.conf").write_text("[general]\n")
+    with installed(site, "init", "--dry-run", "--yes", "--root", str(tmp_path)) as ran:
+        out, err = ran.communicate(timeout=60)
+
+    assert ran.returncode == 0, err
+    assert "applicationmap" in out
+    assert "offrecord.service" in out
+
+
+def test_an_installed_offrecord_simulates_a_vendor_with_tls(site: Path) -> None:
+    with installed(site, "simulate", "noojee", "--tls", "--port", "0") as ran:
+        assert ran.stdout is not None
+        told = json.loads(ran.stdout.readline())
+        ran.send_signal(signal.SIGINT)
+        ran.communicate(timeout=30)
+
+    assert str(told["url"]).startswith("https://")

@@ -9,15 +9,15 @@ from typing import Any
 from bridges.model import Evidence, Outcome, Verb
 from bridges.routing import Router
 from offrecord.model.intents import Intent
-from offrecord.status.live_view import Board
+from offrecord.status.live_view import LiveView
 from tests.kits.call_kit import hangup, leave
 from tests.kits.enforcement_kit import Kept, keeping, record, settle
 from tests.kits.lifecycle_kit import FakeRecorder, result
 
 
-def board_of(here: Kept) -> Board:
+def board_of(here: Kept) -> LiveView:
     engine = here.bench.engine
-    made = Board(
+    made = LiveView(
         lambda: here.bench.pbx.graph, lambda: engine.site, here.keeper.intents,
         here.keeper.ladder.failing, {"410": "fred"}.get,
     )  # fmt: skip
@@ -25,12 +25,12 @@ def board_of(here: Kept) -> Board:
     return made
 
 
-def badges(board: Board) -> dict[str, Any]:
+def badges(board: LiveView) -> dict[str, Any]:
     (call,) = board.calls()
     return {one["recorder"]: one for one in call["recorders"]}  # type: ignore[attr-defined]
 
 
-def states(board: Board) -> dict[str, str]:
+def states(board: LiveView) -> dict[str, str]:
     return {name: one["state"] for name, one in badges(board).items()}
 
 

@@ -29,7 +29,7 @@ VERDICT = Verdict(
     "01kpress", Verb.STOP, Outcome.ACCEPTED, Evidence.ACCEPTED, "noojee: it said yes", 0.1234,
     "1.0", (RESULT,),
 )  # fmt: skip
-TOLD = messages.Telling(PRESS, VERDICT, "PJSIP/410-00000001", "410", "fred", heard=False)
+TOLD = messages.VerdictMessage(PRESS, VERDICT, "PJSIP/410-00000001", "410", "fred", heard=False)
 
 
 def test_a_desktop_event_names_press_outcome_and_person() -> None:
@@ -47,7 +47,9 @@ def test_a_desktop_event_names_press_outcome_and_person() -> None:
 
 
 def test_no_value_of_an_event_can_begin_another_header() -> None:
-    told = messages.Telling(PRESS, VERDICT, "", "", "fred\r\nAction: Logoff" + "x" * 500, False)
+    told = messages.VerdictMessage(
+        PRESS, VERDICT, "", "", "fred\r\nAction: Logoff" + "x" * 500, False
+    )
 
     assert messages.event_fields(told)["Agent"].startswith("fred??Action: Logoff")
     assert all(len(value) <= 200 for value in messages.event_fields(told).values())

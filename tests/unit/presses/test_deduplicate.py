@@ -2,14 +2,14 @@
 """One press seen several ways is one press; of opposite ones the silencing one wins."""
 
 from bridges.model import Verb
-from offrecord.presses.deduplicate import Joining
+from offrecord.presses.deduplicate import Deduplicator
 
 CALL = frozenset({"1.0"})
 OTHER = frozenset({"2.0"})
 
 
-def _pressed(verb: Verb, at: float = 0.0) -> Joining[str]:
-    joining: Joining[str] = Joining(3.0)
+def _pressed(verb: Verb, at: float = 0.0) -> Deduplicator[str]:
+    joining: Deduplicator[str] = Deduplicator(3.0)
     joining.add(CALL, verb, at, "first")
     return joining
 

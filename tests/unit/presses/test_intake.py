@@ -16,7 +16,7 @@ from bridges.model import Evidence, Outcome, Verb
 from offrecord.model.outcome_codes import SOUNDS
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
-from offrecord.presses.intake import Triggers, told
+from offrecord.presses.intake import Intake, told
 from offrecord.presses.lifecycle import PressHandle
 from tests.kits.call_kit import TWO_PHONES, enter, graph, hangup, new
 
@@ -39,9 +39,9 @@ class FakeEngine:
         return [handle.press for handle in self.handles]
 
 
-def triggers(engine: FakeEngine, **more: Any) -> Triggers:
+def triggers(engine: FakeEngine, **more: Any) -> Intake:
     given: dict[str, Any] = {"user_event": "offrecord", "keypad": None} | more
-    return Triggers(engine, SOUNDS, **given)  # type: ignore[arg-type]
+    return Intake(engine, SOUNDS, **given)  # type: ignore[arg-type]
 
 
 def verdict(outcome: Outcome = Outcome.CONFIRMED) -> Verdict:
@@ -80,7 +80,7 @@ async def test_words_without_a_value_name_nobody() -> None:
 async def test_the_presser_hears_the_sounds_and_the_sentence_of_the_verdict() -> None:
     engine = FakeEngine()
     sounds = {**SOUNDS, Outcome.FAILED: ("beep", "sorry")}
-    made = Triggers(engine, sounds)  # type: ignore[arg-type]
+    made = Intake(engine, sounds)  # type: ignore[arg-type]
     accepted = made.agi(AgiPress("stop", "SIP/410-1", "1.1", 0.0))
     engine.handles[0].verdict.set_result(verdict(Outcome.FAILED))
     heard = await accepted.verdict

@@ -9,15 +9,15 @@ import pytest
 from ami.calls.snapshots import Call, Channel
 from bridges.model import Capabilities, Evidence, Order, Outcome, Plan, RecorderResult, Verb
 from offrecord.recovery.resolutions import (
-    Careful,
-    Fate,
-    Left,
+    NoRepeatRecorder,
     OpenPress,
+    OpenWork,
+    Resolution,
     decide,
+    mark_overridden,
     open_intents,
     open_presses,
-    overtaken,
-    pinned,
+    retarget,
 )
 
 NOW = 1_000_000
@@ -48,8 +48,8 @@ def found(*rows: Any) -> tuple[OpenPress, ...]:
     return open_presses({"p1": [*rows]}, NOW, monotonic=50.0)
 
 
-def fate(*rows: Any, live: frozenset[str] | None = LIVE) -> tuple[Fate, str]:
-    decisions = decide(Left(found(*rows)), live, "the PBX was away")
+def fate(*rows: Any, live: frozenset[str] | None = LIVE) -> tuple[Resolution, str]:
+    decisions = decide(OpenWork(found(*rows)), live, "the PBX was away")
     [one] = decisions.presses
     return one.fate, one.why
 
@@ -109,33 +109,33 @@ def test_a_later_try_counts_more_than_the_first_answer() -> None:
 
 @pytest.mark.parametrize("verb", ["stop", "pause", "objection"])
 def test_what_silences_is_finished_while_its_call_is_up(verb: str) -> None:
-    assert fate(pressed(verb), RESOLVED)[0] is Fate.FINISH
-    assert fate(pressed(verb))[0] is Fate.FINISH
+    assert fate(pressed(verb), RESOLVED)[0] is Resolution.FINISH
+    assert fate(pressed(verb))[0] is Resolution.FINISH
 
 
 def test_the_call_is_up_while_any_of_its_channels_is() -> None:
-    assert fate(pressed(), RESOLVED, live=frozenset({"1.2"}))[0] is Fate.FINISH
+    assert fate(pressed(), RESOLVED, live=frozenset({"1.2"}))[0] is Resolution.FINISH
 
 
 def test_a_call_that_has_gone_ends_the_press() -> None:
     for rows in ([pressed()], [pressed("start"), RESOLVED]):
-        assert fate(*rows, live=frozenset({"9.9"}))[0] is Fate.CALL_ENDED
+        assert fate(*rows, live=frozenset({"9.9"}))[0] is Resolution.CALL_ENDED
 
 
 @pytest.mark.parametrize("verb", ["resume", "start"])
 def test_what_turns_recording_on_is_not_repeated(verb: str) -> None:
     what, why = fate(pressed(verb), RESOLVED)
 
-    assert what is Fate.FAIL
+    assert what is Resolution.FAIL
     assert why.startswith("interrupted")
 
 
 def test_a_pbx_that_stays_away_fails_the_press_and_keeps_the_intent() -> None:
     intent = ("intent", NOW, {"intent": "p1", "call": "1.1", "lineage": ["1.1"]})
-    left = Left(found(pressed()), open_intents({"p1": [pressed(), intent]}))
+    left = OpenWork(found(pressed()), open_intents({"p1": [pressed(), intent]}))
     decisions = decide(left, None, "the PBX was away")
 
-    assert [one.fate for one in decisions.presses] == [Fate.FAIL]
+    assert [one.fate for one in decisions.presses] == [Resolution.FAIL]
     assert decisions.presses[0].why.endswith("the PBX was away")
     assert (decisions.restore, decisions.end) == ((), ())
 
@@ -143,37 +143,37 @@ def test_a_pbx_that_stays_away_fails_the_press_and_keeps_the_intent() -> None:
 def test_a_press_on_a_number_that_was_never_resolved_means_nobody_knows_which_call() -> None:
     what, why = fate(pressed(uniqueid=None, target="410"))
 
-    assert what is Fate.FAIL
+    assert what is Resolution.FAIL
     assert "nobody knows which call 410 was" in why
 
 
 def test_what_had_failed_is_tried_again_while_the_call_is_up() -> None:
     rows = [pressed(), RESOLVED, verdict("failed", "local")]
 
-    assert fate(*rows)[0] is Fate.RETRY
-    assert fate(*rows, live=frozenset())[0] is Fate.CALL_ENDED
+    assert fate(*rows)[0] is Resolution.RETRY
+    assert fate(*rows, live=frozenset())[0] is Resolution.CALL_ENDED
 
 
 def test_a_record_of_another_version_is_closed_and_not_carried_out() -> None:
-    assert fate(pressed("mute"), RESOLVED)[0] is Fate.FAIL
+    assert fate(pressed("mute"), RESOLVED)[0] is Resolution.FAIL
 
 
 @pytest.mark.parametrize(
     ("later", "outcome", "expected"),
     [
-        ("p2", "confirmed", Fate.FAIL),
-        ("p2", "failed", Fate.FINISH),
-        ("p2", "denied", Fate.FINISH),
-        ("p0", "confirmed", Fate.FINISH),  # it was pressed before
+        ("p2", "confirmed", Resolution.FAIL),
+        ("p2", "failed", Resolution.FINISH),
+        ("p2", "denied", Resolution.FINISH),
+        ("p0", "confirmed", Resolution.FINISH),  # it was pressed before
     ],
 )
 def test_a_stop_that_was_overtaken_by_a_resume_is_not_carried_out(
-    later: str, outcome: str, expected: Fate
+    later: str, outcome: str, expected: Resolution
 ) -> None:
     others = {later: [pressed("resume"), RESOLVED, verdict(outcome, "local")]}
-    marked = overtaken(found(pressed(), RESOLVED), others)
+    marked = mark_overridden(found(pressed(), RESOLVED), others)
 
-    assert decide(Left(marked), LIVE).presses[0].fate is expected
+    assert decide(OpenWork(marked), LIVE).presses[0].fate is expected
 
 
 # which call is meant
@@ -182,17 +182,17 @@ def test_a_stop_that_was_overtaken_by_a_resume_is_not_carried_out(
 def test_a_press_by_number_is_pinned_to_the_call_it_meant() -> None:
     [one] = found(pressed(uniqueid=None, target="410"), RESOLVED)
 
-    assert pinned(one, LIVE).target == "1.1"
-    assert pinned(one, frozenset({"1.2"})).target == "1.2"
+    assert retarget(one, LIVE).target == "1.1"
+    assert retarget(one, frozenset({"1.2"})).target == "1.2"
 
 
 def test_a_channel_that_has_left_its_call_does_not_end_an_allowed_press() -> None:
     [asked] = found(pressed(), RESOLVED, answered("noojee", "failed"))
     [not_asked] = found(pressed(), RESOLVED)
 
-    assert pinned(asked, frozenset({"1.2"})).uniqueid is None
-    assert pinned(asked, frozenset({"1.2"})).target == "1.2"
-    assert pinned(not_asked, frozenset({"1.2"})).uniqueid == "1.1"
+    assert retarget(asked, frozenset({"1.2"})).uniqueid is None
+    assert retarget(asked, frozenset({"1.2"})).target == "1.2"
+    assert retarget(not_asked, frozenset({"1.2"})).uniqueid == "1.1"
 
 
 # intents
@@ -209,7 +209,7 @@ def test_intents_are_restored_or_ended_and_keep_their_time() -> None:
             "p3": [intent("p3", "1.1"), ("intent_ended", NOW, {"intent": "p3"})],
         }
     )
-    decisions = decide(Left((), left), LIVE)
+    decisions = decide(OpenWork((), left), LIVE)
 
     assert [(one.press, one.body["until"]) for one in decisions.restore] == [("p1", 9)]
     assert [one.press for one in decisions.end] == ["p2"]
@@ -268,7 +268,7 @@ async def test_no_recorder_is_asked_twice_for_what_it_may_have_done(
     best: Evidence, target: str, before: dict[str, Any] | None, asked: int, outcome: Outcome
 ) -> None:
     recorder = Asked(best, target)
-    result = await Careful(recorder, before).act(Order("p1", Verb.STOP, CALL))
+    result = await NoRepeatRecorder(recorder, before).act(Order("p1", Verb.STOP, CALL))
 
     assert recorder.orders == asked
     assert result.outcome is outcome

@@ -3,10 +3,10 @@
 
 import asyncio
 
-from offrecord.status.event_feed import CALLS, MISSED, Feed, Listener, News
+from offrecord.status.event_feed import CALLS, MISSED, EventFeed, FeedEvent, Listener
 
 
-async def heard(listener: Listener, count: int) -> list[News]:
+async def heard(listener: Listener, count: int) -> list[FeedEvent]:
     async with asyncio.timeout(1):
         return [await anext(listener) for _ in range(count)]
 
@@ -21,7 +21,7 @@ async def nothing_more(listener: Listener) -> bool:
 
 
 async def test_everybody_hears_the_same_in_order() -> None:
-    feed = Feed()
+    feed = EventFeed()
     with feed.listen() as one, feed.listen() as other:
         for at, kind in enumerate(("pressed", "resolved", "verdict")):
             feed.tell(kind, at, "p1", {"at": at})
@@ -35,7 +35,7 @@ async def test_everybody_hears_the_same_in_order() -> None:
 
 
 async def test_who_waits_is_woken_and_who_left_is_not_told() -> None:
-    feed = Feed()
+    feed = EventFeed()
     with feed.listen() as listener:
         waiting = asyncio.create_task(anext(listener))
         await asyncio.sleep(0)
@@ -48,7 +48,7 @@ async def test_who_waits_is_woken_and_who_left_is_not_told() -> None:
 
 
 async def test_a_slow_listener_loses_the_oldest_and_is_told_how_many() -> None:
-    feed = Feed(behind=3)
+    feed = EventFeed(behind=3)
     with feed.listen() as slow:
         for at in range(5):
             feed.tell("answered", at)
@@ -60,7 +60,7 @@ async def test_a_slow_listener_loses_the_oldest_and_is_told_how_many() -> None:
 
 
 async def test_changes_of_the_calls_that_nobody_read_yet_count_once() -> None:
-    feed = Feed()
+    feed = EventFeed()
     with feed.listen() as listener:
         feed.tell(CALLS, 1)
         feed.tell(CALLS, 2)
@@ -72,7 +72,7 @@ async def test_changes_of_the_calls_that_nobody_read_yet_count_once() -> None:
 
 
 async def test_who_comes_back_gets_what_came_meanwhile() -> None:
-    feed = Feed()
+    feed = EventFeed()
     for at in range(4):
         feed.tell("answered", at)
     with feed.listen(after=2) as back:
@@ -82,7 +82,7 @@ async def test_who_comes_back_gets_what_came_meanwhile() -> None:
 
 
 async def test_who_comes_back_too_late_is_told_so() -> None:
-    feed = Feed(kept=2)
+    feed = EventFeed(kept=2)
     for at in range(4):
         feed.tell("answered", at)
     with feed.listen(after=1) as back:
@@ -93,7 +93,7 @@ async def test_who_comes_back_too_late_is_told_so() -> None:
 
 
 async def test_a_number_of_an_earlier_life_means_that_everything_was_missed() -> None:
-    feed = Feed()
+    feed = EventFeed()
     feed.tell("pressed", 1)
     with feed.listen(after=70) as back:
         told = await heard(back, 2)
@@ -101,7 +101,7 @@ async def test_a_number_of_an_earlier_life_means_that_everything_was_missed() ->
 
 
 async def test_who_is_up_to_date_is_told_nothing() -> None:
-    feed = Feed()
+    feed = EventFeed()
     feed.tell("pressed", 1)
     with feed.listen(after=1) as back:
         assert await nothing_more(back)

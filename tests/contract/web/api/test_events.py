@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from offrecord.web.api.calls import Patient
+from offrecord.web.api.calls import TimeoutEventStream
 from tests.kits.api_kit import Api, api
 from tests.kits.enforcement_kit import record
 
@@ -134,7 +134,7 @@ async def test_a_client_that_does_not_read_is_let_go(capsys: pytest.CaptureFixtu
             await never()
 
     async with asyncio.timeout(10):
-        stream = Patient(events(), send_timeout=0.01, ping=0)
+        stream = TimeoutEventStream(events(), send_timeout=0.01, ping=0)
         await stream({"type": "http", "method": "GET", "client": ("203.0.113.9", 1)}, never, send)
 
     assert closed.is_set()
