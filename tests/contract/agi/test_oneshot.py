@@ -475,7 +475,8 @@ async def test_nothing_heavy_is_imported_before_the_press_and_little_after() -> 
     code = (
         "import sys; before = set(sys.modules); import agi.oneshot;"
         "print(*(set(sys.modules) - before));"
-        "import json, signal; from agi import pyst2_script; pyst2_script._load(); print(*sys.modules)"
+        "import json, signal; from agi import pyst2_script; pyst2_script._load();"
+        "print(*sys.modules)"
     )
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", code, cwd=ROOT, stdout=asyncio.subprocess.PIPE
