@@ -7,25 +7,15 @@ reporting` or `system`. `QueueStatus` needs no privilege; its filter `Member` lo
 name only and never at the state interface, so all rows are asked for and matched here.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from ami.calls.snapshots import Channel
 from ami.errors import AmiDenied
-from ami.link.actions import Response
+from ami.ports import Actions
 
 NO_ENTRY: Final = "Database entry not found"
 _TIMEOUT: Final = 1.0
-
-
-class Lists(Protocol):
-    """What is needed of a PBX here; `ami.pbx.Pbx` is one."""
-
-    async def action_list(
-        self, name: str, fields: Mapping[str, str | Sequence[str]], *, timeout: float
-    ) -> list[Response]:
-        """Send an action that is answered by a list and return its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +41,7 @@ class QueueMember:
         return bool(self.name) and self.name != self.interface
 
 
-async def database_entry(pbx: Lists, family: str, key: str) -> str:
+async def database_entry(pbx: Actions, family: str, key: str) -> str:
     """Return an entry of AstDB, empty when there is none.
 
     Raises AmiDenied (the account may not), AmiDown, AmiTimeout, AmiInjection.
@@ -65,7 +55,7 @@ async def database_entry(pbx: Lists, family: str, key: str) -> str:
     return next((row.headers["Val"] for row in rows if "Val" in row.headers), "")
 
 
-async def queue_members(pbx: Lists) -> list[QueueMember]:
+async def queue_members(pbx: Actions) -> list[QueueMember]:
     """Return the members of every queue. Raises AmiDenied, AmiDown, AmiTimeout."""
     rows = await pbx.action_list("QueueStatus", {}, timeout=_TIMEOUT)
     return [

@@ -14,15 +14,15 @@ good, so it is never sent there, and nowhere to a channel not known to carry one
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, Protocol
+from typing import Final
 
-from ami.calls.graph import CallGraph
 from ami.errors import AmiDenied, AmiInjection, AmiUnsafe
 from ami.events.headers import ChannelRow
 from ami.link.actions import Response
+from ami.ports import CallActions
 
 MOST: Final = 32
 """Stops sent to one channel before something is taken to start recordings as fast."""
@@ -38,21 +38,6 @@ _DEADLOCKS: Final = frozenset({(18, 18), (18, 19), (20, 3), (20, 4)})
 _PLAIN_FILE: Final = re.compile(r"[\w./ :@%+=#~-]+")
 _PLAIN_OPTIONS: Final = re.compile(r"[\w()-]*")
 _CLI_WORD: Final = re.compile(r"[\w/@.:;+*#&=~-]+")
-
-
-class Pbx(Protocol):
-    """What is needed of a PBX here; `ami.pbx.Pbx` is one."""
-
-    @property
-    def graph(self) -> CallGraph:
-        """The live calls."""
-
-    @property
-    def version(self) -> tuple[int, ...]:
-        """Asterisk's version, empty when not known."""
-
-    async def action(self, name: str, fields: Mapping[str, str | Sequence[str]]) -> Response:
-        """Send one action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +84,7 @@ class CallDrained:
         return all(drained.gone for drained in self.channels.values())
 
 
-async def drain(pbx: Pbx, uniqueid: str) -> Drained:
+async def drain(pbx: CallActions, uniqueid: str) -> Drained:
     """Stop MixMonitors of a channel until the PBX says that none is left.
 
     Safe on a channel that has none, and safe to repeat. Raises AmiDenied on any answer that is
@@ -118,7 +103,7 @@ async def drain(pbx: Pbx, uniqueid: str) -> Drained:
     return Drained(MOST, "Success", exceeded=True)
 
 
-async def stop_mix(pbx: Pbx, conference: str) -> Drained:
+async def stop_mix(pbx: CallActions, conference: str) -> Drained:
     """End the recording of a conference's mix, until the PBX says that none is left.
 
     Measured on 16.28 and 22.10: Success stops it, and the next answer is `Internal error while
@@ -134,7 +119,7 @@ async def stop_mix(pbx: Pbx, conference: str) -> Drained:
     return Drained(MOST, "Success", exceeded=True)
 
 
-async def stop_call(pbx: Pbx, uniqueid: str) -> CallDrained:
+async def stop_call(pbx: CallActions, uniqueid: str) -> CallDrained:
     """Drain every channel of the call that a channel is on, also those that join meanwhile.
 
     A channel the graph does not know is drained alone. Raises as `drain` does.
@@ -150,7 +135,7 @@ async def stop_call(pbx: Pbx, uniqueid: str) -> CallDrained:
     return CallDrained(found, settled=not waiting)
 
 
-def _on_call_with(pbx: Pbx, uniqueid: str) -> list[str]:
+def _on_call_with(pbx: CallActions, uniqueid: str) -> list[str]:
     call = pbx.graph.call_of(uniqueid)
     return [channel.uniqueid for channel in call.channels] if call else [uniqueid]
 
@@ -167,7 +152,7 @@ class Done:
     monitor_id: str = ""
 
 
-async def mute(pbx: Pbx, uniqueid: str) -> Done:
+async def mute(pbx: CallActions, uniqueid: str) -> Done:
     """Have the recordings of a channel hold silence, both directions, without ending them.
 
     Raises AmiUnsafe when this PBX's version deadlocks on it or is not known, or when the channel
@@ -176,12 +161,12 @@ async def mute(pbx: Pbx, uniqueid: str) -> Done:
     return await _set_mute(pbx, uniqueid, "1")
 
 
-async def unmute(pbx: Pbx, uniqueid: str) -> Done:
+async def unmute(pbx: CallActions, uniqueid: str) -> Done:
     """Let the recordings of a channel hear again. Raises as `mute` does."""
     return await _set_mute(pbx, uniqueid, "0")
 
 
-async def _set_mute(pbx: Pbx, uniqueid: str, state: str) -> Done:
+async def _set_mute(pbx: CallActions, uniqueid: str, state: str) -> Done:
     if not mute_is_safe(pbx.version):
         version = ".".join(map(str, pbx.version)) or "of unknown version"
         raise AmiUnsafe(
@@ -206,7 +191,7 @@ def mute_is_safe(version: tuple[int, ...]) -> bool:
     return version[:2] not in _DEADLOCKS
 
 
-async def start(pbx: Pbx, uniqueid: str, file: str, options: str = "") -> Done:
+async def start(pbx: CallActions, uniqueid: str, file: str, options: str = "") -> Done:
     """Start a MixMonitor that records to `file`. Needs the write class `system`.
 
     Asterisk splits the three arguments at commas and runs the third as a program, so a file or
@@ -238,7 +223,7 @@ def _done(name: str, answer: Response) -> Done:
     raise AmiDenied(name, answer.message)
 
 
-async def count(pbx: Pbx, rows: Iterable[ChannelRow]) -> dict[str, int]:
+async def count(pbx: CallActions, rows: Iterable[ChannelRow]) -> dict[str, int]:
     """Count the MixMonitors of listed channels by `mixmonitor list`. Needs the class `command`.
 
     A channel is left out when the PBX gives no clear answer or its name leads to others as well.

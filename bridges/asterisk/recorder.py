@@ -15,7 +15,7 @@ from typing import Self
 from ami import recording_actions
 from ami.calls.snapshots import Call, Channel
 from ami.errors import AmiDenied, AmiDown, AmiError, AmiInjection, AmiUnsafe
-from ami.recording_actions import Pbx
+from ami.ports import CallActions
 from bridges.model import (
     ORDERS,
     Capabilities,
@@ -79,7 +79,7 @@ class MixMonitorRecorder:
         self,
         name: str,
         settings: MixMonitorSettings,
-        pbx: Pbx,
+        pbx: CallActions,
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -91,7 +91,7 @@ class MixMonitorRecorder:
         self._sleep = sleep
 
     @classmethod
-    def build(cls, name: str, settings: MixMonitorSettings, pbx: Pbx) -> Self:
+    def build(cls, name: str, settings: MixMonitorSettings, pbx: CallActions) -> Self:
         """Return the recorder called `name` on one PBX."""
         return cls(name, settings, pbx)
 
@@ -158,7 +158,7 @@ class _Run:
 
     name: str
     settings: MixMonitorSettings
-    pbx: Pbx
+    pbx: CallActions
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     order: Order

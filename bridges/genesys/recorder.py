@@ -10,6 +10,7 @@ import anyio
 import httpx
 
 from ami.calls.snapshots import Call
+from ami.ports import HasGraph
 from bridges.genesys.answers import Case, unavailable
 from bridges.genesys.execute import End, Errand
 from bridges.genesys.find_call import SEARCH, Missing, login_for, uuids_of
@@ -29,7 +30,7 @@ from bridges.model import (
     Step,
 )
 from bridges.shared.http_line import HttpLine
-from bridges.shared.pbx_view import HasGraph, LiveOn, live_on
+from bridges.shared.pbx_view import LiveOn, live_on
 from noojee import wire
 
 FEATURE = "api-voice-recording"

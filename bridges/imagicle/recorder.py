@@ -9,6 +9,7 @@ from typing import Final, Self
 import anyio
 import httpx
 
+from ami.ports import HasGraph
 from bridges.imagicle.answers import Case
 from bridges.imagicle.attempt import KIND, OutOfTimeError, Run
 from bridges.imagicle.client import Answer, Node
@@ -28,7 +29,7 @@ from bridges.model import (
     Verb,
 )
 from bridges.shared.correlate import parties
-from bridges.shared.pbx_view import HasGraph, LiveOn, live_on
+from bridges.shared.pbx_view import LiveOn, live_on
 
 _UNAVAILABLE: Final = {
     Case.UNTRUSTED: ("untrusted", "name the authority that signed it as ca_file"),

@@ -13,6 +13,7 @@ from typing import Final, Self
 import anyio
 import httpx
 
+from ami.ports import HasGraph
 from bridges.model import (
     ORDERS,
     Capabilities,
@@ -43,7 +44,7 @@ from bridges.noojee.answers import (
 from bridges.noojee.settings import NoojeeSettings
 from bridges.shared.ended_calls import EndedCall, Piece
 from bridges.shared.keep_warm import Warmer
-from bridges.shared.pbx_view import HasGraph, LiveOn, live_on
+from bridges.shared.pbx_view import LiveOn, live_on
 from noojee import (
     WITHOUT_AGENT,
     Answer,

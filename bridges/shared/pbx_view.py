@@ -2,21 +2,12 @@
 """What bridges to other systems ask of the PBX: who is live on a line right now."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
-from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Channel
+from ami.ports import HasGraph
 
 LiveOn = Callable[[str], Sequence[Channel] | None]
 """The live channels of an extension; None while the PBX's calls are not known."""
-
-
-class HasGraph(Protocol):
-    """What is needed of a PBX here; `ami.pbx.Pbx` is one."""
-
-    @property
-    def graph(self) -> CallGraph:
-        """The live calls."""
 
 
 def live_on(pbx: HasGraph) -> LiveOn:

@@ -9,6 +9,7 @@ import anyio
 import httpx
 from starlette.types import ASGIApp
 
+from ami.ports import HasGraph
 from bridges.model import (
     ORDERS,
     Capabilities,
@@ -22,7 +23,7 @@ from bridges.model import (
 )
 from bridges.shared.correlate import Parties, parties
 from bridges.shared.keep_warm import Warmer
-from bridges.shared.pbx_view import HasGraph, LiveOn, live_on
+from bridges.shared.pbx_view import LiveOn, live_on
 from bridges.voipnow.answers import Case, Next
 from bridges.voipnow.call_events import Hook
 from bridges.voipnow.client import Answer, Client, body

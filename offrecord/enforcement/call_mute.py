@@ -17,16 +17,15 @@ are looked for after a start, and whoever lets go tries until the PBX has said y
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 
-from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Call, Channel
 from ami.errors import AmiDenied, AmiError
-from ami.link.actions import Response
+from ami.ports import PbxPort
 from offrecord.notify.late_tone import CONTEXT, RING, problem
 
 MARK: Final = "OFFRECORD_HELD"
@@ -43,20 +42,6 @@ _AGAIN: Final = 1.0
 _log = structlog.stdlib.get_logger(__name__)
 
 
-class Pbx(Protocol):
-    """What is needed of the PBX; `ami.pbx.Pbx` is one."""
-
-    @property
-    def graph(self) -> CallGraph:
-        """The live calls."""
-
-    async def action(self, name: str, fields: Mapping[str, str | Sequence[str]]) -> Response:
-        """Send one action. Raises `AmiError`."""
-
-    async def getvar(self, uniqueid: str, name: str) -> str:
-        """Return a channel's variable. Raises `AmiError`."""
-
-
 @dataclass(frozen=True, slots=True)
 class MuteResult:
     """What became of holding a call: whether nobody on it is heard, and a line for people."""
@@ -69,7 +54,7 @@ class MuteResult:
 class CallMute:
     """Holds the legs of calls. `sounds` are played in a loop, for `longest` seconds at most."""
 
-    pbx: Pbx
+    pbx: PbxPort
     sounds: tuple[str, ...] = ()
     longest: float = 60.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

@@ -9,8 +9,8 @@ from typing import Any, Final, Protocol
 
 import structlog
 
+from ami.ports import PbxPort
 from bridges.model import Outcome, RecorderResult, Verb
-from offrecord.enforcement.call_mute import Pbx as HoldingPbx
 from offrecord.enforcement.orders import Engine as GivingEngine
 from offrecord.enforcement.orders import OrderSender
 from offrecord.enforcement.retry_ladder import Note, RetryLadder, VerdictCallback, obeyed
@@ -114,15 +114,11 @@ class Engine(GivingEngine, Protocol):
         """Seconds."""
 
 
-class Pbx(HoldingPbx, Protocol):
-    """What is needed of the PBX."""
-
-
 @dataclass(slots=True)
 class EnforcementContext:
     """What the parts of one keeper work on together."""
 
-    pbx: Pbx
+    pbx: PbxPort
     engine: Engine
     intents: Intents
     note: Note

@@ -16,6 +16,7 @@ import structlog
 from ami.calls.graph import CallGraph
 from ami.errors import AmiError
 from ami.events import types as ev
+from ami.ports import PbxPort
 from bridges.model import Order, Outcome, RecorderResult, Verb
 from bridges.routing import facts
 from offrecord.config.sections.enforcement import HOLD
@@ -26,7 +27,6 @@ from offrecord.enforcement.context import (
     Engine,
     IntentWork,
     Observers,
-    Pbx,
     State,
 )
 from offrecord.enforcement.orders import OrderSender
@@ -73,7 +73,7 @@ class Enforcer:
 
     def __init__(
         self,
-        pbx: Pbx,
+        pbx: PbxPort,
         engine: Engine,
         intents: Intents,
         note: Note,

@@ -8,15 +8,14 @@ database, over its own restarts and ours, so lamps that were left burning are lo
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
-from ami.calls.graph import CallGraph
 from ami.errors import AmiDown, AmiError
-from ami.link.actions import Response
+from ami.ports import CallActions
 from ami.privileges import PROBE_DEVICE
 
 PREFIX: Final = "Custom:offrecord-"
@@ -42,28 +41,6 @@ _LIT: Final = frozenset({"INUSE", "RINGING", "BUSY", "ONHOLD", "RINGINUSE", "UNA
 _log = structlog.stdlib.get_logger(__name__)
 
 
-class Pbx(Protocol):
-    """What is needed of a PBX here; `ami.pbx.Pbx` is one."""
-
-    @property
-    def graph(self) -> CallGraph:
-        """The live calls."""
-
-    async def action(
-        self,
-        name: str,
-        fields: Mapping[str, str | Sequence[str]] | None = None,
-        *,
-        timeout: float | None = None,
-    ) -> Response:
-        """Send one action."""
-
-    async def action_list(
-        self, name: str, fields: Mapping[str, str | Sequence[str]], *, timeout: float
-    ) -> list[Response]:
-        """Send an action that is answered by a list."""
-
-
 class Lamps:
     """The lamps of all extensions. `set` returns at once; `run` does the work in a task.
 
@@ -74,7 +51,7 @@ class Lamps:
 
     def __init__(
         self,
-        pbx: Pbx,
+        pbx: CallActions,
         lost: Callable[[str], None],
         *,
         refresh: float = REFRESH,

@@ -20,7 +20,7 @@ from typing import Final
 import structlog
 
 from ami.errors import AmiDenied, AmiError
-from offrecord.notify.lamps import Pbx
+from ami.ports import Actions
 
 CONTEXT: Final = "offrecord-tell"
 PLAY: Final = "play"
@@ -102,7 +102,7 @@ class Whispers:
 
     def __init__(
         self,
-        pbx: Pbx,
+        pbx: Actions,
         lost: Callable[[str], None],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],

@@ -18,12 +18,13 @@ from ami.calls import names
 from ami.calls.graph import CallGraph
 from ami.errors import AmiError
 from ami.events.types import Event, Hangup, OriginateResponse
+from ami.ports import CallActions
 from bridges.model import Outcome
 from bridges.shared.http_line import HttpLine
 from offrecord.config.sections.notify import TellConfig
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
-from offrecord.notify.lamps import REFRESH, Lamps, Pbx
+from offrecord.notify.lamps import REFRESH, Lamps
 from offrecord.notify.late_tone import CONTEXT, PLAY, Whispers
 from offrecord.notify.messages import VerdictMessage, body, event_fields
 from offrecord.notify.outgoing_webhook import Webhook
@@ -54,7 +55,7 @@ class Notifier:
 
     def __init__(
         self,
-        pbx: Pbx,
+        pbx: CallActions,
         settings: TellConfig,
         sounds: Mapping[Outcome, tuple[str, ...]],
         *,

@@ -13,8 +13,9 @@ from pathlib import Path
 import structlog
 
 from ami.calls.snapshots import Channel
-from ami.directory import Lists, database_entry, queue_members
+from ami.directory import database_entry, queue_members
 from ami.errors import AmiError
+from ami.ports import Actions
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -100,7 +101,7 @@ class Agents:
             return Who(login, str(self.file.path))
         return NOBODY
 
-    async def ask(self, pbx: Lists, channel: Channel) -> tuple[Who, tuple[str, ...]]:
+    async def ask(self, pbx: Actions, channel: Channel) -> tuple[Who, tuple[str, ...]]:
         """Ask the PBX who is at a channel; also return, in sentences, what could not be learnt."""
         notes: list[str] = []
         if self.astdb is not None and channel.extension:

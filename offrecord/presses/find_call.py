@@ -4,13 +4,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from ami.calls import names
-from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Call, Channel
 from ami.errors import AmiDenied, AmiError
-from ami.link.actions import Response
+from ami.ports import PbxPort
 from ami.recording_actions import NO_CHANNEL
 from bridges.model import Outcome
 from bridges.routing import VARIABLE as RECORDERS_VARIABLE
@@ -37,25 +35,6 @@ class Unresolved(Exception):
         super().__init__(why)
         self.outcome = outcome
         self.why = why
-
-
-class PbxView(Protocol):
-    """What resolving needs of the PBX."""
-
-    @property
-    def graph(self) -> CallGraph:
-        """The live calls."""
-
-    async def wait_known(self, timeout: float) -> bool:
-        """Wait until the live calls are known; False when they are not in time."""
-
-    async def getvar(self, uniqueid: str, name: str) -> str:
-        """Return a channel variable, empty when it is not set."""
-
-    async def action_list(
-        self, name: str, fields: Mapping[str, str | Sequence[str]], *, timeout: float
-    ) -> list[Response]:
-        """Send an action that is answered by a list and return its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +93,7 @@ class Resolver:
     seam.
     """
 
-    pbx: PbxView
+    pbx: PbxPort
     agents: Agents
     variable: str | None = None
     wait_known: float = 3.0

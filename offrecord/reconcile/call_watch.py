@@ -11,13 +11,14 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from ami.calls.graph import CallGraph
 from ami.errors import AmiError
 from ami.events.types import Event, Hangup, MixMonitorStart, MixMonitorStop
+from ami.ports import CallVariables
 from offrecord.reconcile.local_files import Monitored
 from offrecord.reconcile.reconciler import Reconciler
 from offrecord.reconcile.silent_windows import SILENCING
@@ -29,17 +30,6 @@ ASKED_AT_ONCE: Final = 32
 """Names of files asked for at the same time; more than that are found by their names alone."""
 SPARE: Final = 100
 """Channels beyond the live ones that are remembered before those that are gone are looked for."""
-
-
-class HasVariables(Protocol):
-    """What is needed of a PBX here; `ami.pbx.Pbx` is one."""
-
-    @property
-    def graph(self) -> CallGraph:
-        """The live calls."""
-
-    async def getvar(self, uniqueid: str, name: str) -> str:
-        """Return a channel variable."""
 
 
 @dataclass(slots=True)
@@ -59,7 +49,7 @@ class CallWatch:
 
     def __init__(
         self,
-        pbx: HasVariables,
+        pbx: CallVariables,
         reconciler: Reconciler,
         *,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,

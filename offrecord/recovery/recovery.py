@@ -15,11 +15,11 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 
-from ami.calls.graph import CallGraph
+from ami.ports import HasGraph
 from bridges.model import Evidence, Outcome, worst
 from offrecord.enforcement.enforcer import Enforcer
 from offrecord.journal.schema import JournalError, open_reader, unusable
@@ -96,17 +96,6 @@ def _records(db: sqlite3.Connection, press: str) -> list[tuple[str, int, Mapping
     return [(kind, at, json.loads(body)) for kind, at, body in rows]
 
 
-class Pbx(Protocol):
-    """What recovery needs of a PBX."""
-
-    @property
-    def graph(self) -> CallGraph:
-        """The live calls."""
-
-    async def wait_known(self, timeout: float) -> bool:
-        """Wait until the live calls are known; False when they are not in time."""
-
-
 @dataclass(frozen=True, slots=True)
 class Recovered:
     """What recovery did: how many presses met each fate, and how many intents live on or ended."""
@@ -136,7 +125,7 @@ class Recovery:
     """
 
     left: OpenWork
-    pbx: Pbx
+    pbx: HasGraph
     finish: Finish
     note: Note
     retry: Retry | None = None
@@ -255,7 +244,7 @@ def _obeyed(answer: Mapping[str, Any]) -> bool:
 
 
 def of_daemon(
-    left: OpenWork, pbx: Pbx, engine: Engine, keeper: Enforcer | None = None, *,
+    left: OpenWork, pbx: HasGraph, engine: Engine, keeper: Enforcer | None = None, *,
     limit: float = DEFAULT_LIMIT,
 ) -> Recovery:  # fmt: skip
     """Return the recovery of what was `left`, carried out by an engine that is at work.
@@ -284,7 +273,7 @@ def of_daemon(
     return Recovery(left, pbx, finish, note, retry, restore, limit)
 
 
-def _climb(left: OpenPress, pbx: Pbx, engine: Engine, keeper: Enforcer) -> str | None:
+def _climb(left: OpenPress, pbx: HasGraph, engine: Engine, keeper: Enforcer) -> str | None:
     """Hand a press back to the ladder, or say why not."""
     call = next((one for one in pbx.graph.calls() if everything(one) & left.ids), None)
     recorders = engine.site.recorders
