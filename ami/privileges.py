@@ -78,11 +78,6 @@ class PrivilegeReport:
     unchecked: tuple[Unchecked, ...] = ()
     not_loaded: tuple[str, ...] = ()
 
-    @property
-    def sufficient(self) -> bool:
-        """True when nothing is known to be missing."""
-        return not self.missing and not self.not_loaded
-
 
 _READS: Final = {
     "call": "follow calls",

@@ -142,14 +142,10 @@ def _on_call_with(pbx: CallActions, uniqueid: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The PBX accepted; that proves nothing yet. `gone`: the channel no longer exists.
-
-    `monitor_id` is Asterisk's id of a recording just started, when it gave one.
-    """
+    """The PBX accepted; that proves nothing yet. `gone`: the channel no longer exists."""
 
     answer: str
     gone: bool = False
-    monitor_id: str = ""
 
 
 async def mute(pbx: CallActions, uniqueid: str) -> Done:
@@ -217,7 +213,7 @@ def are_plain_options(options: str) -> bool:
 
 def _done(name: str, answer: Response) -> Done:
     if answer.ok:
-        return Done(answer.message or "Success", monitor_id=answer.headers.get("MixMonitorID", ""))
+        return Done(answer.message or "Success")
     if answer.message == NO_CHANNEL:
         return Done(answer.message, gone=True)
     raise AmiDenied(name, answer.message)

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each AMI event does to the live channels.
+"""Which AMI event changes what about the live channels: one method for each event type.
 
-`ami.calls.graph` adds listings and snapshots to it.
+How two calls are joined is in `ami.calls.joined_calls`; listings and snapshots are in
+`ami.calls.graph`.
 """
 
 from collections.abc import Callable
 from sys import intern
 from typing import Any, ClassVar, Final
 
-from ami.calls.joined_calls import Live, Registry
+from ami.calls.joined_calls import LiveChannel, LiveChannels
 from ami.calls.names import DEFAULT_RULES, Rules
 from ami.events import types as ev
 
@@ -16,48 +17,47 @@ SEEN: Final = 1
 SEEN_ALIVE: Final = 2
 SEEN_BRIDGE: Final = 4
 SEEN_MONITOR: Final = 8
-"""What events told of since a listing is expected: something of a channel, that it is alive, its
-bridge, its MixMonitors."""
+"""Flags for what events said of a channel while a listing is on its way: anything at all, that it
+is alive, its bridge, its MixMonitors."""
 
 
 class EventApplier:
-    """The live channels of one PBX, kept by its events.
+    """The live channels of one PBX, updated by its events.
 
-    `rules` say how channel names become extensions. `known` is False until a listing has been
-    taken and again after `mark_unknown`.
+    `rules`: how channel names become extensions. `known` is False until a listing has been
+    reconciled, and again after `mark_unknown`.
     """
 
     def __init__(self, rules: Rules = DEFAULT_RULES) -> None:
         self.known = False
-        self._live = Registry(rules)
-        # What events told of which channel since a listing is expected; None when none is.
+        self._live = LiveChannels(rules)
+        # Flags by uniqueid of what events said while a listing is on its way; None when none is.
         self._since: dict[str, int] | None = {}
 
     def apply(self, event: ev.Event) -> None:
-        """Take one event. What it says of channels already gone is ignored."""
+        """Apply one event. What it says of channels that have hung up is ignored."""
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(self, event)
 
     def mark_unknown(self) -> None:
-        """Say that events may have been missed from here on: nobody knows what is recorded now."""
+        """Mark the view as unknown: events may have been lost, also those about recordings.
+
+        From here on events win over the listing that is reconciled next.
+        """
         self.known = False
         self._since = {}
         for live in self._live.channels.values():
             live.monitors = None
             live.muted_read = live.muted_write = False
 
-    def expect_listing(self) -> None:
-        """Say that a listing is about to be asked for: from here on events win over it."""
-        self._since = {}
-
     def _touch(
         self, uniqueid: str, linkedid: str, flags: int = SEEN, name: str = ""
-    ) -> Live | None:
-        """Return a channel with its linkedid brought up to date, or None if it is not there.
+    ) -> LiveChannel | None:
+        """Return the channel an event is about, its linkedid updated, or None if it is not live.
 
-        One that is not there is taken up if the event proves it alive, or if a listing is about
-        to tell whether it is. One that has ended is not: some events come after the hang-up.
+        A channel not seen before is added if the event proves it alive, or if a listing that is on
+        its way will tell. One that has hung up is not added: some events come after the hang-up.
         """
         live = self._live.channels.get(uniqueid)
         if live is None:
@@ -66,13 +66,13 @@ class EventApplier:
                 return None
             live = self._live.add(name, uniqueid, linkedid)
         if linkedid and linkedid != live.linkedid:
-            self._live.relink(live, linkedid)
+            self._live.set_linkedid(live, linkedid)
         if self._since is not None:
             self._since[uniqueid] = self._since.get(uniqueid, 0) | flags
         return live
 
     def _newchannel(self, event: ev.Newchannel) -> None:
-        self._live.exhume(event.uniqueid)
+        self._live.forget_gone(event.uniqueid)
         live = self._touch(event.uniqueid, event.linkedid, SEEN_ALIVE, event.channel)
         if live is None:
             return
@@ -112,7 +112,7 @@ class EventApplier:
         live = self._live.channels.get(event.uniqueid)
         if live is not None:
             self._live.drop(live)
-        self._live.bury(event.uniqueid)
+        self._live.mark_gone(event.uniqueid)
         if self._since is not None:
             self._since.pop(event.uniqueid, None)
 
@@ -120,21 +120,21 @@ class EventApplier:
         one = self._touch(event.one_uniqueid, event.one_linkedid, SEEN_ALIVE, event.one_channel)
         two = self._touch(event.two_uniqueid, event.two_linkedid, SEEN_ALIVE, event.two_channel)
         if one is not None and two is not None:
-            self._live.pair(one, two)
+            self._live.pair_local(one, two)
 
     def _bridge_enter(self, event: ev.BridgeEnter) -> None:
         live = self._touch(event.uniqueid, event.linkedid, SEEN_ALIVE | SEEN_BRIDGE, event.channel)
         if live is None:
             return
-        bridge = self._live.enter(live, event.bridge_id)
+        bridge = self._live.enter_bridge(live, event.bridge_id)
         bridge.kind, bridge.technology = intern(event.bridge_type), intern(event.technology)
         if bridge.kind == "basic" and bridge.joins:
-            self._live.tie(live, next(iter(bridge.members.values())))
+            self._live.join(live, next(iter(bridge.members.values())))
 
     def _bridge_leave(self, event: ev.BridgeLeave) -> None:
         live = self._touch(event.uniqueid, event.linkedid, SEEN_BRIDGE, event.channel)
         if live is not None and live.bridge and live.bridge.bridge_id == event.bridge_id:
-            self._live.leave(live)
+            self._live.leave_bridge(live)
 
     def _conference_mix(self, event: ev.ConferenceMix) -> None:
         mixes = self._live.mixes
@@ -151,21 +151,21 @@ class EventApplier:
         bridge = self._live.bridges.get(event.bridge_id)
         if bridge is not None:
             for live in list(bridge.members.values()):
-                self._live.leave(live)
+                self._live.leave_bridge(live)
 
     def _bridge_merge(self, event: ev.BridgeMerge) -> None:
-        """Tie the calls in two bridges that become one; each channel's move has its own events."""
+        """Join the calls in two bridges that become one; each channel's move has its own events."""
         to_bridge = self._live.bridges.get(event.to_bridge)
         from_bridge = self._live.bridges.get(event.from_bridge)
         if to_bridge is not None and from_bridge is not None:
             one, other = (next(iter(b.members.values())) for b in (to_bridge, from_bridge))
-            self._live.tie(one, other)
+            self._live.join(one, other)
 
     def _dial_begin(self, event: ev.DialBegin) -> None:
         dest = self._touch(event.dest_uniqueid, event.dest_linkedid, SEEN_ALIVE, event.dest_channel)
         source = self._touch(event.uniqueid, event.linkedid, SEEN_ALIVE, event.channel)
         if dest is not None and source is not None:
-            self._live.tie(source, dest)
+            self._live.join(source, dest)
 
     def _dial_end(self, event: ev.DialEnd) -> None:
         self._touch(event.uniqueid, event.linkedid)
@@ -180,12 +180,12 @@ class EventApplier:
         there = [live for live in parties if live is not None]
         if event.result == "Success":
             for live in there[1:]:
-                self._live.tie(there[0], live)
+                self._live.join(there[0], live)
 
     def _pickup(self, event: ev.Pickup) -> None:
-        """Tie who picked up to the call, and hand over what the picked-up channel carried.
+        """Join the channel that picked up to the call it took.
 
-        Asterisk moves that channel's MixMonitors along, without an event that says so.
+        Asterisk moves the MixMonitors of the picked-up channel to it without an event.
         """
         live = self._touch(event.uniqueid, event.linkedid, SEEN_MONITOR)
         target = self._touch(event.target_uniqueid, event.target_linkedid)
@@ -197,7 +197,7 @@ class EventApplier:
             live.monitors += target.monitors
             live.muted_read = live.muted_write = False
         target.monitors = 0
-        self._live.tie(live, target)
+        self._live.join(live, target)
 
     def _mixmonitor_start(self, event: ev.MixMonitorStart) -> None:
         live = self._touch(event.uniqueid, event.linkedid, SEEN_ALIVE | SEEN_MONITOR, event.channel)
@@ -228,7 +228,7 @@ class EventApplier:
         live = self._touch(event.uniqueid, "")
         if live is not None:
             live.variable = event.extension or None
-            self._live.resolve(live)
+            self._live.resolve_extension(live)
 
     def _shutdown(self, _event: ev.Shutdown) -> None:
         self.mark_unknown()

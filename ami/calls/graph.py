@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The call graph: AMI events in, snapshots of live calls out. Pure: no clock, no sockets.
+"""The call graph: hands out snapshots of the live calls, and reconciles them with a listing.
 
-A call is every channel of one linkedid lineage. Asterisk gives all legs of a call the linkedid of
+Pure: no clock, no sockets. Events are applied in `ami.calls.apply_events`; which channels are one
+call is decided in `ami.calls.joined_calls`.
+
+A call is every channel whose linkedids have met. Asterisk gives all legs of a call the linkedid of
 the oldest; when parties of two calls meet (a transfer, a pickup, a parked call fetched) it gives
 them one linkedid in later events. The graph follows both: the meeting itself and the changed
-linkedid. The halves of Local channels tie what the linkedid does not reach. A conference or an
-ARI bridge changes no linkedid; who hears whom there counts as one call while it lasts.
+linkedid. The halves of Local channels join what the linkedid does not reach. A conference or an
+ARI bridge changes no linkedid; the calls in it count as one while it lasts.
 
-Events are hints and may be missed while the link is down: `mark_unknown` says so, and `reconcile`
-puts the graph in step with a listing, whatever events came between the two.
+Events may be missed while the link is down: `mark_unknown` says that they were, and `reconcile`
+corrects the graph by a listing, whatever events came between the two.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +19,7 @@ from dataclasses import dataclass
 from sys import intern
 
 from ami.calls.apply_events import SEEN_ALIVE, SEEN_BRIDGE, SEEN_MONITOR, EventApplier
-from ami.calls.joined_calls import Lineage, Live
+from ami.calls.joined_calls import JoinedCall, LiveChannel
 from ami.calls.names import Rules, parse
 from ami.calls.snapshots import Call, Channel
 from ami.events.headers import BridgeRow, ChannelRow
@@ -26,19 +29,19 @@ __all__ = ["Call", "CallGraph", "Channel", "Reconciled"]
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What a listing changed: uniqueids of channels that were gone, and of those that were new."""
+    """What a listing changed: the uniqueids of channels that are gone and of those that are new."""
 
     gone: tuple[str, ...]
     new: tuple[str, ...]
 
 
 class CallGraph(EventApplier):
-    """The live calls of one PBX, kept by its events.
+    """The live calls of one PBX, updated by its events.
 
-    `rules` say how channel names become extensions. `known` is False until a listing has been
-    reconciled and again after `mark_unknown`; the snapshots then are the last that was seen.
-    The cost of an event does not depend on the number of live calls; snapshots are built only
-    when asked for. Not for use by several threads.
+    `rules`: how channel names become extensions. `known` is False until a listing has been
+    reconciled and again after `mark_unknown`; snapshots then show the last known state. The cost
+    of an event does not depend on the number of live calls; snapshots are built only on request.
+    Not thread-safe.
     """
 
     @property
@@ -48,17 +51,17 @@ class CallGraph(EventApplier):
 
     @property
     def rules(self) -> Rules:
-        """The rules that say how channel names become extensions."""
+        """The rules by which channel names become extensions."""
         return self._live.rules
 
     def use_rules(self, rules: Rules) -> None:
-        """Resolve every channel anew by other rules, after a change of configuration."""
+        """Replace the rules and resolve the extension of every channel by them."""
         self._live.rules = rules
         for live in self._live.channels.values():
-            self._live.resolve(live)
+            self._live.resolve_extension(live)
 
     def set_monitors(self, uniqueid: str, count: int) -> None:
-        """Note what the PBX itself answered about the MixMonitors running on a channel."""
+        """Set the number of MixMonitors on a channel, as the PBX itself answered."""
         live = self._live.channels.get(uniqueid)
         if live is not None:
             live.monitors = count
@@ -69,24 +72,24 @@ class CallGraph(EventApplier):
         monitors: Mapping[str, int] | None = None,
         bridges: Iterable[BridgeRow] = (),
     ) -> Reconciled:
-        """Put the graph in step with a listing; it is `known` after that.
+        """Correct the graph by a listing; it is `known` after that.
 
-        `rows` are all channels of a CoreShowChannels listing, asked for after `mark_unknown` or
-        `expect_listing`. `monitors` are the MixMonitors counted by uniqueid; they fill in what is
-        not known, and a channel without a count stays unknown. `bridges` are the rows of a
-        BridgeList, which tell a parking lot from a conference. Events applied since the listing
-        was expected win over it, and a channel whose hang-up has been seen stays gone, so it does
-        not matter which of the two came first.
+        `rows`: all channels of a CoreShowChannels listing that was requested after
+        `mark_unknown`. `monitors`: MixMonitors counted by uniqueid; they fill in what is not
+        known, and a channel without a count stays unknown. `bridges`: the rows of a BridgeList,
+        which tell a parking lot from a conference. Events applied since `mark_unknown` win over
+        the listing, and a channel whose hang-up was seen stays gone; the order in which the two
+        came does not matter.
         """
-        registry, since, told = self._live, self._since or {}, monitors or {}
+        live_channels, since, told = self._live, self._since or {}, monitors or {}
         listed = sorted(rows, key=_age)
         new = []
         for row in listed:
-            if row.uniqueid in registry.gone:
+            if row.uniqueid in live_channels.gone:
                 continue
-            live = registry.channels.get(row.uniqueid)
+            live = live_channels.channels.get(row.uniqueid)
             if live is None:
-                live = registry.add(row.channel, row.uniqueid, row.linkedid)
+                live = live_channels.add(row.channel, row.uniqueid, row.linkedid)
                 new.append(row.uniqueid)
             flags = since.get(row.uniqueid, 0)
             self._take_row(live, row, flags)
@@ -94,11 +97,11 @@ class CallGraph(EventApplier):
                 live.monitors = told.get(row.uniqueid)
         kept = {row.uniqueid for row in listed}
         kept.update(uniqueid for uniqueid, flags in since.items() if flags & SEEN_ALIVE)
-        gone = [live for uniqueid, live in registry.channels.items() if uniqueid not in kept]
+        gone = [live for uniqueid, live in live_channels.channels.items() if uniqueid not in kept]
         for live in gone:
-            registry.drop(live)
+            live_channels.drop(live)
         for told_bridge in bridges:
-            bridge = registry.bridges.get(told_bridge.bridge_id)
+            bridge = live_channels.bridges.get(told_bridge.bridge_id)
             if bridge is not None:
                 bridge.kind, bridge.technology = told_bridge.bridge_type, told_bridge.technology
         self._since = None
@@ -113,20 +116,20 @@ class CallGraph(EventApplier):
         return None if live is None else _snapshot(live)
 
     def by_name(self, name: str) -> Channel | None:
-        """Return the live channel that carries that name now, or None."""
+        """Return the live channel with that name now, or None."""
         live = self._live.names.get(name)
         return None if live is None else _snapshot(live)
 
     def call_of(self, uniqueid: str) -> Call | None:
         """Return the call of a live channel, or None."""
         live = self._live.channels.get(uniqueid)
-        return None if live is None else self._call(live.lineage)
+        return None if live is None else self._call(live.call)
 
     def call_in(self, bridge_id: str) -> Call | None:
-        """Return the call of those who are in a bridge, or None when nobody is."""
+        """Return the call in a bridge, or None when there is no such bridge."""
         bridge = self._live.bridges.get(bridge_id)
         first = next(iter(bridge.members.values()), None) if bridge else None
-        return None if first is None else self._call(first.lineage)
+        return None if first is None else self._call(first.call)
 
     def calls(self) -> list[Call]:
         """Return every live call, each once."""
@@ -135,17 +138,17 @@ class CallGraph(EventApplier):
     def find(self, target: str) -> list[Call]:
         """Return the calls meant by a channel name, a uniqueid, a linkedid or an extension.
 
-        They are tried in that order and the first that fits decides. Only an extension can mean
-        several calls. A linkedid that a call has gone by earlier still finds it.
+        They are tried in that order; the first that matches decides. Only an extension can mean
+        several calls. A linkedid that a call carried earlier still finds it.
         """
-        registry = self._live
-        live = registry.names.get(target) or registry.channels.get(target)
+        live_channels = self._live
+        live = live_channels.names.get(target) or live_channels.channels.get(target)
         if live is not None:
-            return [self._call(live.lineage)]
-        lineage = registry.lineages.get(target)
-        if lineage is not None:
-            return [self._call(lineage)]
-        return self._calls_of(registry.extensions.get(target, []))
+            return [self._call(live.call)]
+        joined = live_channels.calls.get(target)
+        if joined is not None:
+            return [self._call(joined)]
+        return self._calls_of(live_channels.extensions.get(target, []))
 
     def live_on(self, extension: str) -> list[Channel]:
         """Return the live channels of an extension, oldest first."""
@@ -153,9 +156,9 @@ class CallGraph(EventApplier):
         return [_snapshot(live) for live in sorted(there, key=_serial)]
 
     def two_party(self, uniqueid: str) -> bool:
-        """Say whether a channel talks with exactly one other, in a bridge made for a call.
+        """Return whether a channel is in a bridge made for a call, with exactly one other.
 
-        A conference is none, even with two in it, and neither is a parking lot.
+        False in a conference, even of two, and in a parking lot.
         """
         live = self._live.channels.get(uniqueid)
         if live is None or live.bridge is None:
@@ -164,10 +167,10 @@ class CallGraph(EventApplier):
         return bridge.joins and bridge.kind != "base" and len(bridge.members) == 2
 
     def speaker(self, uniqueid: str) -> Channel | None:
-        """Return who is heard on a channel: itself, or whoever speaks through a Local channel.
+        """Return the channel whose audio is heard on a channel: itself, or behind a Local channel.
 
-        What a half of a Local channel receives comes from the bridge of its other half. Where
-        exactly one other is in that bridge it is that one; None where nobody can say.
+        What a half of a Local channel receives comes from the bridge of its other half. If exactly
+        one other channel is in that bridge it is that one, otherwise None.
         """
         live = self._live.channels.get(uniqueid)
         passed = {uniqueid}
@@ -181,32 +184,32 @@ class CallGraph(EventApplier):
             passed.add(live.uniqueid)
         return None if live is None else _snapshot(live)
 
-    def _calls_of(self, channels: Iterable[Live]) -> list[Call]:
+    def _calls_of(self, channels: Iterable[LiveChannel]) -> list[Call]:
         seen: set[int] = set()
         found = []
         for live in channels:
-            if id(live.lineage) not in seen:
-                joined = self._live.joined(live.lineage)
+            if id(live.call) not in seen:
+                joined = self._live.bridged_with(live.call)
                 seen.update(joined)
                 found.append(_call(joined.values()))
         return found
 
-    def _call(self, lineage: Lineage) -> Call:
-        return _call(self._live.joined(lineage).values())
+    def _call(self, joined: JoinedCall) -> Call:
+        return _call(self._live.bridged_with(joined).values())
 
-    def _take_row(self, live: Live, row: ChannelRow, flags: int) -> None:
-        """Take what a listing says of a channel, except where an event said it since."""
+    def _take_row(self, live: LiveChannel, row: ChannelRow, flags: int) -> None:
+        """Apply a listing row to a channel, except where an event has newer values."""
         live.application = intern(row.application)
         if not flags & SEEN_BRIDGE:
             if row.bridge_id:
-                self._live.enter(live, row.bridge_id)
+                self._live.enter_bridge(live, row.bridge_id)
             else:
-                self._live.leave(live)
+                self._live.leave_bridge(live)
         if not flags:
             self._live.rename(live, row.channel)
             if row.linkedid != live.linkedid:
-                self._live.relink(live, row.linkedid)
-        told = flags != 0  # by events, which may have told a part only
+                self._live.set_linkedid(live, row.linkedid)
+        told = flags != 0  # by events, which may have had a part of it only
         live.state = (told and live.state) or intern(row.state)
         live.account = (told and live.account) or intern(row.account)
         live.context = (told and live.context) or intern(row.context)
@@ -216,25 +219,25 @@ class CallGraph(EventApplier):
         live.connected_number = (told and live.connected_number) or intern(row.connected_number)
 
 
-def _serial(live: Live) -> int:
+def _serial(live: LiveChannel) -> int:
     return live.serial
 
 
 def _age(row: ChannelRow) -> tuple[int, int]:
-    """Order rows as their channels were made: a uniqueid is `[system-]seconds.count`."""
+    """Return the sort key of a row by its channel's age: a uniqueid is `[system-]seconds.count`."""
     seconds, _, count = row.uniqueid.rpartition("-")[2].partition(".")
     return (int(seconds), int(count)) if seconds.isdecimal() and count.isdecimal() else (0, 0)
 
 
-def _call(lineages: Iterable[Lineage]) -> Call:
-    joined = list(lineages)
-    members = [live for lineage in joined for live in lineage.channels]
+def _call(calls: Iterable[JoinedCall]) -> Call:
+    joined = list(calls)
+    members = [live for one in joined for live in one.channels]
     members.sort(key=_serial)
     lineage = frozenset(linkedid for one in joined for linkedid in one.ids)
     return Call(members[0].linkedid, lineage, tuple(map(_snapshot, members)))
 
 
-def _snapshot(live: Live) -> Channel:
+def _snapshot(live: LiveChannel) -> Channel:
     parts = parse(live.name)
     return Channel(
         name=live.name,

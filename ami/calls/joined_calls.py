@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The live channels, bridges and lineages of a PBX, with their indexes: the call graph's memory.
+"""Joins two calls into one when a transfer, pickup or conference connects them.
 
-Only `ami.calls.graph` changes these records; everyone else gets frozen snapshots from it. No
-operation here walks all channels: each costs what the one call it touches costs. Lists are used
-where only the few channels of a call or an extension can be, for they take a third of a
-dictionary's room.
+The mutable records of live channels, bridges and calls, with their indexes. `apply_events` calls
+this for each AMI event and `graph` for each listing; everyone else gets snapshots from `graph`.
+
+Two calls become one for good in `join` (their channels met) and in `set_linkedid` (Asterisk gave
+them one linkedid). A conference joins calls only while it lasts: see `bridged_with`.
+
+No operation here walks all channels: each costs what the one call it touches costs. The few
+channels of a call or an extension are in lists, which take a third of the memory of a dictionary.
 """
 
 import sys
@@ -12,29 +16,29 @@ from collections import deque
 
 from ami.calls.names import DEFAULT_RULES, Rules, extension
 
-LINEAGE_KEPT = 256
-"""How many linkedids a lineage remembers. Only channels that live through hundreds of calls (an
-agent logged in all day) ever get there; the oldest that no live channel carries is forgotten."""
+LINKEDIDS_KEPT = 256
+"""Linkedids kept for one call. Only channels that live through hundreds of calls (an agent logged
+in all day) reach this number; then the oldest that no live channel carries is dropped."""
 
 GONE_KEPT = 4096
-"""How many ended channels are remembered, so that a late event or row does not revive one."""
+"""Uniqueids kept of channels that have hung up. A late event or listing row must not revive one."""
 
 
-class Lineage:
-    """Channels that Asterisk has tied together, and every linkedid they have gone by."""
+class JoinedCall:
+    """Channels that are one call for good, and every linkedid they have carried (`ids`)."""
 
     __slots__ = ("channels", "ids")
 
     def __init__(self, linkedid: str) -> None:
         self.ids = [linkedid]
-        self.channels: list[Live] = []
+        self.channels: list[LiveChannel] = []
 
 
 class Bridge:
-    """A bridge with the channels in it. `kind` and `technology` are empty when not yet told.
+    """A bridge with the channels in it. `kind` and `technology` are empty until an event has them.
 
-    `mix` is the name of the conference whose mix is recorded there, empty when it is not, None
-    when nobody knows.
+    `mix`: name of the conference whose mix is recorded there; empty when it is not recorded, None
+    when that is not known.
     """
 
     __slots__ = ("bridge_id", "kind", "members", "mix", "technology")
@@ -44,33 +48,33 @@ class Bridge:
         self.kind = ""
         self.technology = ""
         self.mix: str | None = None
-        self.members: dict[str, Live] = {}
+        self.members: dict[str, LiveChannel] = {}
 
     @property
     def joins(self) -> bool:
-        """True where those inside hear each other; parked parties wait side by side, deaf."""
+        """True when the channels inside hear each other; in a parking lot they do not."""
         return self.technology != "holding_bridge"
 
     @property
     def is_conference(self) -> bool:
-        """True where several meet, by ConfBridge or ARI, whose mix may be recorded."""
+        """True for a bridge of ConfBridge or ARI, whose mix may be recorded."""
         return self.kind == "base" and self.joins
 
 
-class Live:
-    """One live channel. `serial` orders channels by age; `monitors` None means not known."""
+class LiveChannel:
+    """One live channel. `serial` counts up with age; `monitors` is None while not known."""
 
     __slots__ = (
         "account",
         "application",
         "bridge",
+        "call",
         "caller_name",
         "caller_number",
         "connected_number",
         "context",
         "exten",
         "extension",
-        "lineage",
         "linkedid",
         "monitors",
         "muted_read",
@@ -83,14 +87,14 @@ class Live:
         "variable",
     )
 
-    def __init__(self, name: str, uniqueid: str, lineage: Lineage, linkedid: str) -> None:
+    def __init__(self, name: str, uniqueid: str, call: JoinedCall, linkedid: str) -> None:
         self.name = name
         self.uniqueid = uniqueid
-        self.lineage = lineage
+        self.call = call
         self.linkedid = linkedid
         self.extension: str | None = None
         self.variable: str | None = None
-        self.peer: Live | None = None
+        self.peer: LiveChannel | None = None
         self.bridge: Bridge | None = None
         self.monitors: int | None = None
         self.muted_read = self.muted_write = False
@@ -99,67 +103,67 @@ class Live:
         self.caller_number = self.caller_name = self.connected_number = ""
 
 
-class Registry:
-    """All live channels by uniqueid, name, lineage and extension, kept in step."""
+class LiveChannels:
+    """All live channels of a PBX, indexed by uniqueid, name, linkedid and extension."""
 
     def __init__(self, rules: Rules = DEFAULT_RULES) -> None:
         self.rules = rules
-        self.channels: dict[str, Live] = {}
-        self.names: dict[str, Live] = {}
-        self.lineages: dict[str, Lineage] = {}
-        self.extensions: dict[str, list[Live]] = {}
+        self.channels: dict[str, LiveChannel] = {}
+        self.names: dict[str, LiveChannel] = {}
+        self.calls: dict[str, JoinedCall] = {}
+        self.extensions: dict[str, list[LiveChannel]] = {}
         self.mixes: dict[str, str] = {}
-        """What was told of conferences, by bridge: the name of one that is recorded, else ''."""
+        """Conferences by bridge id: the name of one that is recorded, '' for one that is not."""
         self.bridges: dict[str, Bridge] = {}
         self.gone: set[str] = set()
         self._gone_order: deque[str] = deque()
         self._serial = 0
 
-    def add(self, name: str, uniqueid: str, linkedid: str) -> Live:
-        """Take up a channel that is not there yet, and tie it to its other Local half by name."""
-        uniqueid = sys.intern(uniqueid)  # the oldest channel's is the linkedid of all
+    def add(self, name: str, uniqueid: str, linkedid: str) -> LiveChannel:
+        """Add a channel that is not there yet, and pair it with its other Local half by name."""
+        uniqueid = sys.intern(uniqueid)  # the oldest channel's is the linkedid of the call
         linkedid = sys.intern(linkedid or uniqueid)
-        lineage = self.lineages.get(linkedid)
-        if lineage is None:
-            lineage = self.lineages[linkedid] = Lineage(linkedid)
-        live = Live(name, uniqueid, lineage, linkedid)
+        call = self.calls.get(linkedid)
+        if call is None:
+            call = self.calls[linkedid] = JoinedCall(linkedid)
+        live = LiveChannel(name, uniqueid, call, linkedid)
         self._serial += 1
         live.serial = self._serial
         self.channels[uniqueid] = live
-        lineage.channels.append(live)
+        call.channels.append(live)
         self._name(live, name)
         return live
 
-    def drop(self, live: Live) -> None:
-        """Forget a channel everywhere."""
-        lineage = live.lineage
+    def drop(self, live: LiveChannel) -> None:
+        """Remove a channel from every index."""
+        call = live.call
         del self.channels[live.uniqueid]
         if self.names.get(live.name) is live:
             del self.names[live.name]
         self._unindex_extension(live)
-        self.leave(live)
+        self.leave_bridge(live)
         if live.peer is not None:
             live.peer.peer = None
             live.peer = None
-        lineage.channels.remove(live)
-        if not lineage.channels:
-            for linkedid in lineage.ids:
-                del self.lineages[linkedid]
+        call.channels.remove(live)
+        if not call.channels:
+            for linkedid in call.ids:
+                del self.calls[linkedid]
 
-    def bury(self, uniqueid: str) -> None:
-        """Remember for a while that a channel has ended."""
+    def mark_gone(self, uniqueid: str) -> None:
+        """Note that a channel has hung up; the last `GONE_KEPT` of them are remembered."""
         if uniqueid not in self.gone:
             self.gone.add(uniqueid)
             self._gone_order.append(uniqueid)
             if len(self._gone_order) > GONE_KEPT:
                 self.gone.discard(self._gone_order.popleft())
 
-    def exhume(self, uniqueid: str) -> None:
-        """Forget that a channel ended: its id has been given to a new one."""
+    def forget_gone(self, uniqueid: str) -> None:
+        """Forget that a channel has hung up: its uniqueid was given to a new one."""
         self.gone.discard(uniqueid)
 
-    def rename(self, live: Live, name: str) -> None:
-        """Give a channel another name, and the extension that goes with it."""
+    def rename(self, live: LiveChannel, name: str) -> None:
+        """Set a channel's name, and the extension that follows from it."""
         if name == live.name:
             return
         if self.names.get(live.name) is live:
@@ -167,8 +171,8 @@ class Registry:
         live.name = name
         self._name(live, name)
 
-    def resolve(self, live: Live) -> None:
-        """Find a channel's extension anew, after a change of name, variable or rules."""
+    def resolve_extension(self, live: LiveChannel) -> None:
+        """Set a channel's extension again after its name, variable or the rules changed."""
         found = extension(live.name, self.rules, variable=live.variable)
         if found == live.extension:
             return
@@ -177,47 +181,47 @@ class Registry:
             found = live.extension = sys.intern(found)
             self.extensions.setdefault(found, []).append(live)
 
-    def relink(self, live: Live, linkedid: str) -> None:
-        """Take note of the linkedid a channel carries now; two lineages may become one by it."""
+    def set_linkedid(self, live: LiveChannel, linkedid: str) -> None:
+        """Set the linkedid a channel carries now. If another call has it, the two become one."""
         linkedid = sys.intern(linkedid)
         live.linkedid = linkedid
-        lineage = live.lineage
-        other = self.lineages.get(linkedid)
+        call = live.call
+        other = self.calls.get(linkedid)
         if other is None:
-            lineage.ids.append(linkedid)
-            self.lineages[linkedid] = lineage
-            self._trim(lineage)
+            call.ids.append(linkedid)
+            self.calls[linkedid] = call
+            self._trim(call)
         else:
-            self._merge(lineage, other)
+            self._merge(call, other)
 
-    def tie(self, one: Live, other: Live) -> None:
-        """Make the calls of two channels one for good."""
-        self._merge(one.lineage, other.lineage)
+    def join(self, one: LiveChannel, other: LiveChannel) -> None:
+        """Make the calls of two channels one call, for good."""
+        self._merge(one.call, other.call)
 
-    def pair(self, one: Live, two: Live) -> None:
-        """Tie the two halves of a Local channel."""
+    def pair_local(self, one: LiveChannel, two: LiveChannel) -> None:
+        """Pair the two halves of a Local channel, and join their calls."""
         if one is two:
             return
         for half in (one, two):
             if half.peer is not None:
                 half.peer.peer = None
         one.peer, two.peer = two, one
-        self.tie(one, two)
+        self.join(one, two)
 
-    def enter(self, live: Live, bridge_id: str) -> Bridge:
-        """Put a channel into a bridge, taking it out of the one it was in."""
+    def enter_bridge(self, live: LiveChannel, bridge_id: str) -> Bridge:
+        """Move a channel into a bridge, out of the one it was in."""
         bridge = self.bridges.get(bridge_id)
         if bridge is None:
             bridge = self.bridges[bridge_id] = Bridge(bridge_id)
             bridge.mix = self.mixes.get(bridge_id)
         if live.bridge is not bridge:
-            self.leave(live)
+            self.leave_bridge(live)
             live.bridge = bridge
             bridge.members[live.uniqueid] = live
         return bridge
 
-    def leave(self, live: Live) -> None:
-        """Take a channel out of its bridge, if it is in one; an empty bridge is forgotten."""
+    def leave_bridge(self, live: LiveChannel) -> None:
+        """Take a channel out of its bridge, if it is in one; an empty bridge is removed."""
         bridge = live.bridge
         if bridge is None:
             return
@@ -226,36 +230,36 @@ class Registry:
         if not bridge.members:
             del self.bridges[bridge.bridge_id]
 
-    def joined(self, start: Lineage) -> dict[int, Lineage]:
-        """Return every lineage that hears `start` now, itself first, by identity.
+    def bridged_with(self, start: JoinedCall) -> dict[int, JoinedCall]:
+        """Return the calls that share a bridge with `start` now, itself first, keyed by `id()`.
 
-        Calls between parties have been made one lineage already; this follows bridges that
-        Asterisk does not tie by linkedid, such as conferences and those of ARI applications.
+        Two parties in one bridge are one call already. This follows the bridges in which each
+        channel keeps its linkedid: conferences and those of ARI applications.
         """
         found = {id(start): start}
         waiting = [start]
         bridges: set[int] = set()
-        for lineage in waiting:
-            for live in lineage.channels:
+        for call in waiting:
+            for live in call.channels:
                 bridge = live.bridge
                 if bridge is None or id(bridge) in bridges or not bridge.joins:
                     continue
                 bridges.add(id(bridge))
                 for member in bridge.members.values():
-                    if id(member.lineage) not in found:
-                        found[id(member.lineage)] = member.lineage
-                        waiting.append(member.lineage)
+                    if id(member.call) not in found:
+                        found[id(member.call)] = member.call
+                        waiting.append(member.call)
         return found
 
-    def _name(self, live: Live, name: str) -> None:
+    def _name(self, live: LiveChannel, name: str) -> None:
         self.names[name] = live
-        self.resolve(live)
+        self.resolve_extension(live)
         if name[-2:] in {";1", ";2"} and live.peer is None:
             other = self.names.get(name[:-1] + ("2" if name[-1] == "1" else "1"))
             if other is not None:
-                self.pair(live, other)
+                self.pair_local(live, other)
 
-    def _unindex_extension(self, live: Live) -> None:
+    def _unindex_extension(self, live: LiveChannel) -> None:
         if live.extension is None:
             return
         there = self.extensions[live.extension]
@@ -264,25 +268,25 @@ class Registry:
             del self.extensions[live.extension]
         live.extension = None
 
-    def _merge(self, one: Lineage, other: Lineage) -> None:
+    def _merge(self, one: JoinedCall, other: JoinedCall) -> None:
         if one is other:
             return
         if len(one.channels) + len(one.ids) < len(other.channels) + len(other.ids):
             one, other = other, one
         for live in other.channels:
-            live.lineage = one
+            live.call = one
         for linkedid in other.ids:
-            self.lineages[linkedid] = one
+            self.calls[linkedid] = one
         one.channels += other.channels
         one.ids += other.ids
         self._trim(one)
 
-    def _trim(self, lineage: Lineage) -> None:
-        if len(lineage.ids) <= LINEAGE_KEPT:
+    def _trim(self, call: JoinedCall) -> None:
+        if len(call.ids) <= LINKEDIDS_KEPT:
             return
-        carried = {live.linkedid for live in lineage.channels}
-        excess = len(lineage.ids) - LINEAGE_KEPT
-        spare = [linkedid for linkedid in lineage.ids if linkedid not in carried][:excess]
+        carried = {live.linkedid for live in call.channels}
+        excess = len(call.ids) - LINKEDIDS_KEPT
+        spare = [linkedid for linkedid in call.ids if linkedid not in carried][:excess]
         for linkedid in spare:
-            del self.lineages[linkedid]
-        lineage.ids = [linkedid for linkedid in lineage.ids if linkedid in self.lineages]
+            del self.calls[linkedid]
+        call.ids = [linkedid for linkedid in call.ids if linkedid in self.calls]

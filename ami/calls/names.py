@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an Asterisk channel name says, and which extension it belongs to, if any.
+"""Parses Asterisk channel names and finds the extension a channel belongs to, if any.
 
 Pure functions over strings. A name is `[Action/]Technology/Endpoint-suffix[;half]`, followed while
 a masquerade goes on by `<MASQ>` and after it by `<ZOMBIE>`. The endpoint may hold dashes, slashes,
@@ -8,7 +8,7 @@ dots and `@`, so only the LAST dash parts it from the suffix.
 The default rule is Noojee's: strip technology and suffix, and what is left is the extension
 (`SIP/410-12FA7B` is `410`). Sites do not always name devices after extensions, so a channel
 variable, a configured map or a hint overrides it, in that order. Where there is no extension the
-answer is none, with the reason; nothing is guessed.
+result is None with the reason; nothing is guessed.
 """
 
 import re
@@ -69,7 +69,7 @@ class ChannelName(NamedTuple):
 
 
 class Resolution(NamedTuple):
-    """Whose channel it is: an extension or None, and in one sentence why."""
+    """The extension a channel belongs to, or None, and in one sentence why."""
 
     extension: str | None
     reason: str
@@ -109,7 +109,7 @@ class Rules:
         put(self, "technologies", frozenset(name.lower() for name in self.technologies))
 
     def looks_like_extension(self, text: str) -> bool:
-        """Say whether a whole endpoint looks like an extension."""
+        """Return whether a whole endpoint looks like an extension."""
         return self._matcher.fullmatch(text) is not None
 
 
@@ -155,11 +155,11 @@ def resolve(
     *,
     variable: str | None = None,
 ) -> Resolution:
-    """Say which extension a channel belongs to, and why, or why to none.
+    """Return which extension a channel belongs to and why, or why to none.
 
-    `variable` is what the dialplan set on the channel itself (`OFFRECORD_EXTENSION`), if anything.
-    A Local half, a zombie and a configured trunk belong to nobody, whatever else is said: channel
-    variables are inherited by channels that are not the person's phone.
+    `variable`: what the dialplan set on the channel itself (`OFFRECORD_EXTENSION`), if anything.
+    A Local half, a zombie and a configured trunk belong to none, whatever the variable holds:
+    channels that are not the person's phone inherit channel variables.
     """
     parts = parse(name) if isinstance(name, str) else name
     if _complete(parts):
@@ -186,12 +186,12 @@ _MARKS: Final = re.compile("<(ZOMBIE|MASQ)>", re.IGNORECASE)
 
 
 def _complete(parts: ChannelName) -> bool:
-    """Say whether a name has a technology, and an endpoint that is more than its dash."""
+    """Return whether a name has a technology, and an endpoint that is more than its dash."""
     return bool(parts.technology and parts.endpoint.strip("-"))
 
 
 def _nobody(parts: ChannelName, rules: Rules) -> Resolution | None:
-    """Return why a channel can be nobody's phone, if so."""
+    """Return why a channel cannot be a phone, or None if it can."""
     if parts.zombie:
         return Resolution(None, f"a zombie: what a masquerade left behind of {parts.device}")
     if parts.masquerade:
@@ -207,7 +207,7 @@ def _nobody(parts: ChannelName, rules: Rules) -> Resolution | None:
 
 
 def _told(parts: ChannelName, rules: Rules, variable: str | None) -> Resolution | None:
-    """Return what dialplan, configuration or hints say about a channel, if anything."""
+    """Return the extension that dialplan, configuration or hints give a channel, if any."""
     if variable:
         return Resolution(variable, f"the dialplan says so on channel {parts.raw}")
     device = parts.device.lower()
@@ -221,7 +221,7 @@ def _told(parts: ChannelName, rules: Rules, variable: str | None) -> Resolution 
 
 
 def _unfit(parts: ChannelName, rules: Rules) -> Resolution | None:
-    """Return why the default rule finds no extension in a name, if so."""
+    """Return why the default rule finds no extension in a name, or None if it does."""
     if parts.technology.lower() not in rules.technologies:
         why = f"{parts.technology} endpoints are not named after extensions, and none is mapped"
         return Resolution(None, why)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A channel and a call as they stood at one moment: frozen, safe to hand to anyone."""
+"""Frozen snapshots of a channel and of a call, as `ami.calls.graph` hands them out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 class Channel:
     """One Asterisk channel at the moment of the snapshot.
 
-    `extension` is None where the channel belongs to no extension (a trunk, a Local half).
-    `local_peer` is the uniqueid of the other half of a Local channel. `context`, `exten` are what
-    was dialled when the channel was made, not who the channel is. `application` is what the last
-    listing told, empty before one. `bridge_id` is None outside of a bridge. `monitors` counts the
-    MixMonitors that run on it; None means not known (after a resync that could not tell). `muted`
-    says that those MixMonitors record silence in both directions. `mix` is the name of the
-    conference it is in, when that one's mix is recorded as well; empty when it is not, None when
-    nobody knows (a conference that began while nobody listened, a bridge of ARI).
+    `extension`: None where the channel belongs to no extension (a trunk, a Local half).
+    `local_peer`: uniqueid of the other half of a Local channel. `context`, `exten`: what was
+    dialled when the channel was made, not whose it is. `application`: from the last listing, empty
+    before one. `bridge_id`: None outside of a bridge. `monitors`: MixMonitors that run on it; None
+    while not known (after a resync that could not count them). `muted`: those MixMonitors record
+    silence in both directions. `mix`: name of the conference it is in, when that conference's mix
+    is recorded as well; empty when it is not, None when that is not known (a conference that began
+    while the link was down, a bridge of ARI).
     """
 
     name: str
@@ -42,9 +42,9 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Every channel that belongs together, oldest first, at the moment of the snapshot.
+    """The channels of one call, oldest first, at the moment of the snapshot.
 
-    `linkedid` is the one Asterisk uses now; `lineage` every one this call has gone by, the
+    `linkedid`: the one Asterisk uses now. `lineage`: every linkedid this call has carried, the
     current one included.
     """
 
@@ -68,7 +68,7 @@ class Call:
 
     @property
     def unknown_monitors(self) -> tuple[Channel, ...]:
-        """The channels of which nobody can say whether they carry a MixMonitor."""
+        """The channels for which it is not known whether they carry a MixMonitor."""
         return tuple(channel for channel in self.channels if channel.monitors is None)
 
     def _where_uniqueid(self, uniqueid: str) -> Iterator[Channel]:

@@ -101,7 +101,6 @@ class AmiLink:
         self._protocol: AmiProtocol | None = None
         self._task: asyncio.Task[object] | None = None
         self._closing = False
-        self._up = asyncio.Event()
         self._wanted = asyncio.Event()
         self._ended = asyncio.Event()
         self._serial = 0
@@ -119,11 +118,6 @@ class AmiLink:
     def state(self) -> LinkState:
         """Where the link stands now."""
         return self._state
-
-    @property
-    def ami_version(self) -> str:
-        """The version of the manager interface as greeted, such as `11.0.0`; empty before."""
-        return (self._protocol.version or "") if self._protocol else ""
 
     # life
 
@@ -164,16 +158,6 @@ class AmiLink:
         The pauses grow while a PBX is away; whoever needs it now must not wait for the longest.
         """
         self._wanted.set()
-
-    async def wait_up(self, timeout: float) -> None:
-        """Return once logged in. After `timeout` seconds raise what stands in the way."""
-        try:
-            async with asyncio.timeout(timeout):
-                await self._up.wait()
-        except TimeoutError:
-            raise self.problem or down("the link to the PBX is down") from None
-        if self._state is not LinkState.UP:
-            raise self.problem or down("the link to the PBX is closed")
 
     async def _supervise(self) -> Never:
         attempt = 0
@@ -292,9 +276,6 @@ class AmiLink:
         self._state = state
         for tap in self.taps:
             tap("=", state.value.encode())
-        # whoever waits for the link is woken by its end as well
-        over = state in {LinkState.UP, LinkState.REFUSED, LinkState.CLOSED}
-        self._up.set() if over else self._up.clear()
         self._on_state(state)
 
     # actions

@@ -34,11 +34,11 @@ class Client:
 
 
 @asynccontextmanager
-async def client(settings: AmiSettings, *, up: bool = True) -> AsyncIterator[Client]:
+async def client(settings: AmiSettings, *, wait: bool = True) -> AsyncIterator[Client]:
     running = Client(settings)
     try:
-        if up:
-            await running.link.wait_up(5)
+        if wait:
+            await connected(running.link)
         yield running
     finally:
         await running.link.close()
@@ -72,6 +72,12 @@ async def following(settings: AmiSettings, *, known: bool = True) -> AsyncIterat
 
 def counts(pbx: Pbx) -> dict[str, int | None]:
     return {c.uniqueid: c.monitors for call in pbx.graph.calls() for c in call.channels}
+
+
+async def connected(link: AmiLink) -> None:
+    """Return once the link is up; fail when it is given up, closed or not up in 5 s."""
+    await eventually(lambda: link.state in {LinkState.UP, LinkState.REFUSED, LinkState.CLOSED})
+    assert link.state is LinkState.UP, link.problem
 
 
 async def logged_in(link: AmiLink, times: int) -> None:

@@ -13,7 +13,7 @@ from ami.errors import AmiDenied, AmiDown, AmiInjection, AmiTimeout
 from ami.events.types import Event, Hangup, Newchannel, UserEvent
 from ami.link.supervisor import AmiLink, LinkState
 from ami.settings import AmiSettings
-from tests.kits.ami_client import client, eventually, table
+from tests.kits.ami_client import client, connected, eventually, table
 from tests.kits.ami_peer import Action, AmiPeer, PeerSession
 
 # what an action meets
@@ -62,7 +62,7 @@ async def test_an_action_while_the_link_is_down_is_refused_at_once_and_never_del
             await it.link.action("StopMixMonitor", {"Channel": "1.1"})
         assert not caught.value.sent
         await peer.listen()
-        await it.link.wait_up(5)
+        await connected(it.link)
         await it.link.action("Ping")
         assert "StopMixMonitor" not in peer.names()
 
@@ -356,7 +356,7 @@ async def test_a_sink_that_fails_does_not_cost_the_connection_and_is_a_gap(
 
         link = AmiLink(peer.settings(), sink=sink, on_gap=gaps.append)
         running = asyncio.create_task(link.run())
-        await link.wait_up(5)
+        await connected(link)
         with caplog.at_level(logging.CRITICAL):
             peer.add("SIP/410-00000001", "1.1")
             await eventually(lambda: gaps)

@@ -12,7 +12,7 @@ from ami.errors import AmiDown, AmiInjection, AmiRefused, AmiUnreachable
 from ami.link.connect import keep_alive
 from ami.link.supervisor import AmiLink, LinkState
 from ami.settings import AmiSettings
-from tests.kits.ami_client import Client, client, eventually, logged_in, table
+from tests.kits.ami_client import Client, client, connected, eventually, logged_in, table
 from tests.kits.ami_peer import SECRET, Action, AmiPeer, PeerSession
 
 IN_USE = "Response: Error\r\nMessage: Login Already In Use\r\n"
@@ -90,8 +90,6 @@ async def test_a_wrong_secret_stops_the_retries_and_is_said() -> None:
         assert "manager.conf" in caught.value.fix
         await asyncio.sleep(0.02)
         assert peer.names() == ["Login"]
-        with pytest.raises(AmiRefused):
-            await it.link.wait_up(5)
         with pytest.raises(AmiDown):
             await it.link.action("Ping")
 
@@ -99,7 +97,7 @@ async def test_a_wrong_secret_stops_the_retries_and_is_said() -> None:
 async def test_an_action_before_the_login_is_done_is_refused_at_once() -> None:
     async with AmiPeer() as peer:
         peer.on("Login", None)
-        async with client(peer.settings(), up=False) as it:
+        async with client(peer.settings(), wait=False) as it:
             await peer.until(lambda: "Login" in peer.names())
             with pytest.raises(AmiDown) as caught:
                 await it.link.action("Ping")
@@ -201,10 +199,10 @@ async def test_reconnects_wait_a_random_part_of_a_span_that_doubles_to_its_cap(
 async def test_the_first_connection_that_fails_raises_nothing_and_is_tried_again() -> None:
     async with AmiPeer() as peer:
         await peer.silence()
-        async with client(peer.settings(), up=False) as it:
+        async with client(peer.settings(), wait=False) as it:
             await eventually(lambda: isinstance(it.link.problem, AmiUnreachable))
             await peer.listen()
-            await it.link.wait_up(5)
+            await connected(it.link)
             assert it.link.problem is None
 
 
@@ -238,7 +236,7 @@ async def test_a_login_that_lasted_makes_the_next_reconnect_quick_again() -> Non
 async def test_close_during_the_reconnect_pause_really_stops() -> None:
     async with AmiPeer() as peer:
         it = Client(peer.settings(backoff_base=0.02, backoff_cap=0.02), lambda: 1.0)
-        await it.link.wait_up(5)
+        await connected(it.link)
         peer.session.cut()
         await eventually(lambda: it.states[-1] is LinkState.DOWN)
         await asyncio.wait_for(it.link.close(), 5)
@@ -271,7 +269,7 @@ async def test_a_link_closed_before_it_ran_never_connects() -> None:
 async def test_cancelling_the_run_closes_the_connection_and_passes_on() -> None:
     async with AmiPeer() as peer:
         it = Client(peer.settings())
-        await it.link.wait_up(5)
+        await connected(it.link)
         it.task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await it.task
@@ -301,7 +299,7 @@ async def test_whoever_needs_the_link_does_not_wait_for_a_pause_that_has_grown()
         settings = peer.settings(backoff_base=0.001, backoff_cap=600.0)
         quick = [0.0] * 25
         it = Client(settings, lambda: quick.pop() if quick else 1.0)
-        await it.link.wait_up(5)
+        await connected(it.link)
         await peer.silence()
         await eventually(lambda: not quick)
         await asyncio.sleep(0.05)  # the next pause is ten minutes

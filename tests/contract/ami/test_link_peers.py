@@ -15,26 +15,25 @@ from ami.link.connect import guard_secret
 from ami.link.supervisor import LinkState
 from ami.settings import AmiSettings
 from bridges.simulators import certificates
-from tests.kits.ami_client import Client, client, eventually, failed
+from tests.kits.ami_client import Client, client, connected, eventually, failed
 from tests.kits.ami_peer import SECRET, AmiPeer
 
 
 async def test_what_greets_as_something_else_is_told_and_given_no_secret() -> None:
     async with AmiPeer() as peer:
         peer.greeting = "SSH-2.0-OpenSSH_9.2"
-        async with client(peer.settings(), up=False) as it:
+        async with client(peer.settings(), wait=False) as it:
             await eventually(lambda: it.link.problem)
-            with pytest.raises(AmiUnreachable) as caught:
-                await it.link.wait_up(0.01)
-            assert caught.value.code == "ami.not_ami"
-            assert "SSH-2.0" in str(caught.value)
+            assert isinstance(it.link.problem, AmiUnreachable)
+            assert it.link.problem.code == "ami.not_ami"
+            assert "SSH-2.0" in str(it.link.problem)
         assert peer.received == []
 
 
 async def test_what_says_nothing_is_told_and_given_no_secret() -> None:
     async with AmiPeer() as peer:
         peer.greet = False
-        async with client(peer.settings(connect_timeout=0.01), up=False) as it:
+        async with client(peer.settings(connect_timeout=0.01), wait=False) as it:
             await eventually(lambda: it.link.problem)
             assert it.link.problem is not None
             assert it.link.problem.code == "ami.not_ami"
@@ -44,7 +43,7 @@ async def test_what_says_nothing_is_told_and_given_no_secret() -> None:
 async def test_what_hangs_up_without_a_greeting_is_told() -> None:
     async with AmiPeer() as peer:
         peer.greet = False
-        async with client(peer.settings(), up=False) as it:
+        async with client(peer.settings(), wait=False) as it:
             await peer.until(lambda: peer.sessions)
             peer.session.cut()
             await eventually(lambda: it.link.problem)
@@ -55,13 +54,12 @@ async def test_what_hangs_up_without_a_greeting_is_told() -> None:
 async def test_a_greeting_that_comes_in_pieces_is_a_greeting() -> None:
     async with AmiPeer() as peer:
         peer.greet = False
-        async with client(peer.settings(), up=False) as it:
+        async with client(peer.settings(), wait=False) as it:
             await peer.until(lambda: peer.sessions)
             for byte in f"{peer.greeting}\r\n":
                 peer.session.send(byte)
                 await asyncio.sleep(0)
-            await it.link.wait_up(5)
-            assert it.link.ami_version == "11.0.0"
+            await connected(it.link)
 
 
 async def test_plain_tcp_to_another_host_is_refused_before_any_connection() -> None:
@@ -76,7 +74,7 @@ async def test_plain_tcp_to_another_host_is_tried_when_told_to() -> None:
     settings = AmiSettings(
         "u", SECRET, host="192.0.2.1", allow_plain_tcp=True, connect_timeout=0.01
     )
-    async with client(settings, up=False) as it:
+    async with client(settings, wait=False) as it:
         await eventually(lambda: it.link.problem)
         assert isinstance(it.link.problem, AmiUnreachable)
 
@@ -111,7 +109,7 @@ async def test_a_name_that_leads_to_this_machine_is_connected_to() -> None:
 async def test_an_address_that_leads_nowhere_is_named(host: str, said: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    async with client(AmiSettings("u", "s", host=host, port=port), up=False) as it:
+    async with client(AmiSettings("u", "s", host=host, port=port), wait=False) as it:
         await eventually(lambda: it.link.problem)
         assert isinstance(it.link.problem, AmiUnreachable)
         assert said in str(it.link.problem)
@@ -164,7 +162,7 @@ async def test_a_certificate_that_does_not_hold_is_told_apart_and_gets_no_secret
         async with AmiPeer(tls=made.server_context()) as peer:
             file = made.ca_file if trusted else None
             settings = peer.settings(tls=True, ca_file=file, server_hostname="pbx.lab")
-            async with client(settings, up=False) as it:
+            async with client(settings, wait=False) as it:
                 await eventually(lambda: it.link.problem)
                 assert isinstance(it.link.problem, AmiUntrusted)
                 assert said in it.link.problem.fix
@@ -174,14 +172,14 @@ async def test_a_certificate_that_does_not_hold_is_told_apart_and_gets_no_secret
 async def test_an_authority_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").touch()
     for file in (tmp_path / "absent.pem", tmp_path / "empty.pem"):
-        async with client(AmiSettings("u", "s", tls=True, ca_file=file), up=False) as it:
+        async with client(AmiSettings("u", "s", tls=True, ca_file=file), wait=False) as it:
             await failed(it.link)
             assert isinstance(it.link.problem, AmiUntrusted)
             assert str(file) in str(it.link.problem)
 
 
 async def test_tls_to_a_plain_port_is_told() -> None:
-    async with AmiPeer() as peer, client(peer.settings(tls=True), up=False) as it:
+    async with AmiPeer() as peer, client(peer.settings(tls=True), wait=False) as it:
         await eventually(lambda: it.link.problem)
         assert isinstance(it.link.problem, AmiUnreachable)
         assert not isinstance(it.link.problem, AmiUntrusted)
@@ -194,7 +192,7 @@ async def test_plain_tcp_to_a_tls_port_is_told(
     with quiet():
         async with (
             AmiPeer(tls=issued("localhost").server_context()) as peer,
-            client(peer.settings(connect_timeout=0.05), up=False) as it,
+            client(peer.settings(connect_timeout=0.05), wait=False) as it,
         ):
             await eventually(lambda: it.link.problem)
             assert it.link.problem is not None

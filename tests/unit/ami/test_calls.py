@@ -3,7 +3,7 @@
 
 import pytest
 
-from ami.calls.joined_calls import LINEAGE_KEPT
+from ami.calls.joined_calls import LINKEDIDS_KEPT
 from ami.calls.snapshots import Channel
 from ami.events.types import (
     AttendedTransfer,
@@ -175,11 +175,11 @@ def test_an_attended_transfer_makes_one_call_of_two_only_when_it_succeeds() -> N
 
 def test_a_lineage_forgets_its_oldest_unused_linkedids_and_stays_bounded() -> None:
     made = graph(new("1.1", "SIP/410-1"))
-    for count in range(LINEAGE_KEPT + 50):
+    for count in range(LINKEDIDS_KEPT + 50):
         made.apply(Newstate("", "1.1", f"2.{count}", "Up"))
     (call,) = made.calls()
-    assert len(call.lineage) == LINEAGE_KEPT
-    assert call.linkedid == f"2.{LINEAGE_KEPT + 49}"
+    assert len(call.lineage) == LINKEDIDS_KEPT
+    assert call.linkedid == f"2.{LINKEDIDS_KEPT + 49}"
     assert made.find("1.1") != [], "a uniqueid, found as such"
     assert made.find("2.0") == []
     assert made.find("2.51") == [call]
@@ -187,7 +187,7 @@ def test_a_lineage_forgets_its_oldest_unused_linkedids_and_stays_bounded() -> No
 
 def test_a_lineage_keeps_the_linkedids_its_channels_still_carry() -> None:
     made = graph(*TWO_PHONES)
-    for count in range(LINEAGE_KEPT + 50):
+    for count in range(LINKEDIDS_KEPT + 50):
         made.apply(Newstate("", "1.1", f"2.{count}", "Up"))
     (call,) = made.calls()
     assert "1.1" in call.lineage, "1.2 still carries it"
@@ -196,14 +196,14 @@ def test_a_lineage_keeps_the_linkedids_its_channels_still_carry() -> None:
 
 def test_an_agent_logged_in_all_day_gathers_no_more_than_the_lineage_keeps() -> None:
     made = graph(new("1.1", "SIP/410-1"), enter("b", "1.1"))
-    for count in range(LINEAGE_KEPT + 50):
+    for count in range(LINKEDIDS_KEPT + 50):
         caller = f"2.{count}"
         made.apply(new(caller, "SIP/my-trunk-1"))
         made.apply(enter("b", caller))
         made.apply(hangup(caller))
     (call,) = made.calls()
     assert ids(call) == ["1.1"]
-    assert len(call.lineage) == LINEAGE_KEPT
+    assert len(call.lineage) == LINKEDIDS_KEPT
 
 
 def test_a_conference_is_one_call_only_while_it_lasts() -> None:

@@ -3,8 +3,6 @@
 
 import dataclasses
 
-import pytest
-
 from ami.calls.graph import CallGraph, Reconciled
 from ami.events.headers import BridgeRow
 from ami.events.types import (
@@ -77,10 +75,9 @@ def test_a_ghost_dropped_by_a_faulty_listing_comes_back_with_the_next() -> None:
     assert ids(made.call_of("1.1")) == ["1.1", "1.2"]
 
 
-@pytest.mark.parametrize("refresh", [False, True])
-def test_a_hang_up_seen_before_the_listing_was_taken_in_leaves_no_ghost(*, refresh: bool) -> None:
+def test_a_hang_up_seen_before_the_listing_was_taken_in_leaves_no_ghost() -> None:
     made = graph(*TWO_PHONES)
-    made.expect_listing() if refresh else made.mark_unknown()
+    made.mark_unknown()
     made.apply(hangup("1.2"))
     made.apply(hangup("7.7"))
     listed = [row("1.1", "SIP/410-1"), row("1.2", "SIP/411-2", "1.1"), row("7.7", "SIP/413-7")]
@@ -110,10 +107,9 @@ def test_what_events_told_of_a_channel_before_its_first_listing_is_not_lost() ->
     assert channel(made, "1.1").bridge_id == "b"
 
 
-@pytest.mark.parametrize("refresh", [False, True])
-def test_a_channel_born_while_the_listing_was_on_its_way_stays(*, refresh: bool) -> None:
+def test_a_channel_born_while_the_listing_was_on_its_way_stays() -> None:
     made = graph(*TWO_PHONES)
-    made.expect_listing() if refresh else made.mark_unknown()
+    made.mark_unknown()
     made.apply(new("2.1", "SIP/412-3"))
     made.apply(MixMonitorStart("", "2.1", "2.1"))
     made.reconcile([row("1.1", "SIP/410-1"), row("1.2", "SIP/411-2", "1.1")], {})
@@ -142,7 +138,6 @@ def test_events_since_the_listing_was_asked_for_win_over_it() -> None:
 
 def test_a_listing_while_known_keeps_what_events_have_counted() -> None:
     made = graph(*TWO_PHONES, MixMonitorStart("", "1.1", "1.1"))
-    made.expect_listing()
     made.reconcile([row("1.1", "SIP/410-1"), row("1.2", "SIP/411-2", "1.1")], {"1.1": 0})
     assert channel(made, "1.1").monitors == 1
 

@@ -67,7 +67,7 @@ def _row(channel: Channel) -> ChannelRow:
 def everything_left(graph: CallGraph) -> list[object]:
     """Return whatever the graph still remembers of live channels, in any index."""
     live = graph._live
-    indexes = (live.channels, live.names, live.lineages, live.extensions, live.bridges)
+    indexes = (live.channels, live.names, live.calls, live.extensions, live.bridges)
     return [index for index in indexes if index]
 
 
