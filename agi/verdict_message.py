@@ -83,5 +83,9 @@ def telling(press_id: str, verdict: AgiVerdict) -> list[tuple[str, ...]]:
 
 
 def _is_sound(name: str) -> bool:
-    """Say whether a name can stand in Playback's arguments without ending or adding one."""
+    """Return whether a name can stand in Playback's arguments without ending or adding one.
+
+    The daemon has a stricter check of its own, `offrecord.model.outcome_codes.is_sound`; this one
+    stays here because the one-shot script must load nothing of the daemon.
+    """
     return bool(name) and name.isprintable() and not any(char in name for char in ',&|()"\\')

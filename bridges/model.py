@@ -224,6 +224,11 @@ class Hooked(Protocol):
         """What answers the vendor's requests; None when the settings ask for no reports."""
 
 
+def hook_of(recorder: object) -> ASGIApp | None:
+    """Return the app that answers a recorder's vendor, None where there is none."""
+    return recorder.hook if isinstance(recorder, Hooked) else None
+
+
 class RecorderUnavailable(Exception):
     """A recorder did not answer `probe`, or not as itself.
 

@@ -107,10 +107,10 @@ class LabSite:
 
     async def ask(self, request: dict[str, object]) -> dict[str, Any]:
         """Send one request to the daemon's control socket and return its last reply."""
-        from offrecord.control import server as control
+        from offrecord.control import client
 
         replies = await asyncio.to_thread(
-            lambda: list(control.ask(self.daemon.socket, request, 15.0))
+            lambda: list(client.ask(self.daemon.socket, request, 15.0))
         )
         return dict(replies[-1])
 

@@ -38,7 +38,7 @@ KINDS: Mapping[str, str] = {
     "reminded": "the presser was told that the pause ends soon",
     "reapplied": "a recording had begun again under a promise, and was silenced",
     "retried": "a recorder that had not obeyed was asked again",
-    "fallback": "a way out of `ladder.fallback` was taken",
+    "fallback": "a way out of `retry.fallback` was taken",
     "rejoined": "a call that was held goes on",
     "closed": "the end of a press that had failed: solved, superseded, given up, or the call ended",
     "intent_ended": "what held for the call holds no more",

@@ -57,6 +57,11 @@ class Call:
         return next(self._where_uniqueid(uniqueid), None)
 
     @property
+    def ids(self) -> frozenset[str]:
+        """Every id that means this call: its linkedids and the uniqueid of each channel."""
+        return self.lineage.union(channel.uniqueid for channel in self.channels)
+
+    @property
     def extensions(self) -> tuple[str, ...]:
         """The extensions on this call, each once, oldest channel first."""
         return tuple(dict.fromkeys(c.extension for c in self.channels if c.extension))

@@ -20,11 +20,10 @@ from ami.pbx import Pbx
 from offrecord.ami_capture.collect import Collector
 from offrecord.ami_capture.daemon_side import ALIVE, Tapped
 from offrecord.assembly import build as sites
-from offrecord.base.errors import Exit, UserError
-from offrecord.base.pbx_errors import user_error
+from offrecord.base.errors import Exit, UserError, user_error
 from offrecord.config import Loaded
-from offrecord.control import server as control
-from offrecord.control.server import MAX_REPLY
+from offrecord.control import client
+from offrecord.control.client import MAX_REPLY
 
 LINGER: Final = 1.5
 """Seconds that go on being recorded after the last press: its call is swept a second later."""
@@ -49,7 +48,7 @@ def daemon_runs(path: Path) -> bool:
     Raises `UserError` when there is one that may not be used, or does not answer.
     """
     try:
-        list(control.ask(path, {"op": "status"}, _STATUS))
+        list(client.ask(path, {"op": "status"}, _STATUS))
     except UserError as problem:
         if problem.message.startswith("no daemon listens"):
             return False

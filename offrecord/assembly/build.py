@@ -11,15 +11,20 @@ from ami.pbx import Pbx
 from ami.settings import AmiSettings
 from bridges.model import Recorder
 from bridges.registry import UnknownKind, find
-from bridges.routing import KEYS, Router, Rule
+from bridges.routing import Router, Rule
+from offrecord.base.tls import server_tls
 from offrecord.config import Config, ConfigError, Loaded, recorder_settings
+from offrecord.config.sections.enforcement import PauseConfig
+from offrecord.config.sections.policy import PolicyConfig
 from offrecord.enforcement.enforcer import EnforcementSettings
-from offrecord.model.intents import TtlRule
+from offrecord.model.pause_rules import PauseRules, TtlRule
+from offrecord.model.policy_terms import KEYS as POLICY_KEYS
+from offrecord.model.policy_terms import Rule as PolicyRule
+from offrecord.policy.policy import Policy
 from offrecord.policy.press_limits import Limits
 from offrecord.presses.agent_lookup import AgentFile, Agents
 from offrecord.presses.find_call import Resolver
 from offrecord.presses.lifecycle import SiteSettings
-from offrecord.web.server import server_tls
 
 _PING_PATIENCE: Final = 7.0
 """Seconds that a ping may go unanswered before the link is given up."""
@@ -53,7 +58,7 @@ def ami_settings(config: Config) -> AmiSettings:
         dead_after=ami.ping_interval + _PING_PATIENCE,
         keypad=config.keypad.enabled,
         user_events=config.user_event.enabled,
-        whispers=config.tell.whisper or config.ladder.holds,
+        whispers=config.tell.whisper or config.retry.holds,
         raises_events=config.tell.event,
     )
 
@@ -134,19 +139,33 @@ def keeper(loaded: Loaded) -> EnforcementSettings:
     """Return how long promises hold and what is done when one is broken. Raises `ConfigError`."""
     config = loaded.config
     known = [name for name, given in config.recorders.items() if given.enabled]
-    for name in config.ladder.recorders:
+    for name in config.retry.recorders:
         if name not in known:
             fix = f"enabled recorders are {', '.join(known) or 'none'}"
-            where = ("ladder", "fallback")
+            where = ("retry", "fallback")
             raise ConfigError(loaded.problem(where, f"no recorder is called {name!r}", fix))
-    ladder = config.ladder
+    retry = config.retry
     return EnforcementSettings(
-        config.pause.rules(_pause_rules(loaded)), ladder.fallback, ladder.hold_sounds,
-        ladder.hold_longest,
+        pause_rules(config.pause, _ttl_rules(loaded)), retry.fallback, retry.hold_sounds,
+        retry.hold_longest,
     )  # fmt: skip
 
 
-def _pause_rules(loaded: Loaded) -> tuple[TtlRule, ...]:
+def pause_rules(given: PauseConfig, routes: tuple[TtlRule, ...] = ()) -> PauseRules:
+    """Return the rules of `[pause]`; `routes` are the pause times that rules of `[routes]` set."""
+    return PauseRules(
+        ttl=given.ttl,
+        queues=tuple(given.queues.items()),
+        reminder=given.reminder,
+        extension=given.extension,
+        maximum=given.maximum,
+        at_end=given.at_end,
+        trunks=tuple(given.trunks.items()),
+        routes=routes,
+    )
+
+
+def _ttl_rules(loaded: Loaded) -> tuple[TtlRule, ...]:
     """Return the rules about routes that say how long pauses last. Raises `ConfigError`."""
     config, found = loaded.config, []
     for number, rule in enumerate(config.routes.rule):
@@ -156,9 +175,7 @@ def _pause_rules(loaded: Loaded) -> tuple[TtlRule, ...]:
             where = ("routes", "rule", str(number), "pause_ttl")
             why = f"a pause of {rule.pause_ttl:g} s is longer than [pause] maximum allows"
             raise ConfigError(loaded.problem(where, why, "make it shorter, or raise the maximum"))
-        given = {key: getattr(rule, key) for key in KEYS}
-        patterns = {key: pattern for key, pattern in given.items() if pattern is not None}
-        found.append(TtlRule(patterns, rule.pause_ttl))
+        found.append(TtlRule(rule.patterns, rule.pause_ttl))
     return tuple(found)
 
 
@@ -170,14 +187,33 @@ def site(
     `limits` are those of the site that it replaces: what they have counted is kept.
     """
     config = loaded.config
-    rules = tuple(
-        Rule(config.routed(rule), **{key: getattr(rule, key) for key in KEYS})
-        for rule in config.routes.rule
-    )
+    rules = tuple(Rule(config.routed(rule), **rule.patterns) for rule in config.routes.rule)
     return SiteSettings(
         recorders=made,
         router=Router(tuple(made), config.routed(), rules),
         optional=frozenset(name for name, given in config.recorders.items() if given.role == "may"),
         budget=config.press.budget,
-        policy=config.policy.made(limits),
+        policy=policy(config.policy, limits),
     )
+
+
+def policy(given: PolicyConfig, limits: Limits | None = None) -> Policy:
+    """Return the policy of `[policy]`.
+
+    `limits` are those of the policy that it replaces: they get the new numbers and keep their
+    counts.
+    """
+    counts = limits or Limits()
+    counts.per_call, counts.per_agent_hour = given.max_per_call, given.max_per_agent_hour
+    rules = tuple(
+        PolicyRule(
+            allow=rule.allow,
+            verbs=rule.verb or (),
+            ways=rule.ways,
+            allow_trunk=rule.allow_trunk,
+            why=rule.why,
+            **{key: getattr(rule, key) for key in POLICY_KEYS},
+        )
+        for rule in given.rule
+    )
+    return Policy(rules, given.freepbx, given.resume_by, counts)

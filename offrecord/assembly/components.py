@@ -6,13 +6,11 @@
 
 from collections.abc import Mapping
 
-from starlette.types import ASGIApp
-
 from agi.server import FastAgiServer
 from agi.session import FastAgiSettings
 from ami.calls.graph import CallGraph
 from ami.pbx import Pbx
-from bridges.model import Outcome, Recorder, Verb
+from bridges.model import Outcome, Recorder, Verb, hook_of
 from offrecord.assembly import build as sites
 from offrecord.audit.syslog_copy import Syslog
 from offrecord.config import Config, ConfigError, Loaded
@@ -28,14 +26,13 @@ from offrecord.presses.intake import Intake
 from offrecord.presses.lifecycle import Engine
 from offrecord.reconcile.call_watch import CallWatch
 from offrecord.reconcile.reconciler import Reconciler
-from offrecord.web.server import HttpServer, hook_of, hooks
 
 
 class Components:
     """Everything beside one PBX but its life: what each part is, and who tells whom.
 
     Raises `ConfigError` for what the configuration asks for and cannot be had. `teller` is None
-    until `make_teller`, which needs a running loop; so is `api`, until the daemon attaches it.
+    until `make_teller`, which needs a running loop.
     """
 
     def __init__(self, loaded: Loaded) -> None:
@@ -66,8 +63,6 @@ class Components:
             away=lambda: not self.pbx.graph.known,
         )
         self.fastagi = FastAgiServer(self.triggers.agi, _agi_settings(config))
-        self.api: ASGIApp | None = None
-        self.http = self._http_server() if config.http.enabled else None
         self.teller: Notifier | None = None
         self.reconciler = Reconciler(
             config.journal.path, lambda: self.recorders, config.reconcile, self.engine.note
@@ -76,11 +71,6 @@ class Components:
         self.engine.watch = lambda press, verdict: self.watch.pressed(
             press.verb.value, verdict.linkedid
         )
-
-    def _http_server(self) -> HttpServer:
-        given, tls = self.config.http, sites.http_tls(self.loaded)
-        served = hooks(lambda: self.recorders, lambda: self.api)
-        return HttpServer(served, given.host, given.port, tls)
 
     def _observers(self) -> Observers:
         """Return how the keeper reaches the teller, which comes with the running loop."""
@@ -119,7 +109,7 @@ class Components:
 
     def unserved_hooks(self) -> list[str]:
         """Return the recorders whose vendors report to an address that is not served."""
-        if self.http is not None:
+        if self.config.http.enabled:
             return []
         return [name for name, one in self.recorders.items() if hook_of(one) is not None]
 

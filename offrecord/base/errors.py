@@ -8,6 +8,7 @@ A script that calls `offrecord stop` learns from the exit code alone what became
 from enum import IntEnum
 from types import MappingProxyType
 
+from ami.errors import AmiError, AmiInjection, AmiInsecure, AmiRefused, AmiUntrusted
 from bridges.model import Outcome
 
 
@@ -97,3 +98,17 @@ class UserError(Exception):
         self.fix = " ".join(fix.split())
         self.exit = exit
         super().__init__(f"{self.message}; {self.fix}" if self.fix else self.message)
+
+
+_PBX_EXITS: tuple[tuple[type[AmiError], Exit], ...] = (
+    (AmiInsecure, Exit.CONFIG),
+    (AmiInjection, Exit.CONFIG),
+    (AmiRefused, Exit.PBX_SECRET),
+    (AmiUntrusted, Exit.PBX_UNTRUSTED),
+)
+
+
+def user_error(problem: AmiError) -> UserError:
+    """Return the error for the person at the terminal, with the exit code of its kind."""
+    codes = (code for kind, code in _PBX_EXITS if isinstance(problem, kind))
+    return UserError(f"PBX: {problem.message}", problem.fix, next(codes, Exit.PBX_UNREACHABLE))

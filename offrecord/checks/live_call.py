@@ -9,8 +9,7 @@ from ami.calls.snapshots import Call, Channel
 from ami.errors import AmiError
 from bridges.model import Verb
 from offrecord.assembly import build as sites
-from offrecord.base.errors import Exit, UserError
-from offrecord.base.pbx_errors import user_error
+from offrecord.base.errors import Exit, UserError, user_error
 from offrecord.checks import codes_in_force as seen
 from offrecord.checks.inputs import CheckInputs, Places, scene
 from offrecord.checks.model import Finding, broken, doubt, unseen, well

@@ -16,8 +16,7 @@ from typing import Final
 
 from ami.errors import AmiError
 from bridges.model import Verb
-from offrecord.base.errors import Exit, UserError
-from offrecord.base.pbx_errors import user_error
+from offrecord.base.errors import Exit, UserError, user_error
 from offrecord.checks import codes_in_force as seen
 from offrecord.checks.codes_in_force import TIMEOUT
 from offrecord.checks.inputs import CheckInputs, Places, scene

@@ -72,10 +72,10 @@ def _socket(ctx: click.Context) -> Path:
 def _channels(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the channels of the live calls; none when the daemon does not answer at once."""
     from offrecord.base.errors import UserError
-    from offrecord.control import server as control
+    from offrecord.control import client
 
     try:
-        replies = list(control.ask(path, {"op": "calls"}, _PATIENCE))
+        replies = list(client.ask(path, {"op": "calls"}, _PATIENCE))
     except (UserError, ValueError):
         return  # a shell that completes has no place for a complaint
     for call in replies[-1].get("calls", ()) if replies else ():

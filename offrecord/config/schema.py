@@ -8,13 +8,12 @@ to be read by the administrator who made the mistake.
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, model_validator
 
 from ami.calls.names import PATTERN
 from bridges.model import Outcome
-from bridges.routing import KEYS
 from offrecord.config.fields import (
     AnyPath,
     Frozen,
@@ -24,13 +23,12 @@ from offrecord.config.fields import (
     Text,
 )
 from offrecord.config.sections.audit import AuditConfig
-from offrecord.config.sections.enforcement import LadderConfig, PauseConfig
-from offrecord.config.sections.http import ApiConfig
+from offrecord.config.sections.enforcement import PauseConfig, RetryConfig
+from offrecord.config.sections.http import ApiConfig, HttpConfig
 from offrecord.config.sections.notify import TellConfig
 from offrecord.config.sections.pbx import (
     AgiConfig,
     AmiConfig,
-    HttpConfig,
     KeypadConfig,
     SocketConfig,
     UserEventConfig,
@@ -165,6 +163,10 @@ class RecorderConfig(Section):
         return own | {"options": rest}
 
 
+ROUTE_KEYS: Final = ("trunk", "did", "queue", "agent", "extension")
+"""The keys of a route's rule that hold a shell pattern; `bridges.routing.KEYS` are the same."""
+
+
 class RouteRule(Section):
     """`[[routes.rule]]`: recorders of the calls that match all of the given patterns."""
 
@@ -190,9 +192,15 @@ class RouteRule(Section):
 
     @model_validator(mode="after")
     def _matches_something(self) -> "RouteRule":
-        if all(getattr(self, key) is None for key in KEYS):
-            raise ValueError(f"this rule matches nothing: add one of {', '.join(KEYS)}")
+        if not self.patterns:
+            raise ValueError(f"this rule matches nothing: add one of {', '.join(ROUTE_KEYS)}")
         return self
+
+    @property
+    def patterns(self) -> dict[str, str]:
+        """The patterns that are given, by key."""
+        given = {key: getattr(self, key) for key in ROUTE_KEYS}
+        return {key: pattern for key, pattern in given.items() if pattern is not None}
 
 
 class RoutesConfig(Section):
@@ -217,7 +225,7 @@ class Config(Section):
     press: PressConfig = Field(default_factory=PressConfig)
     policy: PolicyConfig = Field(default_factory=PolicyConfig)
     pause: PauseConfig = Field(default_factory=PauseConfig)
-    ladder: LadderConfig = Field(default_factory=LadderConfig)
+    retry: RetryConfig = Field(default_factory=RetryConfig)
     extensions: ExtensionsConfig = Field(default_factory=ExtensionsConfig)
     agents: Annotated[Mapping[str, Text], Frozen] = Field(
         default_factory=lambda: MappingProxyType({}),

@@ -25,6 +25,9 @@ _LOOKS_SECRET = re.compile(
     r"(^|[_-])(secret|passw(or)?d|passphrase|token|api[_-]?key|private[_-]?key)$", re.IGNORECASE
 )
 
+_RENAMED: Final[Mapping[tuple[str | int, ...], str]] = MappingProxyType({("ladder",): "retry"})
+"""Keys of earlier checkouts, by path, and the name that each has now."""
+
 _WORDS: Final = (
     ("int_", "this is not a whole number"),
     ("float_", "this is not a number"),
@@ -204,10 +207,11 @@ def problems_of(
     for entry in unknown:
         path = entry["loc"]
         known = _known(model, path[:-1])
-        close = _close(str(path[-1]), known)
+        key = _RENAMED.get((*at, *path), str(path[-1]))
+        close = _close(key, known)
         if close:
             meant.add((*path[:-1], close))
-        found.append(_problem(merged, (*at, *path), "unknown key", suggest(str(path[-1]), known)))
+        found.append(_problem(merged, (*at, *path), "unknown key", suggest(key, known)))
     for entry in error.errors():
         kind, path = entry["type"], tuple(step for step in entry["loc"] if step != "[key]")
         about = _description(model, path)

@@ -15,16 +15,17 @@ from functools import partial
 from typing import Any
 
 import structlog
+from starlette.types import ASGIApp
 
 from agi.errors import AgiBind
 from ami.errors import AmiError
 from bridges.model import Recorder
+from offrecord.assembly.build import http_tls
 from offrecord.assembly.components import Components
 from offrecord.assembly.service import DaemonService
 from offrecord.audit.seal import seal_daily
 from offrecord.base import logs
-from offrecord.base.errors import Exit, UserError
-from offrecord.base.pbx_errors import user_error
+from offrecord.base.errors import Exit, UserError, user_error
 from offrecord.config import Loaded
 from offrecord.control.server import ControlServer
 from offrecord.daemon import systemd
@@ -32,6 +33,8 @@ from offrecord.daemon.socket_requests import Operations
 from offrecord.journal import JournalError
 from offrecord.recovery import recovery
 from offrecord.recovery.resolutions import OpenWork
+from offrecord.web.server import HttpServer
+from offrecord.web.vendor_callbacks import hooks
 
 _AT_START = (
     "ami", "agi", "http", "api", "socket", "journal", "keypad", "user_event", "tell", "audit",
@@ -55,6 +58,8 @@ class Daemon:
 
     def __init__(self, loaded: Loaded, reload: Callable[[], Loaded]) -> None:
         self._parts = Components(loaded)
+        self._api: ASGIApp | None = None
+        self._http = self._http_server(loaded) if loaded.config.http.enabled else None
         self._read_again = reload
         self._secrets = {*loaded.secrets}
         self._log = structlog.get_logger()
@@ -62,6 +67,12 @@ class Daemon:
         self._hup = asyncio.Event()
         self._retiring: set[asyncio.Task[None]] = set()
         self._left = OpenWork()
+
+    def _http_server(self, loaded: Loaded) -> HttpServer:
+        """Return the server of vendors' reports and of the API. Raises `ConfigError`."""
+        given, tls = loaded.config.http, http_tls(loaded)
+        served = hooks(lambda: self._parts.recorders, lambda: self._api)
+        return HttpServer(served, given.host, given.port, tls)
 
     async def run(self) -> None:
         """Open, serve until told to stop, close.
@@ -80,8 +91,8 @@ class Daemon:
                 await self._open(stack)
                 self._tell_ready()
                 where = {"agi": "{}:{}".format(*parts.fastagi.address)}
-                if parts.http is not None:
-                    where["http"] = "{}:{}".format(*parts.http.address)
+                if self._http is not None:
+                    where["http"] = "{}:{}".format(*self._http.address)
                 self._log.info("ready", **where, recorders=sorted(parts.recorders))
                 await self._serve()
         except AmiError as problem:
@@ -121,9 +132,9 @@ class Daemon:
         agi, http, socket = config.agi, config.http, config.socket
         await self._listen(parts.fastagi.start(), f"agi://{agi.host}:{agi.port}", "agi.port")
         stack.push_async_callback(parts.fastagi.close)
-        if parts.http is not None:
-            await self._listen(parts.http.start(), f"{http.host}:{http.port}", "http.port")
-            stack.push_async_callback(parts.http.close)
+        if self._http is not None:
+            await self._listen(self._http.start(), f"{http.host}:{http.port}", "http.port")
+            stack.push_async_callback(self._http.close)
         control = ControlServer(
             socket.path, Operations(inside).table(), mode=socket.mode, group=socket.group,
             endless=frozenset({"watch", "record"}),
@@ -136,9 +147,9 @@ class Daemon:
             attach,  # FastAPI costs memory and time: only who uses it
         )
 
-        config, parts = self._parts.config, self._parts
+        config = self._parts.config
         secure = config.http.certificate is not None
-        parts.api = attach(inside, config.api, self._stop.is_set, secure=secure)
+        self._api = attach(inside, config.api, self._stop.is_set, secure=secure)
 
     @staticmethod
     async def _listen(starting: Any, address: str, key: str) -> None:

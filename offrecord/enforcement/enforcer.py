@@ -33,7 +33,8 @@ from offrecord.enforcement.orders import OrderSender
 from offrecord.enforcement.pause_timer import PauseTimer
 from offrecord.enforcement.reapply import Reapplier
 from offrecord.enforcement.retry_ladder import Note, RetryLadder, obeyed
-from offrecord.model.intents import Intent, Intents, PauseRules, kin
+from offrecord.model.intents import Intent, Intents, kin
+from offrecord.model.pause_rules import PauseRules
 from offrecord.model.press import END_OBJECTION, Press
 from offrecord.model.verdict import Verdict
 from offrecord.policy.policy import PHONE_WAYS

@@ -8,7 +8,8 @@ from bridges.model import Verb
 from offrecord.enforcement.context import EnforcementContext, State
 from offrecord.enforcement.reapply import Reapplier
 from offrecord.enforcement.retry_ladder import DELAYS, obeyed
-from offrecord.model.intents import Intent, PauseRules
+from offrecord.model.intents import Intent
+from offrecord.model.pause_rules import PauseRules
 from offrecord.model.verdict import result_body
 from offrecord.presses.find_call import everything
 

@@ -8,18 +8,13 @@ was in it when the intent was made is a guest of it, and is let go once they are
 again; the presser's own call is its `home`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from typing import Any, Final, Literal
 
 from ami.calls.snapshots import Call
 from bridges.model import Verb
-from bridges.shared.patterns import match
-from offrecord.presses.find_call import everything
-
-AtEnd = Literal["resume", "stay_paused_and_alarm"]
-"""What is done when a pause has lasted its time."""
+from offrecord.model.policy_terms import AtEnd
 
 EndedBy = Literal["resumed", "superseded", "expired", "call_ended"]
 
@@ -103,79 +98,6 @@ def read(body: Mapping[str, Any]) -> Intent:
     )
 
 
-def from_records(records: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Intent]:
-    """Return the intents that were live after these records, given as (kind, body) in order."""
-    live: dict[str, Intent] = {}
-    for kind, body in records:
-        if kind == "intent":
-            live[body["intent"]] = read(body)
-        elif kind == "extended" and (intent := live.get(body["intent"])):
-            live[intent.id] = replace(intent, until=body["until"], extended=True)
-        elif kind == "intent_ended":
-            live.pop(body["intent"], None)
-    return list(live.values())
-
-
-@dataclass(frozen=True, slots=True)
-class TtlRule:
-    """How many seconds pauses last on calls that fit all of the `patterns`, by their keys."""
-
-    patterns: Mapping[str, str]
-    ttl: float
-
-
-@dataclass(frozen=True, slots=True)
-class PauseRules:
-    """How long a pause lasts, all in seconds.
-
-    `ttl` from the press on, unless something more specific is said: by the rule of `routes` that
-    fits with the most patterns, the first of equals; else by the first pattern of `queues` that a
-    queue of the call matches; else by that of `trunks` for its trunks. `reminder` before the end,
-    0 for none; `extension` more for a second press, once, 0 for none; never beyond
-    `maximum` from the press on.
-    """
-
-    ttl: float = 180.0
-    queues: tuple[tuple[str, float], ...] = ()
-    reminder: float = 20.0
-    extension: float = 180.0
-    maximum: float = 600.0
-    at_end: AtEnd = "resume"
-    trunks: tuple[tuple[str, float], ...] = ()
-    routes: tuple[TtlRule, ...] = ()
-
-    def times(self, since: int, about: Mapping[str, Sequence[str]]) -> tuple[int, int]:
-        """Return when a pause of `since` ends, and when at the latest; in milliseconds.
-
-        `about` holds what is known of the call by the keys of a rule about routes.
-        """
-        fitting = [one for one in self.routes if match(one.patterns, about).missed is None]
-        fitting.sort(key=lambda one: len(one.patterns), reverse=True)
-        said = (
-            *(one.ttl for one in fitting),
-            _first(self.queues, about["queue"]),
-            _first(self.trunks, about["trunk"]),
-        )
-        lasts = next((ttl for ttl in said if ttl is not None), self.ttl)
-        latest = since + round(self.maximum * 1000)
-        return min(since + round(lasts * 1000), latest), latest
-
-    def extend(self, intent: Intent) -> Intent | None:
-        """Return a pause made longer, None when it may not be."""
-        may = intent.verb is Verb.PAUSE and not intent.extended and self.extension > 0
-        if not may or intent.until is None:
-            return None
-        until = intent.until + round(self.extension * 1000)
-        until = until if intent.maximum is None else min(until, intent.maximum)
-        return replace(intent, until=until, extended=True) if until > intent.until else None
-
-
-def _first(patterns: Iterable[tuple[str, float]], names: Sequence[str]) -> float | None:
-    """Return what belongs to the first pattern that one of the names matches."""
-    fits = (ttl for pattern, ttl in patterns if any(fnmatchcase(n, pattern) for n in names))
-    return next(fits, None)
-
-
 def kin(call: Call, ids: frozenset[str]) -> frozenset[str]:
     """Return `ids` and those of the channels that are tied to them by linkedid or Local halves.
 
@@ -190,7 +112,7 @@ def kin(call: Call, ids: frozenset[str]) -> frozenset[str]:
         for channel in near:
             found |= {channel.uniqueid, channel.linkedid}
             left.remove(channel)
-    return frozenset(found) if left else everything(call) | found
+    return frozenset(found) if left else call.ids | found
 
 
 class Intents:
@@ -211,10 +133,6 @@ class Intents:
     def get(self, intent: str) -> Intent | None:
         """Return a live intent by its id."""
         return self._all.get(intent)
-
-    def of(self, lineage: frozenset[str]) -> Intent | None:
-        """Return the strongest intent of a call, the latest of equals; None when it has none."""
-        return next(iter(self.all_of(lineage)), None)
 
     def all_of(self, lineage: Iterable[str]) -> list[Intent]:
         """Return every intent of a call, strongest and then latest first."""
@@ -257,11 +175,6 @@ class Intents:
             self._by_id.setdefault(one, set()).add(intent.id)
         return intent
 
-    def restore(self, intents: Iterable[Intent]) -> None:
-        """Take up intents as they were before a restart."""
-        for intent in intents:
-            self.put(intent)
-
     def end(self, intent: str) -> Intent | None:
         """Forget an intent; return it if it was live."""
         old = self._all.pop(intent, None)
@@ -275,7 +188,7 @@ class Intents:
     def widen(self, call: Call) -> list[Intent]:
         """Have the intents of a call grow with it; return those that did, as they are now."""
         grown = []
-        for intent in self.all_of(everything(call)):
+        for intent in self.all_of(call.ids):
             lineage, home = kin(call, intent.lineage), kin(call, intent.home)
             if lineage != intent.lineage or home != intent.home:
                 grown.append(self.put(replace(intent, lineage=lineage, home=home)))
@@ -287,7 +200,7 @@ class Intents:
         Returns the intents that are about one party less, as they are now; those that are about
         nobody any more have no lineage, and it is for the caller to end them.
         """
-        here = everything(call)
+        here = call.ids
         changed = []
         for intent in self.all_of(here):
             covered = here & intent.lineage
@@ -298,10 +211,6 @@ class Intents:
             if covered <= party:  # with nobody else whom the intent is about
                 changed.append(self.put(replace(intent, lineage=intent.lineage - party)))
         return changed
-
-    def due(self, now: int) -> list[Intent]:
-        """Return those whose time is over at `now`, milliseconds since the epoch."""
-        return [one for one in self._all.values() if one.until is not None and one.until <= now]
 
     def _unindex(self, old: Intent | None) -> None:
         for one in old.lineage if old else ():

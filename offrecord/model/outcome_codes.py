@@ -6,6 +6,7 @@ apart by ear. Those of the set `offrecord` are shipped with it and must be copie
 """
 
 import logging
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -83,3 +84,15 @@ def text(outcome: Outcome, verb: Verb) -> str:
     if outcome is Outcome.FAILED and not verb.silences:
         sentence = RESUMED_FAILED
     return sentence.format(do=do, done=done)
+
+
+_SOUND: Final = re.compile(r"(?!.*\.\.)[A-Za-z0-9_./-]{1,100}")
+
+
+def is_sound(name: str) -> bool:
+    """Return whether a sound's name may stand in a dialplan's arguments.
+
+    Stricter than the check of `agi.verdict_message`, which has its own: that module is loaded
+    by the one-shot script while a caller waits, and imports nothing of the daemon.
+    """
+    return bool(_SOUND.fullmatch(name))

@@ -21,6 +21,7 @@ import structlog
 
 from ami.errors import AmiDenied, AmiError
 from ami.ports import Actions
+from offrecord.model.outcome_codes import is_sound
 
 CONTEXT: Final = "offrecord-tell"
 PLAY: Final = "play"
@@ -45,7 +46,6 @@ RING: Final = 3000
 
 _CHANNEL: Final = re.compile(r"[A-Za-z0-9_]{1,20}/[A-Za-z0-9_.@+*#=~-]{1,80}-[0-9A-Fa-f]{1,16}")
 _UNIQUEID: Final = re.compile(r"[A-Za-z0-9_.-]{1,149}")
-_SOUND: Final = re.compile(r"(?!.*\.\.)[A-Za-z0-9_./-]{1,100}")
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -69,11 +69,6 @@ def problem(channel: str, uniqueid: str, sounds: Sequence[str]) -> str | None:
     if not all(map(is_sound, sounds)):
         return "the name of a sound is not plain"
     return None
-
-
-def is_sound(name: str) -> bool:
-    """Say whether a sound's name may stand in a dialplan's arguments."""
-    return bool(_SOUND.fullmatch(name))
 
 
 def fields(whisper: Whisper) -> dict[str, str | Sequence[str]]:

@@ -8,23 +8,19 @@ from a phone may still be held up by who silenced the call, and by the limits.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final
 
 from ami.calls import names
 from ami.calls.snapshots import Channel
 from bridges.model import Verb
+from offrecord.model.policy_terms import Allow, ResumeBy, Rule
 from offrecord.model.press import Press
 from offrecord.policy import freepbx
 from offrecord.policy.press_limits import Limits
-from offrecord.policy.rule_matching import Allow, Facts, Rule, Trial, facts_of, fits, kind_of
-
-__all__ = ["PHONE_WAYS", "Policy", "ResumeBy", "Ruling", "facts_of", "may"]
+from offrecord.policy.rule_matching import Facts, Trial, fits, kind_of
 
 PHONE_WAYS = frozenset({"fastagi", "agi", "keypad", "userevent"})
 """Ways that anyone with a telephone on the call can use; the others have rights of their own."""
-
-ResumeBy = Literal["anyone", "same_person"]
-"""Who may resume what somebody silenced."""
 
 _PAUSES: Final = frozenset({Verb.PAUSE, Verb.RESUME})
 """What `pause_only` leaves."""
@@ -90,11 +86,6 @@ class Policy:
     def variables(self) -> tuple[str, ...]:
         """The channel variables to read, on every leg, before a press is ruled on."""
         return (freepbx.VARIABLE,) if self.freepbx else ()
-
-    @property
-    def queues(self) -> bool:
-        """Whether the queues of a call have to be asked for."""
-        return any(rule.queue is not None for rule in self.rules)
 
     def rule(self, press: Press, facts: Facts, rules: names.Rules) -> Ruling:
         """Say whether a press may go on. Nothing is changed: see `count`."""

@@ -291,7 +291,7 @@ def _told(press: Press) -> Who | None:
 
 def everything(call: Call) -> frozenset[str]:
     """Return every id that means this call: its linkedids, and the uniqueid of each channel."""
-    return call.lineage.union(channel.uniqueid for channel in call.channels)
+    return call.ids
 
 
 def _presser_first(call: Call, presser: Channel) -> list[Channel]:

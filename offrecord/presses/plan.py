@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which recorders a press is for, and the whole decision for one, with nothing sent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from bridges.model import Order, RecorderResult
 from bridges.routing import Routed
+from bridges.shared.correlate import trunks
 from offrecord.model.intents import Intent, Intents
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
-from offrecord.policy.policy import facts_of
+from offrecord.policy import freepbx
 from offrecord.policy.rule_matching import Facts, Person
 from offrecord.presses.ask_recorders import SiteSettings
-from offrecord.presses.find_call import Resolved, Resolver, everything
+from offrecord.presses.find_call import Resolved, Resolver
 
 
 class Promises(Protocol):
@@ -55,9 +56,28 @@ async def route(
     return await resolver.with_facts(found, variables), routed
 
 
+def facts_of(resolved: Resolved, silenced_by: Iterable[Person] = ()) -> Facts:
+    """Return what the policy's ruling needs to know of a resolved call.
+
+    `silenced_by`: those whose stops and pauses are in force on it.
+    """
+    call = resolved.call
+    return Facts(
+        call.ids,
+        resolved.presser,
+        resolved.who.login,
+        call.extensions,
+        tuple(dict.fromkeys(channel.endpoint for channel in trunks(call))),
+        resolved.queues,
+        resolved.facts.get(freepbx.VARIABLE),
+        tuple(silenced_by),
+        resolved.seen,
+    )
+
+
 def facts_for(resolved: Resolved, promises: Promises | None) -> Facts:
     """Return what the policy needs of a call, with whoever silenced it."""
-    live = promises.intents.all_of(everything(resolved.call)) if promises else []
+    live = promises.intents.all_of(resolved.call.ids) if promises else []
     return facts_of(resolved, [Person(one.agent, one.extension) for one in live])
 
 
@@ -87,7 +107,7 @@ async def explain(
         for name in wanted(press, routed)
         if name in site.recorders
     ]  # fmt: skip
-    live = promises.intents.all_of(everything(resolved.call)) if promises else []
+    live = promises.intents.all_of(resolved.call.ids) if promises else []
     refusal = promises.refusal(press, resolved) if promises else None
     return {
         **resolved.body(resolver.rules),

@@ -1,65 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon's HTTP address: where vendors report what they know of a call, and the API beside it.
-
-A recorder that is `Hooked` is served under `/hooks/NAME/`, whichever configuration made it: the
-recorders are looked up with each request, so a reload changes what is served and not the socket.
-"""
+"""An HTTP or HTTPS address that the daemon listens on, served by uvicorn."""
 
 import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Final
 
 import uvicorn
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from bridges.model import Hooked, Recorder
-
-_PREFIX: Final = "/hooks/"
 _CONNECTIONS: Final = 100
 """Open at the same time; more are answered with 503."""
-_PATIENCE: Final = 5.0
-"""Seconds that one request may take, its body included."""
 _GRACE: Final = 2
-
-
-def hooks(
-    recorders: Callable[[], Mapping[str, Recorder]],
-    beside: Callable[[], ASGIApp | None] = lambda: None,
-) -> ASGIApp:
-    """Return the app that hands a request on to the hook of the recorder its path names.
-
-    What is not under `/hooks/` is for the app that `beside` returns, if there is one.
-    """
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        path: str = scope["path"]
-        other = None if path.startswith(_PREFIX) else beside()
-        if other is not None:
-            await other(scope, receive, send)
-            return
-        name, _, rest = path.removeprefix(_PREFIX).partition("/")
-        hook = hook_of(recorders().get(name)) if path.startswith(_PREFIX) else None
-        if hook is None:
-            await JSONResponse({"error": "nothing is here"}, 404)(scope, receive, send)
-            return
-        inner = {**scope, "path": f"/{rest}", "root_path": f"{_PREFIX}{name}"}
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await hook(inner, receive, send)
-        except TimeoutError:
-            await JSONResponse({"error": "too slow"}, 408)(scope, receive, send)
-
-    return app
-
-
-def hook_of(recorder: object) -> ASGIApp | None:
-    """Return what answers the vendor of a recorder, None when nothing does."""
-    return recorder.hook if isinstance(recorder, Hooked) else None
 
 
 class _QuietServer(uvicorn.Server):
@@ -139,14 +93,3 @@ class HttpServer:
         self._server.should_exit = True
         await asyncio.gather(self._serving, return_exceptions=True)
         self._serving = None
-
-
-def server_tls(certificate: Path, key: Path) -> ssl.SSLContext:
-    """Return what serves HTTPS. Raises `ValueError` naming the file that cannot be used."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        why = error.strerror or "they do not fit"
-        raise ValueError(f"no certificate with its key in {certificate} and {key}: {why}") from None
-    return context

@@ -15,7 +15,7 @@ from bridges.simulators.noojee.app import DEMO_KEY, NoojeeSimulator
 from bridges.simulators.noojee.switches import NoojeeSwitches
 from bridges.simulators.server import SimServer
 from lab.daemon import DaemonProcess
-from offrecord.control.server import ask
+from offrecord.control.client import ask
 from tests.kits.ami_peer import SECRET, AmiPeer
 
 PATIENCE = 20.0

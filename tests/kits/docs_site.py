@@ -28,7 +28,7 @@ from bridges.simulators.noojee.switches import NoojeeSwitches
 from bridges.simulators.server import SimServer
 from lab.pbx.embedded_pbx import Replay, stream
 from lab.pbx.ports import free_tcp
-from offrecord.control import server as control
+from offrecord.control import client
 from offrecord.journal import presses
 from offrecord.web.tokens import Scope, Tokens
 from tests.kits.docs_kit import ROOT, blocks
@@ -248,7 +248,7 @@ class DocsSite:
             while True:
                 if path.exists():
                     [body] = await asyncio.to_thread(
-                        lambda: list(control.ask(path, {"op": op}, _SECONDS))
+                        lambda: list(client.ask(path, {"op": op}, _SECONDS))
                     )
                     if holds(body):
                         return

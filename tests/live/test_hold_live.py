@@ -52,15 +52,15 @@ def hold_rigs() -> Iterator[Callable[[str], Rig]]:
         yield get
 
 
-def holding(rig: Rig, folder: Path, account: str = "holding", **ladder: Any) -> LabSite:
+def holding(rig: Rig, folder: Path, account: str = "holding", **retry: Any) -> LabSite:
     """Lay a site whose only recorder is the Noojee server; the dialplan's recording goes on."""
     secret = folder / "hold.secret"
     secret.write_text("lab\n")
     secret.chmod(0o600)
     more: dict[str, Any] = {
         "routes": {"default": ["noojee"]},
-        "ladder": {
-            "fallback": ["hold_music"], "hold_sounds": [f"{rig.pbx.inside}/music"], **ladder,
+        "retry": {
+            "fallback": ["hold_music"], "hold_sounds": [f"{rig.pbx.inside}/music"], **retry,
         },
     }  # fmt: skip
     if account == "holding":

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridges.model import Verb
-from offrecord.model.intents import Intent, Intents, PauseRules, from_records
+from offrecord.model.intents import Intent, Intents
+from offrecord.model.pause_rules import PauseRules
+from tests.kits.intent_kit import live_after
 
 IDS = st.frozensets(st.sampled_from(["1.1", "1.2", "2.1", "2.2", "3.1"]), min_size=1)
 VERBS = st.sampled_from([Verb.STOP, Verb.PAUSE, Verb.OBJECTION])
@@ -35,7 +37,7 @@ def test_every_call_is_held_to_the_strongest_that_was_pressed_on_it(
     for one in live:
         assert all(one in intents.all_of({each}) for each in one.lineage)
     assert {each for one in live for each in one.lineage} == set(intents._by_id)
-    assert {one.id: one for one in from_records(journal)} == {one.id: one for one in live}
+    assert {one.id: one for one in live_after(journal)} == {one.id: one for one in live}
 
 
 @given(

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from ami.calls.names import Rules
 from ami.calls.snapshots import Channel
 from bridges.model import Verb
+from offrecord.model.policy_terms import KINDS, Allow, Rule
 from offrecord.model.press import WAYS, Press, Way
 from offrecord.policy.policy import PHONE_WAYS, Policy, may
 from offrecord.policy.press_limits import Limits
-from offrecord.policy.rule_matching import KINDS, Allow, Facts, Person, Rule, fits
+from offrecord.policy.rule_matching import Facts, Person, fits
 
 NAMES = Rules()
 WORDS = st.sampled_from(["410", "411", "sales", "my-trunk", "fred"])

@@ -6,8 +6,7 @@ from typing import Final
 from ami import privileges
 from ami.link.supervisor import LinkState
 from ami.privileges import Excessive, Missing
-from offrecord.base.errors import Exit
-from offrecord.base.pbx_errors import user_error
+from offrecord.base.errors import Exit, user_error
 from offrecord.checks.inputs import CheckInputs
 from offrecord.checks.known_bugs import landmines
 from offrecord.checks.model import Finding, broken, doubt, well

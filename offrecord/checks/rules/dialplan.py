@@ -121,7 +121,7 @@ def _lonely(found: list[Setting]) -> list[Finding]:
 async def tones(scene: CheckInputs) -> list[Finding]:
     """Say whether late tones and music find their context, where they are asked for."""
     config = scene.loaded.config
-    if not (config.tell.whisper or config.ladder.holds):
+    if not (config.tell.whisper or config.retry.holds):
         return []
     rows = await scene.dialplan()
     if rows is not None:

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from bridges.model import hook_of
 from offrecord.asterisk_files.conf_parser import lines
 from offrecord.base.errors import Exit, UserError
 from offrecord.checks.inputs import CheckInputs
 from offrecord.checks.model import Finding, broken, doubt, well
-from offrecord.web.server import hook_of
 from offrecord.web.tokens import Tokens
 
 _SYSTEMD: Final = "/run/credentials"

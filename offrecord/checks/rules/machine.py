@@ -12,7 +12,7 @@ from typing import Any, Final
 from offrecord.base.errors import Exit, UserError
 from offrecord.checks.inputs import CheckInputs
 from offrecord.checks.model import Finding, broken, doubt, unseen, well
-from offrecord.control import server as control
+from offrecord.control import client
 
 APART: Final = 2
 """Seconds that the PBX's clock may be away from ours."""
@@ -100,7 +100,7 @@ async def daemon(scene: CheckInputs) -> list[Finding]:
 
 
 def _status(path: Path) -> dict[str, Any]:
-    return list(control.ask(path, {"op": "status"}, _PATIENCE))[-1]
+    return list(client.ask(path, {"op": "status"}, _PATIENCE))[-1]
 
 
 def _denied(path: Path) -> bool:

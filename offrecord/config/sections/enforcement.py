@@ -11,8 +11,8 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from offrecord.config.fields import Frozen, Seconds, Section, Text
-from offrecord.model.intents import AtEnd, PauseRules, TtlRule
-from offrecord.notify.late_tone import is_sound
+from offrecord.model.outcome_codes import is_sound
+from offrecord.model.policy_terms import AtEnd
 
 MUTE = "mute"
 """The way out that mutes Asterisk's own recordings of the call."""
@@ -57,16 +57,9 @@ class PauseConfig(Section):
                 raise ValueError(f"a pause of {seconds:g} s is longer than `maximum` allows")
         return self
 
-    def rules(self, routes: tuple[TtlRule, ...] = ()) -> PauseRules:
-        """Return the section, and what rules about routes say, as the keeper goes by it."""
-        return PauseRules(
-            self.ttl, tuple(self.queues.items()), self.reminder, self.extension, self.maximum,
-            self.at_end, tuple(self.trunks.items()), routes,
-        )  # fmt: skip
 
-
-class LadderConfig(Section):
-    """`[ladder]`: what is done when a recorder does not obey a stop or a pause."""
+class RetryConfig(Section):
+    """`[retry]`: what is done when a recorder does not obey a stop or a pause."""
 
     fallback: tuple[Text, ...] = Field(
         default=(),
@@ -91,7 +84,7 @@ class LadderConfig(Section):
         return ways
 
     @model_validator(mode="after")
-    def _music_is_known(self) -> "LadderConfig":
+    def _music_is_known(self) -> "RetryConfig":
         if self.holds and not self.hold_sounds:
             raise ValueError("hold_music needs `hold_sounds`: name what is to be played")
         for sound in self.hold_sounds:

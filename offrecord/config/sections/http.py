@@ -1,17 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The section of the configuration about the HTTP API, the page and the metrics.
-
-They are served at the address that `[http]` names.
-"""
+"""The sections about HTTP: the address that is listened on, and the API, page and metrics there."""
 
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from offrecord.config.fields import AnyPath, Section
+from offrecord.config.fields import AnyPath, ListenPort, Section, Text, is_loopback
 
 PerMinute = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class HttpConfig(Section):
+    """`[http]`: the address where vendors report what they know of a call."""
+
+    enabled: bool = Field(default=False, description="true to listen for reports of vendors")
+    host: Text = Field(default="127.0.0.1", description="the address to listen on")
+    port: ListenPort = Field(default=8473, description="the port to listen on")
+    certificate: AnyPath | None = Field(
+        default=None, description="the PEM file of the certificate to serve HTTPS with"
+    )
+    key: AnyPath | None = Field(default=None, description="the PEM file of the certificate's key")
+    allow_plain_http: bool = Field(
+        default=False, description="true to be spoken to in the clear from other machines"
+    )
+
+    @model_validator(mode="after")
+    def _tokens_stay_private(self) -> "HttpConfig":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("`certificate` and `key` go together: give both or none")
+        if not (self.certificate or self.allow_plain_http or is_loopback(self.host)):
+            raise ValueError(
+                f"vendors would send their tokens to {self.host} in the clear: give `certificate`"
+                " and `key`, or accept it by `allow_plain_http = true`"
+            )
+        return self
 
 
 class ApiConfig(Section):

@@ -7,9 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from bridges.model import Verb
 from offrecord.config.fields import Section, Text
-from offrecord.policy.policy import Policy, ResumeBy
-from offrecord.policy.press_limits import Limits
-from offrecord.policy.rule_matching import KEYS, Allow, Kind, Rule
+from offrecord.model.policy_terms import KEYS, Allow, Kind, ResumeBy
 
 _WILD = frozenset("*?[")
 _Item = TypeVar("_Item")
@@ -101,20 +99,3 @@ class PolicyConfig(Section):
     rule: tuple[PolicyRule, ...] = Field(
         default=(), description="tables written as [[policy.rule]]"
     )
-
-    def made(self, limits: Limits | None = None) -> Policy:
-        """Return the policy. `limits` are those of the policy it replaces: its counts are kept."""
-        counts = limits or Limits()
-        counts.per_call, counts.per_agent_hour = self.max_per_call, self.max_per_agent_hour
-        rules = tuple(
-            Rule(
-                allow=rule.allow,
-                verbs=rule.verb or (),
-                ways=rule.ways,
-                allow_trunk=rule.allow_trunk,
-                why=rule.why,
-                **{key: getattr(rule, key) for key in KEYS},
-            )
-            for rule in self.rule
-        )
-        return Policy(rules, self.freepbx, self.resume_by, counts)

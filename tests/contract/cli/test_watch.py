@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from offrecord.base.errors import Exit, UserError
-from offrecord.control import server as control
+from offrecord.control import client
 from tests.kits.daemon_kit import PATIENCE, House, house
 
 
@@ -28,7 +28,7 @@ class Watcher:
 
     def _read(self) -> None:
         try:
-            for line in control.watch(self._path, {"op": "watch"}, PATIENCE):
+            for line in client.watch(self._path, {"op": "watch"}, PATIENCE):
                 self.lines.append(line)
                 self._more.set()
         except UserError as problem:
@@ -58,7 +58,7 @@ async def test_a_press_is_seen_as_it_happens_and_the_calls_change(tmp_path: Path
         (call,) = watcher.lines[0]["calls"]
         assert {one["state"] for one in call["recorders"]} <= {"recording", "idle", "unknown"}
         replies = await asyncio.to_thread(
-            lambda: list(control.ask(here.daemon.socket, {
+            lambda: list(client.ask(here.daemon.socket, {
                 "op": "press", "verb": "stop", "target": call["call"], "wait": 5}, PATIENCE)),
         )  # fmt: skip
         press = replies[0]["press"]
@@ -85,4 +85,4 @@ async def test_who_watches_is_told_when_the_daemon_ends(tmp_path: Path) -> None:
 
 async def test_watching_without_a_daemon_says_how_to_start_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="systemctl start offrecord"):
-        list(control.watch(tmp_path / "none.sock", {"op": "watch"}, 1.0))
+        list(client.watch(tmp_path / "none.sock", {"op": "watch"}, 1.0))

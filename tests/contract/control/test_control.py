@@ -16,7 +16,8 @@ import structlog
 from agi.handover import press_id_in, verdict_in
 from agi.handover_client import HandoverClient
 from offrecord.base.errors import Exit, UserError
-from offrecord.control.server import ControlServer, ask
+from offrecord.control.client import ask
+from offrecord.control.server import ControlServer
 
 
 class Daemon:

@@ -11,9 +11,10 @@ from ami.events.types import BlindTransfer, ConferenceMix, Pickup
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
 from offrecord.enforcement.enforcer import State
 from offrecord.journal import show
-from offrecord.model.intents import Intent, from_records
+from offrecord.model.intents import Intent
 from tests.kits.call_kit import enter, hangup, leave, new
 from tests.kits.enforcement_kit import keeping, record, settle
+from tests.kits.intent_kit import live_after
 from tests.kits.lifecycle_kit import CALL, FakeRecorder, result
 
 STOPPED = Intent("p0", Verb.STOP, "1.1", frozenset({"1.1", "1.2"}), ("local",), 999_000)
@@ -478,7 +479,7 @@ async def test_closing_leaves_the_promise_for_the_next_start(tmp_path: Path) -> 
         records = await asyncio.to_thread(show, here.bench.path, "p1")
 
         assert not {"closed", "intent_ended"} & {one.kind for one in records}
-        [again] = from_records((one.kind, one.body) for one in records)
+        [again] = live_after((one.kind, one.body) for one in records)
         assert again == here.intents.get("p1")
         tasks = {one.get_name() for one in asyncio.all_tasks()}
         assert not [name for name in tasks if name.startswith(("keeper", "ladder"))]

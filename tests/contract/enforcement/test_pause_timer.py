@@ -7,9 +7,10 @@ from pathlib import Path
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
 from offrecord.enforcement.enforcer import EnforcementSettings, State
 from offrecord.journal import show
-from offrecord.model.intents import PauseRules, from_records
+from offrecord.model.pause_rules import PauseRules
 from tests.kits.call_kit import hangup
 from tests.kits.enforcement_kit import Kept, keeping, record
+from tests.kits.intent_kit import live_after
 from tests.kits.lifecycle_kit import FakeRecorder, Gate, result
 
 RULES = PauseRules(ttl=60, reminder=10, extension=30, maximum=120)
@@ -109,7 +110,7 @@ async def test_a_restart_holds_its_time(tmp_path: Path) -> None:
         await here.pressed(Verb.PAUSE)
         await here.bench.written()
         records = show(here.bench.path, "p1")
-    restored = from_records((one.kind, one.body) for one in records)
+    restored = live_after((one.kind, one.body) for one in records)
     async with keeping(after, settings=SETTINGS, intents=restored) as here:
         here.time.now += 89.5
         here.keeper.tick()
@@ -127,7 +128,7 @@ async def test_after_a_restart_it_is_known_what_was_muted(tmp_path: Path) -> Non
         await here.pressed(Verb.PAUSE)
         here.happen(record("1.2"))
         await here.pass_(1)
-        [restored] = from_records((r.kind, r.body) for r in await here.bench.records())
+        [restored] = live_after((r.kind, r.body) for r in await here.bench.records())
         here.bench.pbx.graph.mark_unknown()  # without the AMI class `command` that is the end
         here.bench.pbx.graph.known = True
         before = here.bench.pbx.graph.channel("1.1")

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from bridges.model import Outcome, Verb
+from offrecord.model.policy_terms import Allow, Rule
 from offrecord.model.press import Press
 from offrecord.policy.freepbx import VARIABLE
 from offrecord.policy.policy import Policy
 from offrecord.policy.press_limits import Limits
-from offrecord.policy.rule_matching import Allow, Rule
 from tests.kits.call_kit import graph
 from tests.kits.lifecycle_kit import TRUNK_CALL, Bench, FakePbx, FakeRecorder, bench, end
 

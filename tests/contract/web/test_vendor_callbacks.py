@@ -16,7 +16,9 @@ from starlette.types import Receive, Scope, Send
 
 from bridges.model import Recorder
 from bridges.simulators import certificates
-from offrecord.web.server import HttpServer, hooks, server_tls
+from offrecord.base.tls import server_tls
+from offrecord.web.server import HttpServer
+from offrecord.web.vendor_callbacks import hooks
 
 
 class Hooked:

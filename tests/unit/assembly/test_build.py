@@ -277,7 +277,7 @@ def test_the_rules_about_routes_say_how_long_pauses_last(loaded: Any) -> None:
 
 
 def test_music_for_held_calls_asks_for_the_right_to_place_calls(loaded: Any) -> None:
-    given = loaded('[ladder]\nfallback = ["hold_music"]\nhold_sounds = ["moh/calm"]\n')
+    given = loaded('[retry]\nfallback = ["hold_music"]\nhold_sounds = ["moh/calm"]\n')
     settings = sites.keeper(given)
     assert (settings.hold_sounds, settings.hold_longest) == (("moh/calm",), 60.0)
     assert sites.ami_settings(given.config).whispers

@@ -7,12 +7,13 @@ import pytest
 from pydantic import ValidationError
 
 from bridges.model import Verb
+from offrecord.assembly.build import policy
 from offrecord.config.read_files import read
 from offrecord.config.sections.policy import PolicyConfig
 from offrecord.config.validate import problems_of
+from offrecord.model.policy_terms import Allow, Rule
 from offrecord.policy.policy import Policy
 from offrecord.policy.press_limits import Limits
-from offrecord.policy.rule_matching import Allow, Rule
 
 
 def _load(folder: Path, text: str) -> PolicyConfig:
@@ -58,7 +59,7 @@ allow = "allow"
 
 
 def test_what_is_configured_is_what_decides(tmp_path: Path) -> None:
-    made = _load(tmp_path, WHOLE).made()
+    made = policy(_load(tmp_path, WHOLE))
 
     assert made == Policy(
         (
@@ -76,20 +77,18 @@ def test_what_is_configured_is_what_decides(tmp_path: Path) -> None:
         resume_by="same_person",
         limits=Limits(4, 0),
     )
-    assert made.queues
 
 
 def test_without_the_section_extensions_may_do_everything_up_to_the_limits(tmp_path: Path) -> None:
-    made = _load(tmp_path, "").made()
+    made = policy(_load(tmp_path, ""))
 
     assert made == Policy(limits=Limits(10, 60))
-    assert not made.queues
 
 
 def test_a_policy_that_replaces_another_keeps_what_was_counted(tmp_path: Path) -> None:
-    old = _load(tmp_path, "").made()
+    old = policy(_load(tmp_path, ""))
     old.limits.count(frozenset({"1.0"}), "fred", 0.0)
-    new = _load(tmp_path, "[policy]\nmax_per_call = 1\n").made(old.limits)
+    new = policy(_load(tmp_path, "[policy]\nmax_per_call = 1\n"), old.limits)
 
     assert new.limits.over(frozenset({"1.0"}), "fred", 1.0)
 

@@ -8,18 +8,12 @@ import pytest
 from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Call
 from bridges.model import ORDERS, Verb
-from offrecord.config.sections.enforcement import LadderConfig, PauseConfig
-from offrecord.model.intents import (
-    Intent,
-    Intents,
-    PauseRules,
-    TtlRule,
-    everything,
-    from_records,
-    kin,
-    read,
-)
+from offrecord.assembly.build import pause_rules
+from offrecord.config.sections.enforcement import PauseConfig, RetryConfig
+from offrecord.model.intents import Intent, Intents, kin, read
+from offrecord.model.pause_rules import PauseRules, TtlRule
 from tests.kits.call_kit import TWO_PHONES, enter, graph, hangup, leave, new
+from tests.kits.intent_kit import live_after, strongest
 
 ONE = Intent("p1", Verb.STOP, "1.1", frozenset({"1.1", "1.2"}), ("local", "noojee"), 1000)
 
@@ -76,9 +70,9 @@ def test_intents_about_other_recorders_live_side_by_side() -> None:
     _, ended = intents.add(of(Verb.STOP, recorders=("noojee",)))
 
     assert not ended
-    strongest = intents.of(ONE.lineage)
-    assert strongest is not None
-    assert strongest.id == "p2"
+    found = strongest(intents, ONE.lineage)
+    assert found is not None
+    assert found.id == "p2"
     assert [one.id for one in intents.all_of({"1.2"})] == ["p2", "p1"]
 
 
@@ -95,8 +89,8 @@ def test_it_is_found_by_any_id_of_its_call_and_by_no_other() -> None:
     intents = Intents()
     intents.add(ONE)
 
-    assert intents.of(frozenset({"1.2", "9.9"})) == ONE
-    assert intents.of(frozenset({"9.9"})) is None
+    assert strongest(intents, frozenset({"1.2", "9.9"})) == ONE
+    assert strongest(intents, frozenset({"9.9"})) is None
     assert intents.touches("1.1")
     intents.end("p1")
     assert not intents.touches("1.1")
@@ -110,7 +104,7 @@ def test_it_grows_with_the_linkedid_of_a_transfer() -> None:
     made = graph(*TWO_PHONES, new("5.1", "SIP/412-5"), new("5.2", "SIP/413-6", "5.1"))
     made.apply(enter("c", "5.1", "5.1"))
     intents = Intents()
-    intents.add(replace(ONE, lineage=everything(call_of(made, "1.1"))))
+    intents.add(replace(ONE, lineage=call_of(made, "1.1").ids))
     made.apply(hangup("1.1"))
     made.apply(enter("c", "1.2", "5.1"))  # Asterisk gives both the same linkedid
     [grown] = intents.widen(call_of(made, "1.2"))
@@ -133,10 +127,10 @@ def test_it_does_not_grow_through_a_conference() -> None:
     made.apply(enter("conf", "1.1", "1.1", kind="base"))
     intents.widen(call_of(made, "1.1"))
 
-    assert intents.of(everything(call_of(made, "3.1"))) is not None  # while they are together
+    assert strongest(intents, call_of(made, "3.1").ids) is not None  # while they are together
     assert not intents.touches("3.1")
     made.apply(leave("conf", "1.1"))
-    assert intents.of(everything(call_of(made, "3.1"))) is None
+    assert strongest(intents, call_of(made, "3.1").ids) is None
 
 
 def in_conference() -> tuple[CallGraph, Intents]:
@@ -144,7 +138,7 @@ def in_conference() -> tuple[CallGraph, Intents]:
     call = call_of(made, "1.1")
     intents = Intents()
     home = kin(call, frozenset({"1.1"}))
-    intents.add(replace(ONE, lineage=everything(call), home=home))
+    intents.add(replace(ONE, lineage=call.ids, home=home))
     return made, intents
 
 
@@ -171,16 +165,16 @@ def test_guests_stay_covered_together_after_the_presser_has_left() -> None:
 
     assert not intents.part(call_of(made, "1.1"))
     assert not intents.part(call_of(made, "4.1"))
-    assert intents.of(everything(call_of(made, "4.1"))) is not None
+    assert strongest(intents, call_of(made, "4.1").ids) is not None
     made.apply(leave("conf", "4.1"))
     assert intents.part(call_of(made, "4.1"))
-    assert intents.of(everything(call_of(made, "4.1"))) is None
+    assert strongest(intents, call_of(made, "4.1").ids) is None
 
 
 def test_kin_of_a_plain_call_is_the_whole_call() -> None:
     call = call_of(graph(*TWO_PHONES), "1.2")
 
-    assert kin(call, frozenset({"1.2"})) == everything(call)
+    assert kin(call, frozenset({"1.2"})) == call.ids
 
 
 # times
@@ -242,15 +236,6 @@ def test_what_a_second_press_adds(intent: Intent, until: int | None) -> None:
     assert (longer.until if longer else None) == until
 
 
-def test_those_whose_time_is_over_are_due() -> None:
-    intents = Intents()
-    intents.put(of(Verb.PAUSE, "p1", until=5000))
-    intents.put(of(Verb.STOP, "p2"))
-
-    assert not intents.due(4999)
-    assert [one.id for one in intents.due(5000)] == ["p1"]
-
-
 # the journal
 
 
@@ -265,7 +250,7 @@ def test_what_was_live_is_read_back_from_the_journal() -> None:
         ("intent_ended", {"intent": "p1", "why": "superseded"}),
     ]
 
-    assert from_records(records) == [replace(pause, until=8000, extended=True)]
+    assert live_after(records) == [replace(pause, until=8000, extended=True)]
     assert read(pause.body()) == pause
 
 
@@ -286,18 +271,18 @@ def test_the_sections_say_what_is_wrong() -> None:
     with pytest.raises(ValueError, match="longer than `maximum` allows"):
         PauseConfig(queues={"sales-*": 700})
     with pytest.raises(ValueError, match="is no way out"):
-        LadderConfig(fallback=("hold",))
+        RetryConfig(fallback=("hold",))
     with pytest.raises(ValueError, match="needs `hold_sounds`"):
-        LadderConfig(fallback=("hold_music",))
+        RetryConfig(fallback=("hold_music",))
     with pytest.raises(ValueError, match="no plain name"):
-        LadderConfig(fallback=("hold_music",), hold_sounds=("moh/a&b",))
+        RetryConfig(fallback=("hold_music",), hold_sounds=("moh/a&b",))
     with pytest.raises(ValueError, match="is no way out"):
-        LadderConfig(fallback=("recorder:",))
-    held = LadderConfig(fallback=("hold_music",), hold_sounds=("/usr/share/asterisk/moh/calm",))
+        RetryConfig(fallback=("recorder:",))
+    held = RetryConfig(fallback=("hold_music",), hold_sounds=("/usr/share/asterisk/moh/calm",))
     assert held.holds
-    assert not LadderConfig().holds
-    assert LadderConfig(fallback=("mute", "recorder:backup")).recorders == ("backup",)
+    assert not RetryConfig().holds
+    assert RetryConfig(fallback=("mute", "recorder:backup")).recorders == ("backup",)
 
 
 def test_the_defaults_of_the_section_are_those_of_the_rules() -> None:
-    assert PauseConfig().rules() == PauseRules()
+    assert pause_rules(PauseConfig()) == PauseRules()

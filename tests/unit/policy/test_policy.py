@@ -10,14 +10,17 @@ import pytest
 from ami.calls.names import Rules
 from ami.calls.snapshots import Call, Channel
 from bridges.model import Verb
+from offrecord.assembly import build
 from offrecord.config.sections.policy import PolicyConfig
+from offrecord.model.policy_terms import KINDS, Allow, Rule
 from offrecord.model.press import WAYS, Press, Way
 from offrecord.policy import freepbx
-from offrecord.policy.policy import PHONE_WAYS, Policy, Ruling, facts_of, may
+from offrecord.policy.policy import PHONE_WAYS, Policy, Ruling, may
 from offrecord.policy.press_limits import Limits
-from offrecord.policy.rule_matching import KINDS, Allow, Facts, Person, Rule, kind_of
+from offrecord.policy.rule_matching import Facts, Person, kind_of
 from offrecord.presses.agent_lookup import Who
 from offrecord.presses.find_call import Resolved
+from offrecord.presses.plan import facts_of
 
 RULES = Rules(trunks=frozenset({"0299"}))
 PHONE = Channel("PJSIP/410-01", "1.0", "1.0", "PJSIP", "410", "410")
@@ -459,7 +462,7 @@ why = "calls about loans are recorded in full"
 queue = "cards-*"
 allow = "pause_only"
 """
-SITES_POLICY = PolicyConfig.model_validate(tomllib.loads(SITE)["policy"]).made()
+SITES_POLICY = build.policy(PolicyConfig.model_validate(tomllib.loads(SITE)["policy"]))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from offrecord.base.errors import Exit, UserError, outcome_exit
 from offrecord.cli.completion import targets
 from offrecord.cli.options import json_option, print_json, print_table, socket_option
 from offrecord.cli.tables import badges, held
-from offrecord.control import server as control
+from offrecord.control import client
 from offrecord.model.press import END_OBJECTION
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -26,7 +26,7 @@ _PATIENCE = 15.0
 
 
 def _ask(socket_path: Path, request: Mapping[str, object]) -> list[dict[str, Any]]:
-    replies = list(control.ask(socket_path, request, _PATIENCE))
+    replies = list(client.ask(socket_path, request, _PATIENCE))
     for reply in replies:
         if "error" in reply:
             code = Exit(reply.get("exit", Exit.FAILED))

@@ -20,7 +20,7 @@ from rich.text import Text
 from offrecord.base.errors import Exit, UserError
 from offrecord.cli.options import json_option, socket_option
 from offrecord.cli.tables import OUTCOMES, calls_table
-from offrecord.control import server as control
+from offrecord.control import client
 
 SILENCE: Final = 40.0
 """Seconds without a word from the daemon after which it is taken to be gone."""
@@ -120,7 +120,7 @@ def top(once: bool, socket_path: Path, as_json: bool) -> int:
 
     With --json every line is a JSON object: the calls first, then what happens.
     """
-    lines = control.watch(socket_path, {"op": "watch"}, SILENCE)
+    lines = client.watch(socket_path, {"op": "watch"}, SILENCE)
     if as_json:
         for line in lines:
             click.echo(json.dumps(line, ensure_ascii=False))

@@ -9,8 +9,8 @@ import pytest
 
 from bridges.model import Evidence, Outcome, Verb
 from offrecord.journal import Record
+from offrecord.model.policy_terms import Allow, Rule
 from offrecord.policy.policy import Policy
-from offrecord.policy.rule_matching import Allow, Rule
 from offrecord.web.api.schemas import PENDING, STATUS, TITLES, BadVerdict, Pending, Verdict
 from tests.kits.api_kit import api
 from tests.kits.call_kit import new

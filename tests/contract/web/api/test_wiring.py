@@ -14,8 +14,9 @@ from offrecord.config import ConfigError, api_tokens, load
 from offrecord.config.sections.http import ApiConfig
 from offrecord.journal import Record
 from offrecord.web.api.wiring import attach, hear
-from offrecord.web.server import HttpServer, hooks
+from offrecord.web.server import HttpServer
 from offrecord.web.tokens import Tokens
+from offrecord.web.vendor_callbacks import hooks
 from tests.contract.web.test_vendor_callbacks import Hooked
 from tests.kits.ami_client import client, eventually
 from tests.kits.ami_peer import AmiPeer
