@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The repository keeps its own rules."""
 
+import ast
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,12 @@ def _tracked(*patterns: str) -> list[Path]:
     return [path for name in listed if (path := ROOT / name).is_file()]
 
 
+def _code() -> list[Path]:
+    """Return every Python file outside the tests, relative to the repository."""
+    paths = [path.relative_to(ROOT) for path in _tracked("*.py")]
+    return [path for path in paths if path.parts[0] != "tests"]
+
+
 def test_every_source_file_names_its_licence() -> None:
     missing = [
         path
@@ -32,13 +40,31 @@ def test_every_source_file_names_its_licence() -> None:
 
 
 def test_no_source_file_is_too_long_to_read() -> None:
-    lengths = {
-        path: len(path.read_text().splitlines())
-        for path in _tracked("*.py")
-        if "tests" not in path.parts
-    }
+    lengths = {path: len((ROOT / path).read_text().splitlines()) for path in _code()}
 
     assert not {path: count for path, count in lengths.items() if count > 400}
+
+
+def test_no_folder_holds_more_modules_than_one_can_take_in() -> None:
+    folders = Counter(path.parent for path in _code() if path.name != "__init__.py")
+
+    assert not {folder: count for folder, count in folders.items() if count > 12}
+
+
+def test_every_package_says_in_one_sentence_what_it_is_for() -> None:
+    openings = {
+        path: (ast.get_docstring(ast.parse((ROOT / path).read_text())) or "").partition("\n\n")[0]
+        for path in _code()
+        if path.name == "__init__.py"
+    }
+
+    assert openings
+    assert not {path: text for path, text in openings.items() if not _is_one_sentence(text)}
+
+
+def _is_one_sentence(text: str) -> bool:
+    """Return whether a text ends with a full stop and has no other sentence before it."""
+    return bool(re.fullmatch(r"(?:(?![.!?]\s+[A-Z]).)+\.", text, re.DOTALL))
 
 
 def test_the_changelog_knows_the_version() -> None:
