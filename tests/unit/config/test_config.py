@@ -128,6 +128,7 @@ def test_what_is_printed_is_toml_with_a_source_for_each_value_and_no_secret(fold
         folder,
         LEAST
         + '[recorders."two words"]\nkind = "noojee"\napi_key = { env = "KEY" }\n'
+        + 'clusters = [{ "a b" = 1, c = [1.5, true] }]\n'
         + '[[routes.rule]]\ntrunk = "a*"\nrecorders = ["local"]\n',
     )
     text = render(load(path, {"KEY": PASSWORD, "OFFRECORD__AMI__PORT": "5039"}))
@@ -137,6 +138,8 @@ def test_what_is_printed_is_toml_with_a_source_for_each_value_and_no_secret(fold
     assert values["socket"]["mode"] == "0660"
     assert values["recorders"]["two words"]["kind"] == "noojee"
     assert values["routes"]["rule"] == [{"trunk": "a*", "recorders": ["local"]}]
+    assert values["recorders"]["two words"]["clusters"] == [{"a b": 1, "c": [1.5, True]}]
+    assert "# [pause.queues] is empty  # default" in text
     assert "port = 5039  # environment OFFRECORD__AMI__PORT" in text
     assert 'api_key = "********"  # ' + str(path) + ", from environment variable KEY" in text
     for line in text.splitlines():
@@ -155,6 +158,7 @@ def test_the_configuration_cannot_be_changed_once_loaded(folder: Path) -> None:
     ("added", "line"),
     [
         ("[pres]\nx = 1", "offrecord.toml: pres: unknown key; did you mean `press`?"),
+        ("[ladder]\nfallback = []", "offrecord.toml: ladder: unknown key; did you mean `retry`?"),
         ("[press]\nbudgt = 1", "offrecord.toml: press.budgt: unknown key; did you mean `budget`?"),
         (
             "[log]\ncolour = 1",
