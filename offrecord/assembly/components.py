@@ -14,7 +14,7 @@ from bridges.model import Outcome, Recorder, Verb, hook_of
 from offrecord.assembly import build as sites
 from offrecord.audit.syslog_copy import Syslog
 from offrecord.config import Config, ConfigError, Loaded
-from offrecord.config.sections.audit import place
+from offrecord.config.sections.journal import place
 from offrecord.enforcement.context import Observers, State
 from offrecord.enforcement.enforcer import Enforcer
 from offrecord.journal import Journal

@@ -20,7 +20,7 @@ from typing import Final
 
 from offrecord.audit.export import line
 from offrecord.audit.press_history import iso
-from offrecord.config.sections.audit import Place
+from offrecord.config.sections.journal import Place
 from offrecord.journal.hash_chain import Link
 from offrecord.journal.reader import StoredRecord
 

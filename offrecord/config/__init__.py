@@ -8,25 +8,19 @@
 from offrecord.config.read_files import ConfigError, Problem
 from offrecord.config.recorder_options import recorder_settings
 from offrecord.config.render import render
-from offrecord.config.schema import (
-    Config,
-    ExtensionsConfig,
-    JournalConfig,
-    LogConfig,
-    PressConfig,
-    RecorderConfig,
-    RouteRule,
-    RoutesConfig,
-    ShutdownConfig,
-    SoundsConfig,
-)
+from offrecord.config.schema import Config
+from offrecord.config.sections.daemon import LogConfig, ShutdownConfig, SocketConfig
+from offrecord.config.sections.journal import JournalConfig
+from offrecord.config.sections.notify import SoundsConfig
 from offrecord.config.sections.pbx import (
     AgiConfig,
     AmiConfig,
+    ExtensionsConfig,
     KeypadConfig,
-    SocketConfig,
     UserEventConfig,
 )
+from offrecord.config.sections.press import PressConfig
+from offrecord.config.sections.recorders import RecorderConfig, RouteRule, RoutesConfig
 from offrecord.config.validate import Loaded, api_tokens, audit_archives, journal_path, load
 
 __all__ = [

@@ -13,9 +13,10 @@ from pydantic import BaseModel, ValidationError
 
 from offrecord.base.secrets import Secret, SecretError, is_reference, resolve
 from offrecord.config.read_files import ConfigError, Merged, Problem, dotted, read
-from offrecord.config.schema import Config, JournalConfig, RecorderConfig
-from offrecord.config.sections.audit import AuditConfig
+from offrecord.config.schema import Config
 from offrecord.config.sections.http import ApiConfig
+from offrecord.config.sections.journal import AuditConfig, JournalConfig
+from offrecord.config.sections.recorders import RecorderConfig
 
 _Section = TypeVar("_Section", bound=BaseModel)
 

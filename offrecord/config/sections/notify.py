@@ -1,14 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The section of the configuration about what the person is told beside the tone in line.
+"""The sections about how people learn the outcome: sounds, late tones, lamps, desktops.
 
 Times are in seconds, as in `offrecord.config.schema`.
 """
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
+from bridges.model import Outcome
 from offrecord.base.addresses import Address, split
 from offrecord.base.secrets import Secret
 from offrecord.config.fields import AnyPath, Seconds, Section, Text
+from offrecord.model.outcome_codes import REMINDER, SETS
+
+Sounds = tuple[Text, ...]
+
+
+class SoundsConfig(Section):
+    """`[sounds]`: the sounds of each outcome, in order; an empty list is silence."""
+
+    set: Literal["stock", "offrecord"] = Field(
+        default="stock",
+        description="stock for the PBX's own beeps, offrecord for prompts copied there",
+    )
+    confirmed: Sounds | None = Field(default=None, description="a list of sound names")
+    accepted: Sounds | None = Field(default=None, description="a list of sound names")
+    contained: Sounds | None = Field(default=None, description="a list of sound names")
+    nothing_to_stop: Sounds | None = Field(default=None, description="a list of sound names")
+    denied: Sounds | None = Field(default=None, description="a list of sound names")
+    call_ended: Sounds | None = Field(default=None, description="a list of sound names")
+    failed: Sounds | None = Field(default=None, description="a list of sound names")
+    reminder: Sounds = Field(
+        default=REMINDER, description="the same, whispered when a pause is about to end"
+    )
+
+    def by_outcome(self) -> dict[Outcome, tuple[str, ...]]:
+        """Return the sounds keyed by outcome: those that were given, else those of the set."""
+        given = {outcome: getattr(self, outcome.value) for outcome in Outcome}
+        named = SETS[self.set]
+        return {o: named[o] if sounds is None else sounds for o, sounds in given.items()}
 
 
 class TellConfig(Section):

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sections of the configuration about the ways in: what is listened to, and the PBX's link.
+"""The sections about the PBX: its link, the ways in from it, and whose a channel is.
 
 Times are in seconds, as in `offrecord.config.schema`.
 """
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from ami.calls.names import PATTERN
 from bridges.model import Verb
 from offrecord.base.secrets import Secret
 from offrecord.config.fields import (
     AnyPath,
     Frozen,
     ListenPort,
-    Octal,
+    Pattern,
     Port,
     Seconds,
     Section,
@@ -84,38 +84,6 @@ class AgiConfig(Section):
     )
 
 
-class SocketConfig(Section):
-    """`[socket]`: the control socket for the command line and the one-shot script."""
-
-    path: AnyPath = Field(
-        default=Path("/run/offrecord/offrecord.sock"), description="the path of the Unix socket"
-    )
-    mode: Annotated[int, Octal] = Field(
-        default=0o660, description='who may use the socket, as an octal text such as "0660"'
-    )
-    group: Text | None = Field(
-        default=None, description="the group that owns the socket, such as asterisk"
-    )
-
-    @field_validator("mode")
-    @classmethod
-    def _not_for_everyone(cls, mode: int) -> int:
-        if not 0 <= mode <= 0o777:
-            raise ValueError("this is not an octal mode")
-        if mode & 0o007:
-            raise ValueError("everyone on the machine could stop recordings")
-        if mode & 0o600 != 0o600:
-            raise ValueError("the daemon itself could not use the socket")
-        return mode
-
-    @field_validator("path")
-    @classmethod
-    def _fits_an_address(cls, path: Path) -> Path:
-        if len(str(path).encode()) > 100:
-            raise ValueError("a socket's path has 100 bytes at most")
-        return path
-
-
 class KeypadConfig(Section):
     """`[keypad]`: codes taken from the digits that the PBX reports (AMI `DTMFEnd`)."""
 
@@ -154,3 +122,35 @@ class UserEventConfig(Section):
         if name.lower() == OWN_EVENT:
             raise ValueError(f"{OWN_EVENT} is the event that the daemon raises itself")
         return name
+
+
+class ExtensionsConfig(Section):
+    """`[extensions]`: how a channel's endpoint is turned into an extension."""
+
+    pattern: Pattern = Field(
+        default=PATTERN, description="a regular expression that the whole extension must match"
+    )
+    map: Annotated[Mapping[str, Text], Frozen] = Field(
+        default_factory=lambda: MappingProxyType({}),
+        description='devices and their extension, such as "PJSIP/desk-7" = "410"',
+    )
+    trunks: tuple[Text, ...] = Field(
+        default=(), description='the endpoints that are trunks, such as ["my-trunk"]'
+    )
+    variable: Text = Field(
+        default="OFFRECORD_EXTENSION", description="the channel variable that names the extension"
+    )
+
+
+class AgentLookupConfig(Section):
+    """`[agent_lookup]`: where the logins are found of those whom `[agents]` does not name."""
+
+    file: AnyPath | None = Field(
+        default=None, description="a file of lines `extension,login`, read again when it changes"
+    )
+    astdb: Text | None = Field(
+        default=None, description="a family of the PBX's database, as `offrecord/agent`"
+    )
+    queue_members: bool = Field(
+        default=False, description="true when the names of queue members are logins"
+    )

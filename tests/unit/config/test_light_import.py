@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from bridges.routing import KEYS
-from offrecord.config.schema import ROUTE_KEYS
+from offrecord.config.sections.recorders import ROUTE_KEYS
 
 MODULES = 36
 """Modules of ours that `import offrecord.config` may load, itself included."""

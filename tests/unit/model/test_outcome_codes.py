@@ -8,7 +8,7 @@ import pytest
 
 from bridges.model import Outcome, Verb
 from offrecord.base.errors import OUTCOME_EXITS
-from offrecord.config.schema import SoundsConfig
+from offrecord.config.sections.notify import SoundsConfig
 from offrecord.model.outcome_codes import LOG_LEVELS, SOUNDS, TEXTS, text
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The section of the configuration about the audit: how long records stay, and their copy."""
+"""The sections about the journal: its file, how long records stay in it, and their copy."""
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import Field, field_validator
@@ -29,6 +30,15 @@ def place(given: str) -> Place:
     if found is None or not 0 < int(found[4]) < 65536:
         raise ValueError("a path as /dev/log, or host:port, or udp://host:port is needed")
     return Place("udp" if found[1] else "tcp", found[2] or found[3], int(found[4]))
+
+
+class JournalConfig(Section):
+    """`[journal]`: where presses are written down."""
+
+    path: AnyPath = Field(
+        default=Path("/var/lib/offrecord/journal.sqlite3"),
+        description="the path of the journal's file",
+    )
 
 
 class AuditConfig(Section):
