@@ -10,7 +10,6 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping
-from contextlib import AbstractContextManager
 from typing import Any, Final, Literal, TextIO
 
 import structlog
@@ -171,18 +170,4 @@ def configure(
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
-    )
-
-
-def get(name: str) -> structlog.stdlib.BoundLogger:
-    """Return the logger of a module. Log an event name, then fields: `log.info("press", way=…)`."""
-    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
-    return logger
-
-
-def about(*, call: str | None = None, press: str | None = None) -> AbstractContextManager[None]:
-    """Put the call's linkedid and the press id into every line logged inside, tasks included."""
-    fields = {"call": call, "press": press}
-    return structlog.contextvars.bound_contextvars(
-        **{key: value for key, value in fields.items() if value is not None}
     )

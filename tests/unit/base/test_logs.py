@@ -11,9 +11,11 @@ from typing import Any, Literal
 
 import pytest
 import structlog
+from structlog.contextvars import bound_contextvars
+from structlog.stdlib import get_logger
 
 from offrecord.base import logs
-from offrecord.base.logs import CARD, Redactor, about
+from offrecord.base.logs import CARD, Redactor
 from offrecord.base.secrets import MASK, Secret
 
 KEY = "f863246a-973e-11e6"
@@ -52,8 +54,8 @@ def only(stream: io.StringIO) -> dict[str, Any]:
 
 def test_a_line_has_an_event_its_fields_its_call_and_its_press() -> None:
     stream = start()
-    with about(call="1700000000.7", press="01kabc"):
-        logs.get("offrecord.presses.lifecycle").info("asked", recorder="noojee", took=0.25)
+    with bound_contextvars(call="1700000000.7", press="01kabc"):
+        get_logger("offrecord.presses.lifecycle").info("asked", recorder="noojee", took=0.25)
     line = only(stream)
     assert line.pop("time").endswith("Z")
     assert line == {
@@ -69,10 +71,10 @@ def test_a_line_has_an_event_its_fields_its_call_and_its_press() -> None:
 
 async def test_the_call_stays_with_its_own_task() -> None:
     stream = start()
-    log = logs.get("x")
+    log = get_logger("x")
 
     async def one(call: str) -> None:
-        with about(call=call):
+        with bound_contextvars(call=call):
             await asyncio.sleep(0)
             log.info("here", expected=call)
 
@@ -84,8 +86,8 @@ async def test_the_call_stays_with_its_own_task() -> None:
 
 def test_the_console_has_the_same_on_one_line() -> None:
     stream = start("console")
-    with about(call="1700000000.7"):
-        logs.get("x").info("asked", recorder="noojee", name="a b")
+    with bound_contextvars(call="1700000000.7"):
+        get_logger("x").info("asked", recorder="noojee", name="a b")
     text = stream.getvalue()
     assert text.count("\n") == 1
     assert "asked" in text
@@ -96,13 +98,13 @@ def test_the_console_has_the_same_on_one_line() -> None:
 
 def test_auto_is_json_where_nobody_watches() -> None:
     stream = start("auto")
-    logs.get("x").warning("seen")
+    get_logger("x").warning("seen")
     assert only(stream)["event"] == "seen"
 
 
 def test_levels_hold_and_can_be_changed_by_a_reload() -> None:
     first = start(level="warning")
-    log = logs.get("x")
+    log = get_logger("x")
     log.info("quiet")
     second = start(level="debug")
     log.debug("loud")
@@ -112,7 +114,7 @@ def test_levels_hold_and_can_be_changed_by_a_reload() -> None:
 
 def test_the_standard_library_s_loggers_come_out_the_same_way_with_their_call() -> None:
     stream = start()
-    with about(call="9.9"):
+    with bound_contextvars(call="9.9"):
         logging.getLogger("some.library").warning("gone %s", KEY, extra={"port": 5038})
     line = only(stream)
     assert (line["event"], line["call"], line["port"]) == (f"gone {MASK}", "9.9", 5038)
@@ -148,7 +150,7 @@ def test_a_secret_shows_nowhere_not_even_in_a_traceback(
     form: Literal["json", "console"],
 ) -> None:
     stream = start(form)
-    log = logs.get("x")
+    log = get_logger("x")
     log.info(EVENT, url=f"https://nj/?a={KEY}&b", nested={"list": [KEY, {KEY: KEY}]})
     log.info("by key", api_key="x1", apiKey="x1", password="x1", hash="x1", secret=Secret("x1"))
     log.info("typed", given=Secret(KEY), many=(Secret(KEY),))
@@ -222,7 +224,7 @@ def test_a_caller_s_name_cannot_forge_a_line_or_steer_a_terminal(
     form: Literal["json", "console"],
 ) -> None:
     stream = start(form)
-    logs.get("x").info("seen", caller="Bob\n2030-01-01 forged\x1b[2J\x9b\u2028\udce9")
+    get_logger("x").info("seen", caller="Bob\n2030-01-01 forged\x1b[2J\x9b\u2028\udce9")
     text = stream.getvalue()
     assert text.count("\n") == 1
     assert not any(char in text for char in "\x1b\x9b\u2028\udce9")
