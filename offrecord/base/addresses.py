@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The address of a webhook, taken apart as the HTTP line needs it."""
+"""The address of a webhook, split into the parts that `HttpLine` needs."""
 
 from typing import NamedTuple
 
 
 class Address(NamedTuple):
-    """Where posts go: `origin` is scheme, host and port; `target` path and query."""
+    """A webhook's address: `origin` is scheme, host and port; `target` is path and query."""
 
     origin: str
     target: str
@@ -14,8 +14,9 @@ class Address(NamedTuple):
 def split(url: str, *, plain_http: bool = False) -> Address:
     """Return the parts of a webhook's address.
 
-    Raises `ValueError` when it is no address, is `http` to another machine without `plain_http`,
-    or holds a user or a fragment. The text never holds the query: it may carry a token.
+    Raises `ValueError` when `url` is no address, is `http` to another machine without
+    `plain_http`, or holds a user or a fragment. The error never shows the query, which may carry
+    a token.
     """
     # Every command reads the configuration, and hardly any needs an HTTP library.
     import httpx

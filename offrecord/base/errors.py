@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exit codes of every command, and the error that a person can act on.
+"""Exit codes of every command, and the error that carries a fix and an exit code.
 
-A script that calls `offrecord stop` learns from the exit code alone what became of the press:
-0 is a proven stop, 10 to 19 are the other outcomes, 20 and above say what stood in the way.
+A script that calls `offrecord stop` learns the outcome from the exit code alone: 0 is a proven
+stop, 10 to 19 are the other outcomes, 20 and above name the obstacle.
 """
 
 from enum import IntEnum
@@ -13,7 +13,7 @@ from bridges.model import Outcome
 
 
 class Exit(IntEnum):
-    """What a command leaves with. The numbers are a promise: they are never given a new meaning."""
+    """Exit codes of the commands. The numbers are stable: none is ever given another meaning."""
 
     OK = 0
     """Done; for a press: `confirmed`."""
@@ -53,9 +53,9 @@ class Exit(IntEnum):
     LAB = 32
     """The demo's own PBX could not be set up."""
     TAMPERED = 33
-    """The journal, or an archive of it, is not as it was written."""
+    """The journal, or an archive of it, was changed after it was written."""
     PBX_SETUP = 34
-    """The PBX is set up so that a code is not taken: features, dialplan, phones."""
+    """The setup of the PBX keeps a code from working: features, dialplan, phones."""
 
 
 OUTCOME_EXITS = MappingProxyType(
@@ -87,10 +87,10 @@ def outcome_exit(outcome: Outcome) -> Exit:
 
 
 class UserError(Exception):
-    """Something that the person at the terminal can put right.
+    """An error that the person at the terminal can fix.
 
-    `message` names the thing, `fix` what to do about it, `exit` the code to leave with. The
-    command line prints `str(error)`, which is always one line, and no traceback.
+    `message` says what is wrong, `fix` what to do, `exit` is the exit code. The command line
+    prints `str(error)`, which is always one line, and no traceback.
     """
 
     def __init__(self, message: str, fix: str, exit: Exit) -> None:  # noqa: A002
@@ -109,6 +109,6 @@ _PBX_EXITS: tuple[tuple[type[AmiError], Exit], ...] = (
 
 
 def user_error(problem: AmiError) -> UserError:
-    """Return the error for the person at the terminal, with the exit code of its kind."""
+    """Return an AMI error as a `UserError` with the exit code of its kind."""
     codes = (code for kind, code in _PBX_EXITS if isinstance(problem, kind))
     return UserError(f"PBX: {problem.message}", problem.fix, next(codes, Exit.PBX_UNREACHABLE))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logging: one event name and key=value fields a line, on a console or as JSON.
 
-Each line about a call carries `call` (its linkedid) and `press`, bound by `about`. What libraries
-log goes the same way. Before anything is written, known secrets and whatever looks like a card
-number are masked, and control characters are made visible: a caller's name is not trusted.
+Lines about a call carry `call` (its linkedid) and `press`, bound as structlog's context variables.
+Log records of libraries are formatted the same way. Known secrets and everything that looks like a
+card number are masked, and control characters are escaped: a caller's name is not trusted.
 """
 
 import logging
@@ -17,13 +17,13 @@ import structlog
 from offrecord.base.secrets import MASK, Secret
 
 CARD: Final = "[digits]"
-"""Stands in a log for 12 to 19 digits."""
+"""Replaces 12 to 19 digits in a log."""
 
 NOISY: Final = ("httpx", "httpcore", "panoramisk", "uvicorn", "uvicorn.error", "asyncio")
-"""Libraries heard from WARNING up. httpx would log each URL with its query at INFO."""
+"""Libraries logged from WARNING up. httpx would log each URL with its query at INFO."""
 
 SILENT: Final = ("uvicorn.access",)
-"""Heard from CRITICAL up: an access line holds a URL with its query."""
+"""Logged from CRITICAL up: an access line holds a URL with its query."""
 
 _SECRET_KEY = re.compile(
     r"(^|_)(secret|passw(or)?d|passphrase|token|api_?key|hash|authorization|private_key)$",
@@ -40,12 +40,12 @@ _CARD = re.compile(
 )
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""All but the tab, which is in tracebacks and which both renderers quote or escape."""
+"""All control characters but the tab, which tracebacks need and both renderers quote or escape."""
 
 _MANY_LINES: Final = frozenset({"exception", "stack"})
 
 _MIN_SECRET = 4
-"""Shorter secrets are masked under their key only: they would turn up in any text."""
+"""Characters. Shorter secrets are masked under their key only: any text may contain them."""
 
 Event = MutableMapping[str, Any]
 
@@ -53,7 +53,7 @@ Event = MutableMapping[str, Any]
 class Redactor:
     """Masks secrets and card digits in everything that is logged.
 
-    Add each secret in use by `add`; its text is then masked wherever it turns up.
+    Add each secret in use by `add`; its text is masked in every line from then on.
     """
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
@@ -71,14 +71,14 @@ class Redactor:
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
     def text(self, text: str) -> str:
-        """Return `text` fit to be logged."""
+        """Return `text` with secrets and card digits masked and control characters escaped."""
         if self._pattern is not None:
             text = self._pattern.sub(MASK, text)
         text = _CARD.sub(CARD, text)
         return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
     def value(self, value: Any) -> Any:
-        """Return any value fit to be logged; tables and lists go through part by part."""
+        """Return any value masked as by `text`; mappings and lists item by item."""
         cleaned: Any = value
         if isinstance(value, int) and not isinstance(value, bool):
             cleaned = CARD if _CARD.search(str(value)) else value
@@ -100,7 +100,7 @@ class Redactor:
         return self.value(value)
 
     def __call__(self, _logger: Any, _method: str, event: Event) -> Event:
-        """Take part in structlog's chain of processors."""
+        """Mask one event, as a processor of structlog."""
         return {
             key: value if key.startswith("_") else self._of(key, value)
             for key, value in event.items()
@@ -114,10 +114,10 @@ def configure(
     secrets: Iterable[Secret] = (),
     stream: TextIO | None = None,
 ) -> None:
-    """Set up logging of the whole process; may be called again, as when SIGHUP reloads.
+    """Set up logging of the whole process. May be called again, for example after SIGHUP.
 
-    `secrets` are masked wherever they turn up. `stream` is where lines go, standard error unless
-    told. `auto` is the console on a terminal.
+    `secrets` are masked in every line. `stream` defaults to standard error. `auto` is `console`
+    on a terminal, else `json`.
     """
     redactor = Redactor(secrets)
     out = stream if stream is not None else sys.stderr

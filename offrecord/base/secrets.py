@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets: where they come from, and a type that does not show them.
+"""Secrets: where they are read from, and a type that does not show them.
 
 A secret is named in the configuration as `{ file = "…" }` or `{ env = "…" }`, never written
 there. The path may start with `$CREDENTIALS_DIRECTORY`, which systemd sets for `LoadCredential=`.
@@ -22,9 +22,9 @@ _CREDENTIALS: Final = "$CREDENTIALS_DIRECTORY"
 
 
 class Secret:
-    """A text that shows as stars wherever it is printed, formatted, logged or dumped.
+    """A text that is printed, formatted, logged and dumped as stars.
 
-    `reveal()` is the one way to the text. `origin` says where it was read, for people.
+    Only `reveal()` returns the text. `origin` says for people where it was read.
     """
 
     __slots__ = ("_text", "origin")
@@ -50,22 +50,22 @@ class Secret:
         return format(MASK, spec)
 
     def __eq__(self, other: object) -> bool:
-        """Compare in a time that does not tell how much was right."""
+        """Compare in constant time."""
         if not isinstance(other, Secret):
             return NotImplemented
         return hmac.compare_digest(self._text.encode(), other._text.encode())
 
     def __hash__(self) -> int:
-        """Hash by the text, as equality asks; Python's string hash is keyed per process."""
+        """Hash by the text, in line with equality; Python's string hash is keyed per process."""
         return hash((Secret, self._text))
 
     def __reduce__(self) -> NoReturn:
-        """Refuse pickling, which would write the text out."""
+        """Raise TypeError: pickling would write the text out."""
         raise TypeError("a secret is not pickled")
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Let settings models hold a `Secret` that was resolved before they see it."""
+        """Return a schema that accepts an instance of `Secret` and nothing else."""
         return core_schema.no_info_plain_validator_function(
             _only_secret, serialization=core_schema.plain_serializer_function_ser_schema(str)
         )
@@ -81,11 +81,11 @@ HOW_TO_NAME: Final = 'name where it is kept: { file = "/path" } or { env = "NAME
 
 
 class SecretError(ValueError):
-    """A secret could not be had; the text says why and never holds the secret."""
+    """A secret could not be read. The message says why and never holds the secret."""
 
 
 def is_reference(value: object) -> bool:
-    """Say whether a configured value is `{ file = … }` or `{ env = … }`, or means to be."""
+    """Return whether a configured value is meant as `{ file = … }` or `{ env = … }`."""
     return isinstance(value, Mapping) and bool(value) and set(value) <= {"file", "env"}
 
 
@@ -97,8 +97,8 @@ def resolve(
 ) -> Secret:
     """Return the secret that a configured value refers to.
 
-    A relative path starts at `folder`. `warn` is called with one sentence when the file can be
-    read by others. Raises `SecretError`.
+    `folder`: where a relative path starts. `warn` is called with one sentence when others can
+    read the file. Raises `SecretError`.
     """
     if isinstance(reference, str):
         raise SecretError(f"a secret must not be written in the configuration; {HOW_TO_NAME}")

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of the domain as frozen data: press, intent, verdict, outcome tables."""
+"""The terms of the domain as frozen data: press, intent, policy, verdict, outcome tables."""

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the recordings of a call should be now: one intent per call, outliving who pressed. Pure.
+"""Intents: what a stop, pause or objection demands of the rest of a call. Pure.
 
-An intent belongs to a call by its ids: the linkedids the call has gone by and the uniqueids of
-its channels, which are unique on a PBX for good. It grows with the call, because a transfer
-brings new ids. It does not grow through a conference, where calls meet that stay their own: who
-was in it when the intent was made is a guest of it, and is let go once they are on their own
-again; the presser's own call is its `home`.
+An intent belongs to a call by its ids: every linkedid the call has had, and the uniqueids of its
+channels, which a PBX never uses twice. It grows with the call, because a transfer brings new ids.
+It does not grow through a conference, whose participants stay separate calls: those who were in it
+when the intent was made are its guests, and are removed once they have left the conference. The
+presser's own call is the intent's `home`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,13 +23,16 @@ _STRENGTH: Final[Mapping[Verb, int]] = {Verb.PAUSE: 1, Verb.STOP: 2, Verb.OBJECT
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """That a call, or what becomes of it, is not to be recorded by some recorders.
+    """A standing order: the listed recorders must not record this call.
 
-    `id` is that of the press that made it. Times are milliseconds since the epoch, UTC: it ends
-    by itself at `until`, which an extension moves to `maximum` at most; None is never. `home`
-    holds the ids of the presser's own call, all of `lineage` outside of conferences. `presser` is
-    the uniqueid of the channel that pressed, `facts` the channel variables that recorders asked
-    for. `recorded` are the uniqueids of channels on which the PBX was seen to record.
+    It also covers the calls that this one turns into by transfer.
+
+    `id` is the id of the press that made it. Times are milliseconds since the epoch, UTC. It ends
+    by itself at `until` (None: never), which an extension moves to `maximum` at most. `lineage`
+    holds the ids of the call, `home` those of the presser's own call: all of `lineage` except in a
+    conference. `presser` is the uniqueid of the channel that pressed, `facts` the channel
+    variables that recorders asked for. `recorded` are the uniqueids of channels on which a
+    MixMonitor was seen.
     """
 
     id: str
@@ -50,12 +53,12 @@ class Intent:
     recorded: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Take the whole call for the presser's own when nothing else is said."""
+        """Set `home` to the whole call where none is given."""
         if not self.home:
             object.__setattr__(self, "home", self.lineage)
 
     def body(self) -> dict[str, object]:
-        """Return the intent as the journal keeps it."""
+        """Return the intent as the body of its journal record."""
         return {
             "intent": self.id,
             "verb": self.verb.value,
@@ -77,7 +80,7 @@ class Intent:
 
 
 def read(body: Mapping[str, Any]) -> Intent:
-    """Return the intent of a journal's record. Raises KeyError or ValueError for no such body."""
+    """Return the intent in the body of a journal record. Raises KeyError or ValueError."""
     return Intent(
         id=body["intent"],
         verb=Verb(body["verb"]),
@@ -99,9 +102,9 @@ def read(body: Mapping[str, Any]) -> Intent:
 
 
 def kin(call: Call, ids: frozenset[str]) -> frozenset[str]:
-    """Return `ids` and those of the channels that are tied to them by linkedid or Local halves.
+    """Return `ids` and the ids of the channels tied to them by linkedid or as Local halves.
 
-    In a conference that is less than the call: Asterisk gives those who meet there no common
+    In a conference that is less than the whole call: Asterisk gives its participants no common
     linkedid.
     """
     found, left = set(ids), list(call.channels)
@@ -116,18 +119,18 @@ def kin(call: Call, ids: frozenset[str]) -> frozenset[str]:
 
 
 class Intents:
-    """The live intents of one PBX, found by the ids of a call at a cost that is their own."""
+    """The live intents of one PBX, indexed by the ids of their calls."""
 
     def __init__(self) -> None:
         self._all: dict[str, Intent] = {}
         self._by_id: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
-        """Return how many live ones there are."""
+        """Return the number of live intents."""
         return len(self._all)
 
     def __iter__(self) -> Iterator[Intent]:
-        """Go through those that are live now, oldest first."""
+        """Iterate over a copy of the live intents, oldest first."""
         return iter([*self._all.values()])
 
     def get(self, intent: str) -> Intent | None:
@@ -141,10 +144,11 @@ class Intents:
         return sorted(live, key=lambda i: (_STRENGTH[i.verb], i.since, i.id), reverse=True)
 
     def add(self, new: Intent) -> tuple[Intent, list[Intent]]:
-        """Take up a new intent; return the one that counts from now on, and those it ended.
+        """Add an intent; return the one in force from now on, and those that it ended.
 
-        One as strong that is there already counts on, for both; so does a stronger one, if it is
-        about all of the same recorders. Weaker ones about no other recorders end.
+        An older intent with the same verb stays in force and takes over the ids and recorders of
+        the new one. A stronger one stays in force unchanged if it covers all recorders of the new
+        one. Weaker ones that cover no other recorders end.
         """
         ended: list[Intent] = []
         for old in self.all_of(new.lineage):
@@ -167,7 +171,7 @@ class Intents:
         return self.put(new), ended
 
     def put(self, intent: Intent) -> Intent:
-        """Keep an intent as it is now, in the place of what it was."""
+        """Store an intent, replacing the earlier state with the same id."""
         old = self._all.get(intent.id)
         self._unindex(old)
         self._all[intent.id] = intent
@@ -176,17 +180,17 @@ class Intents:
         return intent
 
     def end(self, intent: str) -> Intent | None:
-        """Forget an intent; return it if it was live."""
+        """Remove an intent; return it if it was live."""
         old = self._all.pop(intent, None)
         self._unindex(old)
         return old
 
     def touches(self, one: str) -> bool:
-        """Say whether an id belongs to the call of an intent."""
+        """Return whether a linkedid or uniqueid belongs to the call of a live intent."""
         return one in self._by_id
 
     def widen(self, call: Call) -> list[Intent]:
-        """Have the intents of a call grow with it; return those that did, as they are now."""
+        """Add a call's new ids to its intents; return the intents that changed, in their new state."""
         grown = []
         for intent in self.all_of(call.ids):
             lineage, home = kin(call, intent.lineage), kin(call, intent.home)
@@ -195,10 +199,10 @@ class Intents:
         return grown
 
     def part(self, call: Call) -> list[Intent]:
-        """Let go of a guest who is on their own again, `call` being theirs now.
+        """Remove a conference guest from the intents once they have left the conference.
 
-        Returns the intents that are about one party less, as they are now; those that are about
-        nobody any more have no lineage, and it is for the caller to end them.
+        `call` is the call that the guest is on now. Returns the changed intents in their new
+        state. An intent that covers nobody any more has an empty `lineage`; the caller ends it.
         """
         here = call.ids
         changed = []

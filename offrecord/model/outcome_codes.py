@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person is told of each outcome: tables, so that no outcome can be forgotten.
+"""Sounds, log levels and sentences of each outcome, as tables: a test finds a missing row.
 
-The stock sounds are from Asterisk's core sounds: they are there on every PBX, and tell the outcomes
-apart by ear. Those of the set `offrecord` are shipped with it and must be copied to the PBX first.
+The stock sounds are from Asterisk's core sounds, which every PBX has; each outcome sounds
+different. The sounds of the set `offrecord` are shipped and must be copied to the PBX first.
+Exit codes by outcome are in `offrecord.base.errors`.
 """
 
 import logging
@@ -27,7 +28,7 @@ SOUNDS: Final[Mapping[Outcome, tuple[str, ...]]] = MappingProxyType(
 """Names of the sounds played to the presser, in order; `[sounds]` replaces them by outcome."""
 
 REMINDER: Final = ("ascending-2tone", "descending-2tone")
-"""What the presser hears when a pause is about to end."""
+"""Names of the sounds played to the presser when a pause is about to end, in order."""
 
 OWN_SOUNDS: Final[Mapping[Outcome, tuple[str, ...]]] = MappingProxyType(
     {outcome: (f"offrecord/{outcome.value}",) if names else () for outcome, names in SOUNDS.items()}
@@ -64,7 +65,7 @@ TEXTS: Final[Mapping[Outcome, str]] = MappingProxyType(
 )
 
 RESUMED_FAILED: Final = "Recording was NOT {done}: take it that the call is not being recorded."
-"""Said instead of `TEXTS` when a verb that turns recording on failed."""
+"""Used instead of `TEXTS` when a verb that turns recording on has failed."""
 
 _DO: Final[Mapping[Verb, tuple[str, str]]] = MappingProxyType(
     {
@@ -78,7 +79,7 @@ _DO: Final[Mapping[Verb, tuple[str, str]]] = MappingProxyType(
 
 
 def text(outcome: Outcome, verb: Verb) -> str:
-    """Return the one sentence for a person whose press of `verb` ended with `outcome`."""
+    """Return the sentence for a person whose press of `verb` ended with `outcome`."""
     do, done = _DO[verb]
     sentence = TEXTS[outcome]
     if outcome is Outcome.FAILED and not verb.silences:

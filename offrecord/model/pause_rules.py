@@ -13,7 +13,7 @@ from offrecord.model.policy_terms import AtEnd
 
 @dataclass(frozen=True, slots=True)
 class TtlRule:
-    """How many seconds pauses last on calls that fit all of the `patterns`, by their keys."""
+    """`ttl`: seconds that a pause lasts on calls that match all `patterns`, keyed as in a route."""
 
     patterns: Mapping[str, str]
     ttl: float
@@ -21,13 +21,13 @@ class TtlRule:
 
 @dataclass(frozen=True, slots=True)
 class PauseRules:
-    """How long a pause lasts, all in seconds.
+    """How long a pause lasts. All numbers are seconds, counted from the press.
 
-    `ttl` from the press on, unless something more specific is said: by the rule of `routes` that
-    fits with the most patterns, the first of equals; else by the first pattern of `queues` that a
-    queue of the call matches; else by that of `trunks` for its trunks. `reminder` before the end,
-    0 for none; `extension` more for a second press, once, 0 for none; never beyond
-    `maximum` from the press on.
+    The first of these that matches the call decides: the rule of `routes` with the most patterns,
+    the first of equals; the first pattern of `queues` that a queue of the call matches; the first
+    of `trunks` that a trunk matches; `ttl`. `reminder` is how long before the end the presser is
+    reminded, 0 for never. `extension` is added once by a second press, 0 for never. No pause
+    lasts longer than `maximum`.
     """
 
     ttl: float = 180.0
@@ -40,9 +40,10 @@ class PauseRules:
     routes: tuple[TtlRule, ...] = ()
 
     def times(self, since: int, about: Mapping[str, Sequence[str]]) -> tuple[int, int]:
-        """Return when a pause of `since` ends, and when at the latest; in milliseconds.
+        """Return when a pause that began at `since` ends, and its latest possible end.
 
-        `about` holds what is known of the call by the keys of a rule about routes.
+        All times are milliseconds since the epoch, UTC. `about`: the call's queues, trunks and
+        other values, by the keys of a route's rule.
         """
         fitting = [one for one in self.routes if match(one.patterns, about).missed is None]
         fitting.sort(key=lambda one: len(one.patterns), reverse=True)
@@ -56,7 +57,7 @@ class PauseRules:
         return min(since + round(lasts * 1000), latest), latest
 
     def extend(self, intent: Intent) -> Intent | None:
-        """Return a pause made longer, None when it may not be."""
+        """Return the pause with its extension, None when it may not be extended."""
         may = intent.verb is Verb.PAUSE and not intent.extended and self.extension > 0
         if not may or intent.until is None:
             return None
@@ -66,6 +67,6 @@ class PauseRules:
 
 
 def _first(patterns: Iterable[tuple[str, float]], names: Sequence[str]) -> float | None:
-    """Return what belongs to the first pattern that one of the names matches."""
+    """Return the seconds of the first pattern that one of the names matches."""
     fits = (ttl for pattern, ttl in patterns if any(fnmatchcase(n, pattern) for n in names))
     return next(fits, None)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of a policy as frozen data: rules, ways, who may resume, how a pause ends.
+"""The terms of a policy as frozen data: rules, kinds of ways, who may resume, how a pause ends.
 
-The configuration fills them in, `offrecord.policy` matches presses against them.
+The configuration supplies them; `offrecord.policy` matches presses against them.
 """
 
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from typing import Final, Literal, get_args
 from bridges.model import Verb
 
 ResumeBy = Literal["anyone", "same_person"]
-"""Who may resume what somebody silenced."""
+"""Who may resume a recording that somebody stopped or paused."""
 
 AtEnd = Literal["resume", "stay_paused_and_alarm"]
-"""What is done when a pause has lasted its time."""
+"""What the daemon does when the time of a pause is over."""
 
 Kind = Literal["phone", "cli", "http"]
-"""What ways are to the rules: all those of the phone are one, as a press may be seen by several."""
+"""Ways as rules see them. All ways from a phone are one: several may report the same press."""
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
@@ -26,7 +26,7 @@ KEYS: Final = ("queue", "trunk", "agent", "extension")
 
 
 class Allow(StrEnum):
-    """What a rule says of the presses it fits."""
+    """What a rule decides for the presses that it matches."""
 
     ALLOW = "allow"
     PAUSE_ONLY = "pause_only"
@@ -35,13 +35,13 @@ class Allow(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: it fits a press when all that is given fits.
+    """One rule. It matches a press when every given field matches.
 
     `queue` is matched against the queues the call is in, `trunk` against the endpoints of its
     channels that are no extension, `agent` against the login of the person who pressed,
     `extension` against the extension that pressed (where no channel pressed: those of the call).
     No `verbs` means every verb. A rule with `allow_trunk` is about presses from the trunk
-    itself, which `trunk` then names in full; no other rule can allow those.
+    itself, which `trunk` names in full; no other rule can allow those.
     """
 
     allow: Allow
@@ -55,12 +55,12 @@ class Rule:
     why: str | None = None
 
     def patterns(self) -> dict[str, str]:
-        """Return the patterns that are given, by name."""
+        """Return the given patterns by key."""
         given = {name: getattr(self, name) for name in KEYS}
         return {name: pattern for name, pattern in given.items() if pattern is not None}
 
     def __str__(self) -> str:
-        """Return the rule as people are told of it."""
+        """Return the rule as shown in reasons and by `explain`."""
         parts = [f"{name} = {pattern}" for name, pattern in self.patterns().items()]
         if self.verbs:
             parts.append(f"verb = {' or '.join(self.verbs)}")

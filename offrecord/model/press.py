@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from bridges.model import Verb
 
 Way = Literal["fastagi", "agi", "keypad", "userevent", "cli", "http"]
-"""How a press came in."""
+"""The way by which a press came in."""
 
 WAYS: frozenset[str] = frozenset(get_args(Way))
 
@@ -29,10 +29,10 @@ def _base32(number: int, chars: int) -> str:
 
 
 class PressIds:
-    """Makes press ids: 14 characters, unique, and sorting in the order they were made.
+    """Makes press ids: 14 characters, unique, sorted by time of making.
 
     `random_bits(n)` returns `n` random bits, as `random.getrandbits` does. Within one
-    millisecond, or when the clock steps back, the last id is counted up instead.
+    millisecond, or when the clock steps back, the previous id is counted up instead.
     """
 
     def __init__(self, random_bits: Callable[[int], int]) -> None:
@@ -70,7 +70,7 @@ class Press:
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def body(self) -> dict[str, object]:
-        """Return the press as the journal keeps it."""
+        """Return the press as the body of its journal record."""
         return {
             "verb": self.verb.value,
             "way": self.way,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What became of a press: the evidence of every recorder, and the outcome of them together."""
+"""The verdict on a press: the result of every recorder, and one outcome for all of them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +10,10 @@ from offrecord.model import outcome_codes
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The end of one press.
+    """The result of one press.
 
-    `reason` says in one sentence why, for people; `took` is seconds from the press to here.
-    `evidence` is what is known of every recorder at least.
+    `reason` is one sentence for people. `took` is seconds from the press to the verdict.
+    `evidence` is the weakest evidence among the recorders that count.
     """
 
     press_id: str
@@ -28,7 +28,7 @@ class Verdict:
 
     @property
     def text(self) -> str:
-        """The sentence for the person who pressed, with the reason when it did not work."""
+        """The sentence for the presser, with the reason when the press did not succeed."""
         sentence = outcome_codes.text(self.outcome, self.verb)
         plain = self.outcome in {Outcome.CONFIRMED, Outcome.ACCEPTED}
         return sentence if plain or not self.reason else f"{sentence} {self.reason}"
@@ -71,7 +71,7 @@ def result_body(result: RecorderResult) -> dict[str, object]:
 
 
 def honest(result: RecorderResult) -> RecorderResult:
-    """Return the result with no more claimed than its evidence carries: L1 confirms nothing."""
+    """Return the result, lowered to `accepted` where its evidence does not prove `confirmed`."""
     if result.outcome is Outcome.CONFIRMED and result.evidence < Evidence.READ_BACK:
         return replace(result, outcome=Outcome.ACCEPTED)
     return result
@@ -80,7 +80,7 @@ def honest(result: RecorderResult) -> RecorderResult:
 def judge(
     results: Sequence[RecorderResult], optional: Collection[str] = ()
 ) -> tuple[Outcome, Evidence, str]:
-    """Return outcome, evidence and reason of a press from what its recorders made of it.
+    """Return outcome, evidence and reason of a press from the results of its recorders.
 
     The worst recorder decides. Recorders named in `optional` (role `may`) decide only when there
     is no other.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What FreePBX says about recording a call, and what that means for a press. Pure.
+"""FreePBX's recording setting of a call, and which verbs it leaves to the people on it. Pure.
 
-FreePBX keeps its word in a channel variable that is handed on to the legs dialled later. Sources:
+FreePBX keeps it as one word in a channel variable that legs dialled later inherit. Sources:
 the module `callrecording` (`functions.inc.php`, contexts `sub-record-check` and
 `ext-callrecording`; `bin/one_touch_record.php`), and "Call Recording walk through" of its wiki
 (https://wiki.freepbx.org/display/FPG/Call+Recording+walk+through).
@@ -15,12 +15,12 @@ from typing import Final
 from bridges.model import Verb
 
 VARIABLE: Final = "REC_POLICY_MODE"
-"""The channel variable with FreePBX's word."""
+"""The channel variable that holds FreePBX's word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What one word allows: to silence, to start a recording, to resume one; `says` is why."""
+    """Whether one word allows to stop or pause, to start, to resume; `says` is its meaning."""
 
     silence: bool
     start: bool
@@ -28,7 +28,7 @@ class Word:
     says: str
 
     def allows(self, verb: Verb) -> bool:
-        """Say whether the word leaves `verb` to the people on the call."""
+        """Return whether the people on the call may use `verb`."""
         if verb.silences:
             return self.silence
         return self.start if verb is Verb.START else self.resume
@@ -54,15 +54,15 @@ WORDS: Final[Mapping[str, Word]] = MappingProxyType(
         "never": _NEVER,
     }
 )
-"""FreePBX's words, in small letters: it writes most of them large, and some small."""
+"""FreePBX's words in lower case; FreePBX itself writes most of them in capitals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the words on the legs of one call say about a verb.
+    """What the words on the legs of one call mean for a verb.
 
-    `denied` is the word that speaks against it, None when none does. `note` is a sentence about
-    what was found, empty for a call without a word. `strange` are words that nobody knows.
+    `denied` is the word that forbids it, None when none does. `note` is a sentence about the words
+    that were found, empty without any. `strange` are words that FreePBX is not known to use.
     """
 
     denied: str | None
@@ -71,10 +71,10 @@ class Said:
 
 
 def judge(values: Sequence[str], verb: Verb) -> Said:
-    """Return what `values`, those of `VARIABLE` on the legs of a call, say about `verb`.
+    """Return what `values`, read from `VARIABLE` on each leg of a call, mean for `verb`.
 
-    Legs may differ after a transfer: one that speaks against the verb is enough. A word that is
-    not known decides nothing.
+    Legs may differ after a transfer: one that forbids the verb is enough. An unknown word decides
+    nothing.
     """
     spoken = {value.strip(): WORDS.get(value.strip().lower()) for value in values if value.strip()}
     strange = tuple(value for value, word in spoken.items() if word is None)

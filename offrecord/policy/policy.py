@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may press: pure decisions about one person, one verb and one call.
 
-The first of these that says anything decides: what can never be allowed; the first rule of the
-site that fits; FreePBX's word; the rights of the way the press came in by. What is then allowed
-from a phone may still be held up by who silenced the call, and by the limits.
+The first of these that applies decides: what can never be allowed; the first rule of the site
+that matches; FreePBX's setting; the rights of the way by which the press came in. A press from a
+phone that is allowed may still be refused because somebody else silenced the call, or by limits.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,17 +20,17 @@ from offrecord.policy.press_limits import Limits
 from offrecord.policy.rule_matching import Facts, Trial, fits, kind_of
 
 PHONE_WAYS = frozenset({"fastagi", "agi", "keypad", "userevent"})
-"""Ways that anyone with a telephone on the call can use; the others have rights of their own."""
+"""Ways open to everyone with a phone on the call; the other ways have rights of their own."""
 
 _PAUSES: Final = frozenset({Verb.PAUSE, Verb.RESUME})
-"""What `pause_only` leaves."""
+"""The verbs that `pause_only` allows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """Whether a press may go on, and why.
+    """Whether a press is allowed, and why.
 
-    `report` is for whoever watches over the site, where there is something to look into.
+    `report` is a sentence for the administrator when there is something to look into, else None.
     """
 
     allowed: bool
@@ -39,7 +39,7 @@ class Ruling:
     trials: tuple[Trial, ...] = ()
 
     def body(self) -> dict[str, object]:
-        """Return the ruling as `explain` shows it."""
+        """Return the ruling as plain data, for `explain`."""
         return {
             "allowed": self.allowed,
             "why": self.why,
@@ -49,7 +49,7 @@ class Ruling:
 
 
 def may(press: Press, presser: Channel | None, rules: names.Rules) -> Ruling:
-    """Say whether `presser` may do what `press` asks for, where no policy says otherwise.
+    """Return whether `presser` may do what `press` asks for where no rule decides.
 
     A press from a phone needs a channel that is known to belong to an extension of this PBX: the
     other end of a trunk is a stranger, and must not be able to stop a recording by playing
@@ -73,8 +73,8 @@ def may(press: Press, presser: Channel | None, rules: names.Rules) -> Ruling:
 class Policy:
     """The policy of one site.
 
-    `freepbx` says that FreePBX's word counts. `limits` also holds the counts, so it outlives a
-    policy that is replaced.
+    `freepbx` is True where FreePBX's setting counts. `limits` also holds the counts, and is
+    passed on to the policy that replaces this one.
     """
 
     rules: Sequence[Rule] = ()
@@ -84,11 +84,11 @@ class Policy:
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The channel variables to read, on every leg, before a press is ruled on."""
+        """The channel variables to read on every leg before `rule` is called."""
         return (freepbx.VARIABLE,) if self.freepbx else ()
 
     def rule(self, press: Press, facts: Facts, rules: names.Rules) -> Ruling:
-        """Say whether a press may go on. Nothing is changed: see `count`."""
+        """Return whether a press is allowed. Changes nothing: see `count`."""
         if press.verb not in set(Verb):
             known = ", ".join(Verb)
             return Ruling(allowed=False, why=f"no verb is called {press.verb!r}, known: {known}")
@@ -112,17 +112,17 @@ class Policy:
         return replace(ruling, trials=trials)
 
     def count(self, press: Press, facts: Facts) -> None:
-        """Note a press that was allowed, for the limits: each that goes on, once."""
+        """Count an allowed press towards the limits. Call it once for each that is carried out."""
         if kind_of(press.way) == "phone":
             self.limits.count(facts.call, facts.person.name, press.received)
 
     def explain(self, press: Press, facts: Facts, rules: names.Rules) -> dict[str, object]:
-        """Return the ruling on a press, and on the same one made at the phone."""
+        """Return the ruling on a press, and on the same press from the phone, as plain data."""
         phone = self.rule(replace(press, way="fastagi"), facts, rules)
         return {**self.rule(press, facts, rules).body(), "phone": phone.body()}
 
     def _trials(self, press: Press, facts: Facts) -> Iterator[Trial]:
-        """Yield every rule with whether it is the one that decides."""
+        """Yield a trial for each rule; at most one of them is marked as matched."""
         decided = None
         for place, rule in enumerate(self.rules):
             if decided is not None:
@@ -134,7 +134,7 @@ class Policy:
             yield Trial(f"{rule}", matched, why)
 
     def _held_up(self, press: Press, facts: Facts, ruling: Ruling) -> Ruling:
-        """Return the ruling once more, after a look at who silenced the call, and at the limits."""
+        """Return the ruling after checking who silenced the call, and the limits."""
         resumes, me = not press.verb.silences, facts.person
         others = [one for one in facts.silenced_by if not one.is_same(me)]
         if resumes and others and self.resume_by == "same_person":
@@ -154,7 +154,7 @@ class Policy:
         return ruling
 
     def _unknown(self, facts: Facts) -> Iterator[str]:
-        """Yield a sentence for each thing that might have led to another ruling."""
+        """Yield a sentence for each missing fact that might have changed the ruling."""
         if self.freepbx and facts.freepbx is None:
             yield f"ruled without FreePBX's word: {freepbx.VARIABLE} could not be read"
         if not facts.seen and any(rule.queue or rule.trunk for rule in self.rules):
@@ -172,7 +172,7 @@ def _by_rule(verb: Verb, place: int, rule: Rule, trial: Trial) -> Ruling:
 
 
 def _by_freepbx(verb: Verb, facts: Facts, ruling: Ruling) -> tuple[Ruling, tuple[str, ...]]:
-    """Return the ruling as FreePBX's word changes it, and a sentence for each strange word."""
+    """Return the ruling as FreePBX's word changes it, and a sentence for each unknown word."""
     said = freepbx.judge(facts.freepbx or (), verb)
     if said.denied is not None:
         fix = "change its recording setting in FreePBX, or let a rule of the policy allow it"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often people press: presses counted by call and by person. Pure: the time is given.
+"""Limits on presses by call and by person. Pure: the caller passes the time.
 
-Counts are kept in memory only, and begin anew with the daemon.
+Counts are kept in memory only: a restart of the daemon resets them.
 """
 
 from collections import OrderedDict
@@ -18,7 +18,7 @@ DAY: Final = 24 * HOUR
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Thing:
-    """One thing that is pressed on or presses: its names, and when it was, oldest first."""
+    """A call or a person: its names, and the times of its presses, oldest first."""
 
     names: frozenset[str]
     presses: tuple[float, ...]
@@ -26,9 +26,9 @@ class _Thing:
 
 @dataclass(slots=True)
 class _Tally:
-    """The presses on each of many things within the last `window` seconds.
+    """The presses of each call or person within the last `window` seconds.
 
-    A thing may have several names, and two may turn out to be one: their presses then add up.
+    One may have several names. When two turn out to be the same, their presses are added up.
     """
 
     window: float
@@ -59,18 +59,18 @@ class _Tally:
         return [one for thing in things for one in thing.presses if at - one < self.window]
 
     def _forget(self, at: float) -> None:
-        """Drop what was not pressed on for a window; the names pressed on last are at the end."""
+        """Drop names without a press for `window` seconds; the most recent ones are at the end."""
         while at - next(iter(self._by_name.values())).presses[-1] >= self.window:
             self._by_name.popitem(last=False)
 
 
 @dataclass(slots=True)
 class Limits:
-    """Counts presses, and says which would be one too many.
+    """Counts presses and finds those that exceed a limit.
 
     `per_call` is the number of presses on one call (within `DAY`), `per_agent_hour` that of one
     person within `HOUR`; 0 is no limit. Times are seconds on one monotonic clock. The two numbers
-    may be changed at any time: what was counted stays.
+    may be changed at any time; the counts are kept.
     """
 
     per_call: int = 0
@@ -79,10 +79,9 @@ class Limits:
     _people: _Tally = field(default_factory=lambda: _Tally(HOUR))
 
     def over(self, call: frozenset[str], person: str | None, at: float) -> tuple[str, ...]:
-        """Return a sentence for each limit that one more press would go over.
+        """Return a sentence for each limit that one more press would exceed. Counts nothing.
 
-        `call` are the ids that mean the call, `person` is a login or an extension. Nothing is
-        counted by this.
+        `call`: the ids of the call. `person`: a login or an extension.
         """
         told = []
         if self.per_call and self._calls.count(call, at) >= self.per_call:
@@ -93,14 +92,14 @@ class Limits:
         return tuple(told)
 
     def count(self, call: frozenset[str], person: str | None, at: float) -> None:
-        """Note a press that was allowed."""
+        """Count an allowed press at `at`, in seconds."""
         self._calls.add(call, at)
         if person is not None:
             self._people.add([person], at)
 
     @property
     def size(self) -> int:
-        """How many names are remembered."""
+        """The number of names in memory."""
         return len(self._calls) + len(self._people)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules about who may press, and whether one fits: pure data and matching."""
+"""Whether a rule of the policy matches a press, and the facts that this is decided on. Pure."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from offrecord.model.press import Press
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One rule that was looked at, whether it fits and why."""
+    """One rule that was tried, whether it matched, and why."""
 
     rule: str
     matched: bool
@@ -20,18 +20,18 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody, as far as known."""
+    """A person, identified by login, extension or both."""
 
     agent: str | None = None
     extension: str | None = None
 
     @property
     def name(self) -> str | None:
-        """What presses are counted by: the login, else the extension."""
+        """The name that presses are counted under: the login, else the extension."""
         return self.agent or self.extension
 
     def is_same(self, other: "Person") -> bool:
-        """Say whether two are known to be one: by the logins where both have one."""
+        """Return whether both are the same person; logins decide where both have one."""
         if self.agent and other.agent:
             return self.agent == other.agent
         return self.extension is not None and self.extension == other.extension
@@ -39,12 +39,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a ruling needs to know of a call and of whoever presses.
+    """What a ruling needs to know about a call and the presser.
 
-    `call` are the ids that mean the call; `extensions`, `trunks` (their endpoints) and `queues`
-    are what is on it. `freepbx` are the values of `freepbx.VARIABLE` on its legs, None when they
-    were not read. `silenced_by` are those whose stops and pauses are in force on the call. `seen`
-    is False when the PBX could not be asked.
+    `call`: the ids of the call. `extensions`, `trunks` (as endpoints) and `queues` are those of
+    the call. `freepbx`: the values of `freepbx.VARIABLE` on its legs, None when they were not
+    read. `silenced_by`: the people whose stops and pauses are in force on the call. `seen` is
+    False when the PBX could not be asked.
     """
 
     call: frozenset[str]
@@ -59,17 +59,17 @@ class Facts:
 
     @property
     def person(self) -> Person:
-        """Who presses."""
+        """The presser."""
         return Person(self.agent, self.presser.extension if self.presser else None)
 
 
 def kind_of(way: str) -> Kind:
-    """Return what a way is to the rules. One that nobody knows has the least rights: a phone's."""
+    """Return the kind of a way. An unknown way counts as a phone, which has the fewest rights."""
     return next((kind for kind in KINDS if kind == way), "phone")
 
 
 def fits(rule: Rule, press: Press, facts: Facts) -> tuple[bool, str]:
-    """Say whether a rule fits a press, and why, in words for people."""
+    """Return whether a rule matches a press, and a sentence that says why."""
     kind, presser = kind_of(press.way), facts.presser
     if kind not in rule.ways:
         return False, f"about {' and '.join(rule.ways)}, and this press is by {kind}"
@@ -97,5 +97,5 @@ def fits(rule: Rule, press: Press, facts: Facts) -> tuple[bool, str]:
 
 
 def _is_trunk(presser: Channel) -> bool:
-    """Say whether a channel is a trunk's. Half a Local channel could be anybody's."""
+    """Return whether a channel is a trunk's. A Local half counts as none: its owner is unknown."""
     return presser.extension is None and presser.technology.upper() != "LOCAL"
