@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asterisk's configuration files as text: read through their includes, and own lines put in.
+"""Parse Asterisk's configuration files with their includes, and add or remove marked blocks.
 
-What holds of repeated sections and keys was measured on Asterisk 16.28 and 22.10: in features.conf
-and among the globals a later line wins, in a section of the same name too; manager.conf reads the
-first `[general]` alone. The syntax is that of
+Repeated sections and keys, measured on Asterisk 16.28 and 22.10: in features.conf and among the
+globals a later line wins, also in a second section of the same name; of manager.conf only the first
+`[general]` is read. The syntax:
 https://docs.asterisk.org/Configuration/Core-Configuration/Configuration-Files/.
 """
 
@@ -16,10 +16,10 @@ from typing import Final
 
 BEGIN: Final = "; offrecord init: begin"
 END: Final = "; offrecord init: end"
-"""What lines of ours stand between; after BEGIN comes a word for what they are."""
+"""The marks around our lines; a word after BEGIN names the block."""
 
 Tree = Mapping[str, str]
-"""The files of Asterisk's folder: their names in it, and their texts."""
+"""The files of Asterisk's folder: name to text."""
 
 _DEPTH: Final = 10
 _SECTION = re.compile(r"\[([^\]]+)\]\s*(\([^)]*\))?")
@@ -31,7 +31,7 @@ _COMMENT = re.compile(r"(?<!\\);.*")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One `key = value` as Asterisk comes to it, and where it stands."""
+    """One `key = value` in the order that Asterisk reads it, with its section, file and line."""
 
     section: str
     key: str
@@ -46,10 +46,10 @@ class Line:
 
 
 def lines(tree: Tree, name: str, folder: str = "/etc/asterisk") -> Iterator[Line]:
-    """Yield the lines of a file and of those it includes, in the order in which they count.
+    """Yield the lines of a file and of the files it includes, in the order that Asterisk reads.
 
-    A file that is not in `tree` has none. `folder` is the folder's own path, for includes that
-    are written in full.
+    A file that is not in `tree` has no lines. `folder`: the path of the folder, for includes that
+    are written as full paths.
     """
     yield from _lines(tree, name, folder, "", _DEPTH)
 
@@ -71,13 +71,13 @@ def _lines(tree: Tree, name: str, folder: str, section: str, depth: int) -> Iter
 
 
 def _plain(text: str) -> str:
-    """Return a text without comments, its lines stripped, as many as before."""
+    """Return a text without comments, each line stripped; the number of lines stays the same."""
     whole = _BLOCK_COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
     return "\n".join(_COMMENT.sub("", line).strip() for line in whole.split("\n"))
 
 
 def matching(tree: Tree, written: str, folder: str) -> list[str]:
-    """Return the names of the files that an include means; it may be a pattern."""
+    """Return the names of the files that an include, maybe a pattern, refers to."""
     inside = posixpath.relpath(written, folder) if written.startswith("/") else written
     if inside in tree:
         return [inside]
@@ -85,7 +85,7 @@ def matching(tree: Tree, written: str, folder: str) -> list[str]:
 
 
 def includes(tree: Tree, name: str, folder: str = "/etc/asterisk") -> list[str]:
-    """Return what a file includes by itself, names in the folder, patterns as they stand."""
+    """Return the direct includes of a file: names in the folder, patterns unexpanded."""
     found = [
         match[1]
         for text in _plain(tree.get(name, "")).split("\n")
@@ -95,7 +95,7 @@ def includes(tree: Tree, name: str, folder: str = "/etc/asterisk") -> list[str]:
 
 
 def sections(tree: Tree, name: str, folder: str = "/etc/asterisk") -> dict[str, str]:
-    """Return the sections of a file and of what it includes, each with its first place."""
+    """Return the sections of a file and of its includes, each with its first `file:line`."""
     found: dict[str, str] = {}
     waiting, seen = [name], set()
     while waiting:
@@ -112,16 +112,15 @@ def sections(tree: Tree, name: str, folder: str = "/etc/asterisk") -> dict[str, 
 
 
 def without_block(text: str) -> str:
-    """Return a text without the lines that `with_block` put in."""
+    """Return a text without the blocks that `with_block` added."""
     return _BLOCK.sub("", text)
 
 
 def with_block(text: str, word: str, body: str, section: str = "") -> str:
-    """Return a text with `body` between our marks.
+    """Return a text with `body` between marks that carry `word`.
 
-    It replaces what stands between the marks of this word, else it comes at the end: of the first
-    section of that name, where one is given, of the file otherwise. A section that is not there
-    is made.
+    An earlier block with the same word is replaced. Otherwise the block is added at the end of the
+    first section called `section` (created where it is missing), or at the end of the file.
     """
     block = f"{BEGIN} {word}\n{body.rstrip()}\n{END}\n"
     own = re.compile(rf"^{BEGIN} {word}\n.*?^{END}\n", re.MULTILINE | re.DOTALL)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The codes that can be pressed during a call: ours, Asterisk's and the site's. Pure.
 
-Our codes, and where Asterisk's own are moved to, are read from the shipped snippet
-`dialplan-examples/features.conf`, so that they stand in one place. Asterisk's defaults:
+Our codes, and the new codes for Asterisk's own features, are read from the shipped snippet
+`dialplan-examples/features.conf`, their single source. Asterisk's defaults:
 https://docs.asterisk.org/Asterisk_22_Documentation/API_Documentation/Module_Configuration/features/.
 """
 
@@ -37,7 +37,7 @@ _BEGINNINGS: Final = ("*9", "*8", "*7", "*6", "*5", "#9", "#8")
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code of a PBX that is not ours. `place` is empty for a default that nobody wrote down."""
+    """A code of the PBX that is not ours. `place` is `file:line`, empty for Asterisk's default."""
 
     section: str
     name: str
@@ -45,20 +45,20 @@ class Code:
     place: str
 
     def __str__(self) -> str:
-        """Say it for people."""
+        """Return a description for people."""
         return f"{self.name} is {self.code} ({self.place or 'the default of Asterisk'})"
 
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """A code of ours that cannot live beside another one."""
+    """A code of ours that conflicts with another code."""
 
     verb: Verb
     code: str
     other: Code
 
     def __str__(self) -> str:
-        """Say what would happen."""
+        """Return a sentence that says what would happen."""
         if self.other.code == self.code:
             why = "they are the same"
         elif self.code.startswith(self.other.code):
@@ -70,7 +70,7 @@ class Clash:
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """What the shipped snippet says: a line for each verb, and Asterisk's codes moved away."""
+    """The shipped snippet: a line for each verb, and new codes for Asterisk's own features."""
 
     applications: Mapping[Verb, str]
     codes: Mapping[Verb, str]
@@ -79,7 +79,7 @@ class Shipped:
 
 
 def shipped() -> Shipped:
-    """Read the shipped snippet."""
+    """Parse the shipped snippet."""
     applications: dict[Verb, str] = {}
     codes: dict[Verb, str] = {}
     moved: dict[tuple[str, str], str] = {}
@@ -96,7 +96,7 @@ def shipped() -> Shipped:
 
 
 def in_play(tree: Tree, folder: str) -> list[Code]:
-    """Return the codes of a PBX that count during a call, without ours."""
+    """Return the codes of the PBX that work during a call, without ours."""
     found = {at: Code(*at, code, "") for at, code in _DEFAULTS.items()}
     for line in _foreign(tree, folder):
         at = (line.section, line.key)
@@ -110,7 +110,7 @@ def in_play(tree: Tree, folder: str) -> list[Code]:
 
 
 def by_hand(tree: Tree, folder: str) -> dict[Verb, Code]:
-    """Return the codes of ours that stand in the site's own files."""
+    """Return those of our codes that the site's own files define."""
     known = {verb.value: verb for verb in Verb}
     return {
         known[name]: Code(line.section, line.key, line.value.split(",")[0].strip(), line.place)
@@ -122,7 +122,7 @@ def by_hand(tree: Tree, folder: str) -> dict[Verb, Code]:
 
 
 def of_init(tree: Tree, folder: str) -> dict[Verb, str]:
-    """Return the codes that stand in the files of an earlier run."""
+    """Return the codes that an earlier run of `init` wrote."""
     ours = {
         (line.key, line.file): line.value.split(",")[0].strip()
         for line in lines(tree, "features.conf", folder)
@@ -138,7 +138,7 @@ def of_init(tree: Tree, folder: str) -> dict[Verb, str]:
 
 
 def digit_timeout(tree: Tree, folder: str) -> int:
-    """Return the milliseconds between two digits that the site itself allows."""
+    """Return the site's own digit timeout, in milliseconds."""
     value = _DIGIT_TIMEOUT
     for line in _foreign(tree, folder):
         if line.section == "general" and line.key == "featuredigittimeout" and line.value.isdigit():
@@ -147,13 +147,13 @@ def digit_timeout(tree: Tree, folder: str) -> int:
 
 
 def _foreign(tree: Tree, folder: str) -> list[Line]:
-    """Return the lines of features.conf without those of an earlier run."""
+    """Return the lines of features.conf without those that an earlier run of `init` wrote."""
     kept = {name: without_block(text) for name, text in tree.items() if name != OWN_FILE}
     return list(lines(kept, "features.conf", folder))
 
 
 def clashes(codes: Mapping[Verb, str], others: Sequence[Code]) -> list[Clash]:
-    """Return what stands in the way of our codes: equal ones, and beginnings of each other."""
+    """Return the conflicts of our codes: equal codes, and codes that begin another."""
     return [
         Clash(verb, code, other)
         for verb, code in codes.items()
@@ -163,7 +163,7 @@ def clashes(codes: Mapping[Verb, str], others: Sequence[Code]) -> list[Clash]:
 
 
 def free_codes(verbs: Sequence[Verb], others: Sequence[Code]) -> dict[Verb, str]:
-    """Return codes that clash with nothing, empty when there are none."""
+    """Return a code for each verb without any conflict, empty when no such set exists."""
     for beginning in _BEGINNINGS:
         codes = {verb: beginning + _ENDINGS[verb] for verb in verbs}
         if not clashes(codes, others):
@@ -172,7 +172,7 @@ def free_codes(verbs: Sequence[Verb], others: Sequence[Code]) -> dict[Verb, str]
 
 
 def chosen(others: Sequence[Code]) -> list[Code]:
-    """Return the codes that a site chose itself, or that cannot be moved: all but the defaults."""
+    """Return the codes that the site chose itself, and the defaults that cannot be moved."""
     places = shipped().moved
     return [other for other in others if other.place or (other.section, other.name) not in places]
 
@@ -180,10 +180,11 @@ def chosen(others: Sequence[Code]) -> list[Code]:
 def moved_away(
     codes: Mapping[Verb, str], others: Sequence[Code]
 ) -> tuple[dict[tuple[str, str], str], list[Clash]]:
-    """Return which codes of Asterisk to move where, and what clashes after that.
+    """Return the new codes for Asterisk's own features, and the conflicts that remain.
 
-    Those that clash are moved, and with one code of an attended transfer the others that nobody
-    wrote down, so that they stay a family. The rest stays unless a new place is in its way.
+    Codes in conflict are moved. If one code of attended transfer is moved, its other default codes
+    are moved as well, to keep them alike. Further codes are moved only where a new code conflicts
+    with them.
     """
     places = shipped().moved
     target = {(other.section, other.name): other for other in others}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shipped files that `init` writes from: dialplan snippets and the systemd unit."""
+"""The shipped files that `init` copies from: dialplan snippets and the systemd unit."""
 
 from pathlib import Path
 

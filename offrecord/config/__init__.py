@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration, as the rest of the daemon imports it.
+"""The configuration: TOML, drop-ins and environment made into one checked, frozen tree.
 
-`load` reads one TOML file, the `conf.d/*.toml` beside it in name order, and the environment
-(`OFFRECORD__AMI__PORT=5039`); `render` prints what came out. Secrets are only ever named.
+`load` reads one TOML file, the `conf.d/*.toml` in its folder in the order of their names, and the
+environment (`OFFRECORD__AMI__PORT=5039`). `render` prints the merged result. The files only name
+where secrets are kept.
 """
 
 from offrecord.config.read_files import ConfigError, Problem

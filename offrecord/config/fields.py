@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kinds of values that the configuration is made of."""
+"""The field types of the configuration."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from ami.settings import is_loopback as stays_here
 
 
 class Section(BaseModel):
-    """One table of the file: read only once made, and without keys that nobody knows."""
+    """One table of the file: immutable, and unknown keys are errors."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True
@@ -56,7 +56,7 @@ def _is_pattern(value: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether `host` is this machine by its very name: `localhost` or a loopback address."""
+    """Return whether `host` is `localhost` or a loopback address. Resolves no name."""
     return host == "localhost" or bool(stays_here(host))
 
 
@@ -72,7 +72,7 @@ def _frozen(table: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 Frozen = AfterValidator(_frozen)
-"""A table stays as read: the model is frozen, so its dictionaries are too."""
+"""Makes a mapping read-only, as the model that holds it."""
 
 Pattern = Annotated[str, AfterValidator(_is_pattern)]
 Octal = BeforeValidator(_octal)

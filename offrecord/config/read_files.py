@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the configuration comes from: one TOML file, `conf.d/*.toml`, then the environment.
+"""Read the sources in order: one TOML file, `conf.d/*.toml` by name, then the environment.
 
-Later sources win key by key: a table is merged, a value or list is replaced. Nothing is known
-here about which keys exist; only each value's origin is kept.
+Later sources win key by key: a table is merged, a value or list is replaced. The origin of each
+value is kept; which keys exist is not known here.
 """
 
 import re
@@ -23,7 +23,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with the configuration: where it stands, its key, what is wrong, the fix."""
+    """One mistake in the configuration: the source, the key, what is wrong, the fix."""
 
     where: str
     key: str
@@ -31,14 +31,14 @@ class Problem:
     fix: str
 
     def __str__(self) -> str:
-        """Return the one line that is printed."""
+        """Return the problem as one line."""
         parts = [self.where, self.key, self.what]
         line = ": ".join(part for part in parts if part) + (f"; {self.fix}" if self.fix else "")
         return " ".join(line.split())
 
 
 class ConfigError(UserError):
-    """The configuration cannot be used. `problems` has one entry, and one line, for each cause."""
+    """The configuration cannot be used. `problems` has one entry for each mistake."""
 
     def __init__(self, *problems: Problem) -> None:
         self.problems = problems
@@ -54,7 +54,7 @@ class Merged:
     origins: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def put(self, path: tuple[str, ...], value: Any, origin: str) -> None:
-        """Set one leaf, over whatever stood there."""
+        """Set one leaf, replacing any earlier value or table there."""
         table = self.tree
         for step in path[:-1]:
             inner = table.get(step)
@@ -69,7 +69,7 @@ class Merged:
         self.origins[path] = origin
 
     def add(self, tree: Mapping[str, Any], origin: str, at: tuple[str, ...] = ()) -> None:
-        """Merge one source over what is there."""
+        """Merge the tree of one source over the earlier ones."""
         for key, value in tree.items():
             path = (*at, key)
             if isinstance(value, dict) and not is_reference(value):
@@ -86,12 +86,12 @@ class Merged:
         return value
 
     def source(self, path: tuple[str, ...]) -> str:
-        """Return where a key, or a part of its value, was set; `default` when nowhere."""
+        """Return the source that set a key or a part of its value, `default` when none did."""
         inside = (origin for known, origin in self.origins.items() if known[: len(path)] == path)
         return next(inside, DEFAULT)
 
     def origin(self, path: tuple[str, ...]) -> str:
-        """Return where to look for a mistake: the source of a key, or of its nearest table."""
+        """Return the source of a key or of its nearest table: where to look for a mistake."""
         heads = (path[:length] for length in range(len(path), -1, -1))
         return next((found for head in heads if (found := self.source(head)) != DEFAULT), DEFAULT)
 
@@ -145,7 +145,7 @@ def _parse(file: Path) -> dict[str, Any]:
 def _env_path(name: str, tree: Mapping[str, Any]) -> tuple[str, ...]:
     """Turn `OFFRECORD__RECORDERS__MY_NOOJEE__URL` into a key path.
 
-    A step is an existing key when they are the same but for case and `-` against `_`.
+    A part that differs from an existing key only in case, or in `_` for `-`, means that key.
     """
     steps: list[str] = []
     table: Any = tree
@@ -163,7 +163,7 @@ def _env_path(name: str, tree: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _env_value(name: str, text: str) -> Any:
-    """Return a text as it is, a list or table as TOML reads it."""
+    """Return a list or table parsed as TOML, any other text unchanged."""
     if text[:1] not in {"[", "{"}:
         return text
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recorder's own options, checked by its kind, with errors that still name file and key."""
+"""Check a recorder's own options by its kind; errors name the source and the key."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,10 +21,10 @@ _KEYED = re.compile(r"(\w+): (.+)", re.DOTALL)
 def recorder_settings(loaded: Loaded, name: str, validate: Callable[..., Settings]) -> Settings:
     """Return the settings of the recorder called `name`, made and checked by its kind.
 
-    `validate` is a dataclass, a pydantic model, or a function of the options, and raises
-    `ValueError`, whose text may begin with the key: `"url: this is no address"`. A secret among
-    the options is a `Secret` to a function, and to a field of that type or of a protocol with
-    `reveal`; any other field gets its text. Raises `ConfigError`.
+    `validate`: a dataclass, a pydantic model, or a function of the options. It raises
+    `ValueError`, whose text may begin with the key: `"url: this is no address"`. A function gets
+    a secret as `Secret`, a field does where its type is `Secret` or a protocol with `reveal`; any
+    other field gets the text. Raises `ConfigError`.
     """
     at = ("recorders", name)
     options = loaded.config.recorders[name].options
@@ -52,9 +52,9 @@ def _is_model(validate: Any) -> bool:
 
 
 def _unknown(validate: Any, options: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the options that a dataclass lacks, each with what was probably meant.
+    """Return the options that a dataclass has no field for, each with a suggestion.
 
-    For a dataclass pydantic passes over them without a word.
+    Pydantic ignores them silently for a dataclass.
     """
     if not is_dataclass(validate):
         return []
@@ -73,7 +73,7 @@ def _given(validate: Any, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _takes(hint: Any, secret: Secret) -> bool:
-    """Say whether a field is for a `Secret`, or for a protocol that one fulfils."""
+    """Return whether a field's type is `Secret`, or a protocol that a `Secret` fulfils."""
     kinds = (hint, *getattr(hint, "__args__", ()))
     return any(isinstance(kind, type) and isinstance(secret, kind) for kind in kinds)
 
@@ -81,7 +81,7 @@ def _takes(hint: Any, secret: Secret) -> bool:
 def _keyed(
     loaded: Loaded, at: tuple[str, str], problem: Problem, redact: Callable[[str], str]
 ) -> Problem:
-    """Move a key from the beginning of the text to its place, and keep secrets out."""
+    """Return the problem with the key at the start of its text moved to `key`, secrets masked."""
     what, own = redact(problem.what), _KEYED.fullmatch(problem.what)
     if own and problem.key == loaded.problem(at, "", "").key:
         return loaded.problem((*at, own[1]), redact(own[2]), problem.fix)

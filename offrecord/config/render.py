@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The merged configuration as TOML, each value with where it comes from, secrets masked."""
+"""Render the merged configuration as TOML: the source behind each value, secrets masked."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ _Path = tuple[str | int, ...]
 
 
 def render(loaded: Loaded) -> str:
-    """Return what `offrecord check --print-config` prints. A key that is not set has no value."""
+    """Return the text of `offrecord check --print-config`. A key without a value is a comment."""
     document = tomlkit.document()
     for at, value in leaves(loaded.config):
         table, key, source = _table(document, at[:-1]), str(at[-1]), loaded.sources[dotted(at)]
@@ -38,7 +38,7 @@ def render(loaded: Loaded) -> str:
 
 
 def _table(document: Container, path: _Path) -> Container | Table:
-    """Return the table at a path, made where it is missing; a number is a place in a list."""
+    """Return the table at a path, creating missing ones; a number is an index of a list."""
     here: Any = document
     for depth, step in enumerate(path):
         if isinstance(step, int):

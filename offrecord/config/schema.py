@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole configuration as one frozen model; `sections/` has the model of each section.
 
-Times are in seconds. A field's description ends the error message about it, so it is written
-to be read by the administrator who made the mistake.
+Times are in seconds. A field's description becomes the end of the error message about it: it is
+written for the administrator who made the mistake.
 """
 
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ class Config(Section):
     routes: RoutesConfig = Field(default_factory=RoutesConfig)
 
     def routed(self, rule: RouteRule | None = None) -> tuple[str, ...]:
-        """Return the enabled recorders of a rule, or of the default route without one."""
+        """Return the enabled recorders of a rule, or of the default route when `rule` is None."""
         names = rule.recorders if rule else self.routes.default
         enabled = tuple(name for name, recorder in self.recorders.items() if recorder.enabled)
         return enabled if names is None else tuple(name for name in names if name in enabled)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the sources to the checked configuration; each mistake becomes one line."""
+"""Check the merged sources and build the configuration; each mistake becomes one line."""
 
 import difflib
 import re
@@ -27,7 +27,7 @@ _LOOKS_SECRET = re.compile(
 )
 
 _RENAMED: Final[Mapping[tuple[str | int, ...], str]] = MappingProxyType({("ladder",): "retry"})
-"""Keys of earlier checkouts, by path, and the name that each has now."""
+"""Former names of keys, by path, and the present name of each."""
 
 _WORDS: Final = (
     ("int_", "this is not a whole number"),
@@ -52,8 +52,8 @@ _WORDS: Final = (
 class Loaded:
     """A checked configuration.
 
-    `sources` says for each key where its value comes from: a file, `environment NAME` or
-    `default`. `warnings` are sentences for the administrator; nothing in them is fatal.
+    `sources` maps each key to the source of its value: a file, `environment NAME` or `default`.
+    `warnings` are sentences for the administrator about things that are not fatal.
     """
 
     config: Config
@@ -67,7 +67,7 @@ class Loaded:
         return tuple(value for _, value in leaves(self.config) if isinstance(value, Secret))
 
     def problem(self, path: tuple[str | int, ...], what: str, fix: str) -> Problem:
-        """Return a problem with one key, naming the source that set it."""
+        """Return a problem with one key that names the source that set it."""
         return _problem(self.merged, path, what, fix)
 
 
@@ -95,7 +95,7 @@ def load(path: Path | None, env: Mapping[str, str]) -> Loaded:
 
 
 def journal_path(path: Path, env: Mapping[str, str]) -> Path:
-    """Return where the journal is, without a look at the secrets: its readers may not have them.
+    """Return the path of the journal. Reads no secret: its readers may not be allowed to.
 
     Raises `ConfigError`.
     """
@@ -103,23 +103,20 @@ def journal_path(path: Path, env: Mapping[str, str]) -> Path:
 
 
 def audit_archives(path: Path, env: Mapping[str, str]) -> Path | None:
-    """Return the folder of the archives that a configuration names, None without one.
+    """Return the folder of the archives, None when none is configured. Reads no secret.
 
-    As with `journal_path`, no secret is looked at. Raises `ConfigError`.
+    Raises `ConfigError`.
     """
     return _alone(path, env, "audit", AuditConfig).archive_folder
 
 
 def api_tokens(path: Path, env: Mapping[str, str]) -> Path:
-    """Return where the tokens of the API are. As with `journal_path`, no secret is looked at.
-
-    Raises `ConfigError`.
-    """
+    """Return the path of the API's tokens. Reads no secret. Raises `ConfigError`."""
     return _alone(path, env, "api", ApiConfig).tokens
 
 
 def _alone(path: Path, env: Mapping[str, str], name: str, model: type[_Section]) -> _Section:
-    """Return one section, whatever the others hold. Raises `ConfigError`."""
+    """Return one section without checking the others. Raises `ConfigError`."""
     merged = read(path, env)
     try:
         return model.model_validate(
@@ -130,7 +127,7 @@ def _alone(path: Path, env: Mapping[str, str], name: str, model: type[_Section])
 
 
 def leaves(config: Config) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Yield each key path of the configuration as written in the file, with its value."""
+    """Yield each key path, as written in the file, with its value."""
     yield from _leaves(config, ())
 
 
@@ -159,7 +156,7 @@ def _is_table(value: Any) -> bool:
 
 
 def _plain(at: tuple[str | int, ...]) -> tuple[str, ...]:
-    """Return the path as far as sources know it: a list is one value to them."""
+    """Return the path up to the first index: for a source a list is one value."""
     plain: list[str] = []
     for step in at:
         if isinstance(step, int):
@@ -201,7 +198,7 @@ def _with_secrets(
 def problems_of(
     merged: Merged, at: tuple[str, ...], model: type | None, error: ValidationError
 ) -> list[Problem]:
-    """Return one problem for each entry of pydantic's error about `model`, which stands at `at`."""
+    """Return one problem for each entry of pydantic's error about `model`, the table at `at`."""
     found: list[Problem] = []
     unknown = [entry for entry in error.errors() if entry["type"] == "extra_forbidden"]
     meant: set[tuple[str | int, ...]] = set()
@@ -233,7 +230,7 @@ def _what(kind: str, message: str) -> str:
 
 
 def _field_of(model: type | None, path: tuple[str | int, ...]) -> tuple[type | None, str]:
-    """Follow a path through nested models: the model it ends at, the last description met."""
+    """Follow a path through nested models; return the model at its end and the last description."""
     about = ""
     current: Any = model
     for step in path:
@@ -265,13 +262,13 @@ def _close(key: str, known: Iterable[str]) -> str | None:
 
 
 def suggest(key: str, known: list[str]) -> str:
-    """Return the known key that was probably meant, or all of them."""
+    """Return a hint: the closest known key, or all known keys."""
     close = _close(key, known)
     return f"did you mean `{close}`?" if close else f"known here: {', '.join(sorted(known))}"
 
 
 def _cross_check(merged: Merged, config: Config) -> list[Problem]:
-    """Return what no single key can know: routes that name recorders which do not exist."""
+    """Return problems between sections, such as a route to a recorder that does not exist."""
     routes: list[tuple[tuple[str | int, ...], tuple[str, ...]]] = [
         (("routes", "rule", index, "recorders"), rule.recorders)
         for index, rule in enumerate(config.routes.rule)
@@ -290,7 +287,7 @@ def _cross_check(merged: Merged, config: Config) -> list[Problem]:
 
 
 def _doubts(config: Config) -> list[str]:
-    """Return what is allowed and yet probably not meant."""
+    """Return warnings about settings that are allowed and probably not intended."""
     if not config.recorders:
         return ["no recorder is configured, so every press will fail; add [recorders.NAME]"]
     doubts = []

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The control socket: how the command line and the one-shot script speak to the daemon."""
+"""The Unix socket between the command line or the one-shot script and the daemon."""

@@ -22,8 +22,8 @@ MAX_REPLY: Final = 64 * 1024 * 1024
 def ask(path: Path, request: Mapping[str, object], timeout: float) -> Iterator[dict[str, Any]]:
     """Send one request to the daemon and yield its replies as they come. Blocking.
 
-    `timeout` is seconds for the whole exchange. Raises `UserError` with `Exit.DAEMON_DOWN` when
-    no daemon answers, or it goes away before it has.
+    `timeout`: seconds for the whole exchange. Raises `UserError` with `Exit.DAEMON_DOWN` when no
+    daemon answers, or when it ends before its last reply.
     """
     ends = time.monotonic() + timeout
     last: dict[str, Any] = {}
@@ -50,8 +50,8 @@ def ask(path: Path, request: Mapping[str, object], timeout: float) -> Iterator[d
 def watch(path: Path, request: Mapping[str, object], silence: float) -> Iterator[dict[str, Any]]:
     """Send one request and yield its replies until the daemon ends. Blocking.
 
-    `silence` is how many seconds may pass without a word. Raises `UserError` with
-    `Exit.DAEMON_DOWN` when no daemon answers, or it goes away or falls silent.
+    `silence`: seconds that may pass between two replies. Raises `UserError` with
+    `Exit.DAEMON_DOWN` when no daemon answers, when it ends, or when it is silent for longer.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:

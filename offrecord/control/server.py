@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon's end of the control socket, on which command line and one-shot script speak to it.
+"""The daemon's end of the control socket, for the command line and the one-shot script.
 
-A Unix socket with one exchange a connection, in the JSON lines of `agi.handover`: a request
-`{"op": …}`, then one reply line or more, then the daemon closes. A reply with `error` is the
-last one; `fix` says what to do and `exit`, when given, with which code to leave.
+Each connection of the Unix socket carries one exchange in the JSON lines of `agi.handover`: a
+request `{"op": …}`, then one or more replies, then the daemon closes. A reply with `error` is the
+last one; its `fix` says what to do, its `exit`, when given, is the exit code of the command. What
+each `op` does is in `offrecord.daemon.socket_requests`.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ from agi.handover import MAX_LINE, declined, decode
 from offrecord.base.errors import Exit, UserError
 
 Handler = Callable[[Mapping[str, Any]], AsyncIterator[Mapping[str, object]]]
-"""Takes a request and yields the replies. `request["peer"]` holds the client's `uid` and `pid`."""
+"""Takes a request and yields the replies. `request["peer"]` has the client's `uid` and `pid`."""
 
 MAX_CLIENTS: Final = 256
 
@@ -38,10 +39,9 @@ _SEND_DEADLINE = 5.0
 class ControlServer:
     """Serves `handlers`, keyed by `op`, on the Unix socket at `path`.
 
-    `mode` is the socket's, `group` its owning group. In seconds: a client has
-    `request_deadline` to send its request. A client that leaves ends its replies and nothing
-    else: what its request began goes on. Replies to the operations named in `endless` have no
-    end; all others have a minute.
+    `mode` and `group` are those of the socket's file. A client has `request_deadline` seconds to
+    send its request. When a client disconnects, its replies end, and the work that its request
+    started goes on. Replies to the operations in `endless` may take any time, all others a minute.
     """
 
     def __init__(
@@ -68,14 +68,14 @@ class ControlServer:
         self._log = structlog.stdlib.get_logger(__name__)
 
     async def start(self) -> None:
-        """Listen. Raises OSError, EADDRINUSE when another daemon does, and `UserError`."""
+        """Listen. Raises OSError (EADDRINUSE when another daemon listens there) and `UserError`."""
         _expect_free(self._path)
         listener = _bind(self._path, self._mode, self._group)
         self._inode = _inode(self._path)
         self._server = await asyncio.start_unix_server(self._client, sock=listener, limit=MAX_LINE)
 
     async def close(self) -> None:
-        """Stop listening, end all exchanges and remove the socket if it is still ours."""
+        """Stop listening, cancel all exchanges, remove the socket if it is still this server's."""
         if self._server is None:
             return
         self._server.close()
@@ -161,12 +161,12 @@ async def _send(writer: asyncio.StreamWriter, line: bytes) -> None:
 
 
 def _unsent(writer: asyncio.StreamWriter) -> bool:
-    """Say whether bytes are left that a client did not read in its time."""
+    """Return whether the client left bytes unread."""
     return writer.transport.get_write_buffer_size() > 0
 
 
 def _peer(writer: asyncio.StreamWriter) -> dict[str, int]:
-    """Return who the kernel says is at the other end."""
+    """Return the client's `pid` and `uid`, as the kernel knows them."""
     peer = writer.get_extra_info("socket")
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     pid, uid, _ = struct.unpack("3i", raw)
@@ -174,9 +174,9 @@ def _peer(writer: asyncio.StreamWriter) -> dict[str, int]:
 
 
 def _expect_free(path: Path) -> None:
-    """Make sure that nothing is at `path` but perhaps the socket of a daemon that is gone.
+    """Check that `path` is free, or holds the socket of a daemon that has ended.
 
-    Raises OSError. Such a socket is replaced in one step by the new one.
+    Such a socket is replaced later, in one step, by the new one. Raises OSError.
     """
     try:
         mode = path.lstat().st_mode
@@ -195,7 +195,7 @@ def _expect_free(path: Path) -> None:
 
 
 def _bind(path: Path, mode: int, group: str | None) -> socket.socket:
-    """Return a listening socket. It appears under its name only when mode and group are right."""
+    """Return a listening socket. It appears at `path` only once its mode and group are set."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     fresh = path.with_name(f".{os.getpid()}")
     try:

@@ -190,7 +190,7 @@ class Intents:
         return one in self._by_id
 
     def widen(self, call: Call) -> list[Intent]:
-        """Add a call's new ids to its intents; return the intents that changed, in their new state."""
+        """Add a call's new ids to its intents; return those that changed, in their new state."""
         grown = []
         for intent in self.all_of(call.ids):
             lineage, home = kin(call, intent.lineage), kin(call, intent.home)

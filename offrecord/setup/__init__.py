@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`offrecord init`: from what is on the machine and a few answers to the files of a site.
+"""`offrecord init`: from the machine's files and a few answers to the files of a site.
 
-`survey` reads, `plan` decides and is pure, `apply` writes; the command `init` talks.
+`survey` reads, `plan` decides and is pure, `apply` writes; the command `init` asks and shows.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `init` is told, and what it has found: the two things a plan is made of. Pure data."""
+"""The input of a plan as pure data: the answers given, and what was found on the machine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ PROGRAM: Final = PurePosixPath("/opt/offrecord/bin/offrecord")
 
 
 class Layout(StrEnum):
-    """How a PBX keeps its files: in its own hands, or made by FreePBX or Issabel."""
+    """Who writes the PBX's files: the administrator, or FreePBX or Issabel."""
 
     PLAIN = "plain"
     FREEPBX = "freepbx"
@@ -27,7 +27,7 @@ class Layout(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoojeeAnswers:
-    """The Noojee server. `auth` is `api_key`, or `signed` for older generations."""
+    """The Noojee server. `auth` is `api_key`, or `signed` for older generations of it."""
 
     url: str
     agent_login: str
@@ -37,12 +37,12 @@ class NoojeeAnswers:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the site is to be.
+    """The answers about the site.
 
-    `move` says whether Asterisk's own codes may be moved out of the way, None for: those that
-    nobody wrote down. `phones` is the pattern of extensions for the contexts of the snippet,
-    None for a dialplan of one's own. `unit` is False where the daemon is started otherwise.
-    `overwrite` writes files anew that somebody has changed since an earlier run.
+    `move`: whether Asterisk's own codes may be changed where they conflict with ours; None means
+    only its defaults. `phones`: the pattern of extensions for the contexts of the snippet, None
+    where the site has a dialplan of its own. `unit` is False where systemd does not start the
+    daemon. `overwrite`: also replace files that were changed since an earlier run.
     """
 
     layout: Layout
@@ -60,7 +60,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The secrets that are to be written. `noojee_key` is None to leave it as it is."""
+    """The secrets to write. `noojee_key` is None to keep the present one."""
 
     ami: Secret
     noojee_key: Secret | None = None
@@ -68,7 +68,7 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where things lie, as the machine itself sees them, without `--root`."""
+    """Paths on the target machine itself, without `--root`."""
 
     etc: PurePosixPath = ASTERISK
     config: PurePosixPath = CONFIG
@@ -81,7 +81,7 @@ class Places:
 
     @property
     def manifest(self) -> PurePosixPath:
-        """The list of what was written."""
+        """The list of the files that `init` wrote."""
         return self.config.parent / "init.json"
 
     @property
@@ -91,17 +91,17 @@ class Places:
 
     @property
     def drop_in(self) -> PurePosixPath:
-        """The change of a unit that a package brought."""
+        """The drop-in that changes the unit of an installed package."""
         return self.units / "offrecord.service.d" / "init.conf"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is on the machine.
+    """The state of the machine.
 
-    `tree` is Asterisk's folder. `files` are the other files that a plan may touch, path to text.
-    `loose` are the paths of secrets that others can read. `packaged_unit` is the unit of an
-    installed package. `manifest` has the SHA-256 of every file that earlier runs wrote.
+    `tree`: Asterisk's folder. `files`: path to text of the other files that a plan may change.
+    `loose`: the paths of secrets that other users can read. `packaged_unit`: the unit of an
+    installed package. `manifest`: path to SHA-256 of every file that earlier runs wrote.
     """
 
     tree: Tree
@@ -120,7 +120,7 @@ class Found:
     manifest: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def text(self, path: PurePosixPath) -> str | None:
-        """Return the text of a file, None where there is none."""
+        """Return the text of a file, None where it does not exist."""
         if path.parent == self.places.etc:
             return self.tree.get(path.name)
         return self.files.get(path)

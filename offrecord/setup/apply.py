@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write a plan: each file in one step, with a numbered backup; all of it, or nothing."""
+"""Write a plan: each file atomically, with a numbered backup; all files or none."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ _NEIGHBOURS = ("manager.conf", "extensions.conf", "features.conf", "asterisk.con
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of one change: its path here, and the backup of what was there."""
+    """One change that was written: the path of the file, and of the backup of its old content."""
 
     change: Change
     path: Path
@@ -27,7 +27,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """Whose a file is, and its mode."""
+    """The owner, group and mode of a file."""
 
     uid: int
     gid: int
@@ -35,10 +35,10 @@ class _Holder:
 
 
 def preflight(root: Path, changes: Sequence[Change]) -> None:
-    """See whether everything can be written. Changes nothing. Raises `Refused` with every reason.
+    """Check that everything can be written. Changes nothing. Raises `Refused` with every reason.
 
-    Symbolic links are not written through, and files that nobody may write not at all: whoever
-    made them so had a reason.
+    Symbolic links and files without any write permission are refused: they were made so on
+    purpose.
     """
     found = []
     for change in changes:
@@ -59,9 +59,9 @@ def preflight(root: Path, changes: Sequence[Change]) -> None:
 
 
 def write(root: Path, changes: Sequence[Change]) -> list[Written]:
-    """Carry out the changes in order.
+    """Write the changes in order.
 
-    Raises `Refused` after putting back what was written when one of them fails.
+    When one fails, restore the files written before it and raise `Refused`.
     """
     done: list[Written] = []
     for change in changes:
@@ -99,7 +99,7 @@ def _held(path: Path) -> _Holder:
 
 
 def _replace(path: Path, text: str, holder: _Holder) -> None:
-    """Write a file beside and rename it over: a reader sees the old one or the new one."""
+    """Write a temporary file and rename it: a reader sees the old content or the new one."""
     fresh = path.with_name(f".{path.name}.offrecord-{os.getpid()}")
     try:
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -123,7 +123,7 @@ def _own(handle: int, holder: _Holder) -> None:
 
 
 def _holder(root: Path, path: Path, owner: Owner) -> _Holder:
-    """Return whose a file is to be: as it was, else as its kind asks."""
+    """Return the owner and mode of a file: the present ones, else those of its kind."""
     if path.exists():
         there = _held(path)
         tight = there.mode & _MODES[owner] if owner.secret else there.mode
@@ -138,7 +138,7 @@ def _holder(root: Path, path: Path, owner: Owner) -> _Holder:
 
 
 def _neighbour(folder: Path) -> _Holder:
-    """Return how the other files of Asterisk's folder are held."""
+    """Return the owner and mode of the other files in Asterisk's folder."""
     for name in _NEIGHBOURS:
         with contextlib.suppress(FileNotFoundError):
             return _held(folder / name)
@@ -162,14 +162,14 @@ def _folder(folder: Path) -> None:
 
 
 def _tidy(folder: Path) -> None:
-    """Take away a folder of our own that is empty now."""
+    """Remove a folder of ours if it is empty."""
     if folder.name in {"credentials", "offrecord.service.d"}:
         with contextlib.suppress(OSError):
             folder.rmdir()
 
 
 def _backup(path: Path) -> Path:
-    """Copy a file to the next free `NAME.~N~` beside it, held as the file is."""
+    """Copy a file to the next free `NAME.~N~` in its folder, with the same owner and mode."""
     number = 1
     while (copy := path.with_name(f"{path.name}.~{number}~")).exists():
         number += 1
@@ -178,7 +178,7 @@ def _backup(path: Path) -> Path:
 
 
 def _undo(one: Written) -> None:
-    """Put one file back as it was, as far as the disk lets us."""
+    """Restore one file. Errors of the disk are ignored."""
     with contextlib.suppress(OSError):
         if one.was is None or one.change.before is None:
             one.path.unlink()

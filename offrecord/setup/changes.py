@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plan: the changes of files as data, and how they are shown. Pure."""
+"""A plan as data: the changes of files, and their diffs without secrets. Pure."""
 
 import difflib
 import hashlib
@@ -21,26 +21,26 @@ _PIN: Final = re.compile(r"((?:Authenticate|DISA)\()[^)]*", re.IGNORECASE)
 
 
 class Owner(StrEnum):
-    """Whose a new file is, and who may read it. A file that is there keeps what it has."""
+    """Owner and readers of a new file. An existing file keeps its own."""
 
     ROOT = "root"
-    """root's, readable by all."""
+    """Owned by root, readable by all."""
     SECRET = "secret"  # noqa: S105 - the name of a kind
-    """root's alone."""
+    """Owned by root, readable by root alone."""
     ASTERISK = "asterisk"
-    """As the other files of its folder."""
+    """Like the other files of Asterisk's folder."""
     ASTERISK_SECRET = "asterisk-secret"  # noqa: S105
-    """root's, readable by Asterisk's group."""
+    """Owned by root, readable by Asterisk's group."""
 
     @property
     def secret(self) -> bool:
-        """True when nobody else may read it."""
+        """Whether the content is secret."""
         return self in {Owner.SECRET, Owner.ASTERISK_SECRET}
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One file before and after; None is a file that is not there. `why` is for people."""
+    """One file before and after; None where it does not exist. `why` is for people."""
 
     path: PurePosixPath
     before: str | None = field(repr=False)
@@ -50,7 +50,7 @@ class Change:
 
     @property
     def kind(self) -> str:
-        """Say in a word what happens to the file."""
+        """Return `new`, `removed`, `changed`, or `mode` where only the mode changes."""
         if self.before is None:
             return "new"
         if self.after is None:
@@ -60,9 +60,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be written, in this order, and what a person should know and do.
+    """The changes to write, in this order, with notes and manual steps for the administrator.
 
-    `problems` stand in the way: nothing may be written while there is one.
+    While there are `problems`, nothing may be written.
     """
 
     changes: tuple[Change, ...]
@@ -73,7 +73,7 @@ class Plan:
 
 
 class Refused(UserError):
-    """A set-up that must not be written; `problems` says why, one by one."""
+    """A plan that must not be written; `problems` has one entry for each reason."""
 
     def __init__(self, *problems: UserError) -> None:
         self.problems = problems
@@ -81,12 +81,12 @@ class Refused(UserError):
 
 
 def problem(message: str, fix: str) -> UserError:
-    """Return one thing that stands in the way, and how to mend it."""
+    """Return a problem that stops a plan, with its fix."""
     return UserError(message, fix, Exit.CONFIG)
 
 
 def diff(change: Change) -> Iterator[str]:
-    """Yield a unified diff of one change, without line ends; secrets are stars."""
+    """Yield the lines of a unified diff of one change, secrets masked."""
     before, after = (
         [] if text is None else _shown(text, change.owner) for text in (change.before, change.after)
     )
@@ -108,10 +108,10 @@ def _shown(text: str, owner: Owner) -> list[str]:
 
 
 def masked(row: str) -> str:
-    """Return a line of a file as it may be shown: without passwords and PINs."""
+    """Return a line of a file with passwords and PINs masked."""
     return _PIN.sub(rf"\g<1>{MASK}", _SECRET_LINE.sub(rf"\g<1>{MASK}", row))
 
 
 def fingerprint(text: str) -> str:
-    """Return the SHA-256 by which an untouched file is known again."""
+    """Return the SHA-256 that tells whether a file was changed since it was written."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what is found and what is answered to a plan, and back from a plan that was carried out.
-
-Pure: nothing is read and nothing written here.
-"""
+"""Make the plan of a set-up from findings and answers, and the plan that removes it again. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -28,14 +25,14 @@ RELOADS = {
     "globals": "dialplan reload",
     "features": "module reload features",
 }
-"""What Asterisk's console is told for files whose names begin so."""
+"""Console commands that reload the files whose names begin with the key."""
 
 
 def plan(found: Found, answers: Answers, secrets: Secrets) -> Plan:
-    """Return what is to be written so that the site is as answered.
+    """Return the changes that give the site what the answers say.
 
-    Secrets come first, and what is included before what includes it, so that Asterisk can be
-    reloaded at any moment.
+    Secrets come first, and included files before the files that include them: Asterisk may be
+    reloaded at any moment in between.
     """
     pbx = PbxPlan(found, answers, secrets)
     pbx.make()
@@ -58,9 +55,9 @@ def _reloads(found: Found, changes: list[Change]) -> tuple[str, ...]:
 
 
 def removal(found: Found) -> Plan:
-    """Return what takes away all that earlier runs wrote, and nothing else.
+    """Return the changes that remove what earlier runs wrote, and nothing else.
 
-    Files that somebody has changed since stay, and so do the journal and the backups.
+    Files that were changed since then stay, as do the journal and the backups.
     """
     first, later, notes = [], [], []
     for name, text in found.tree.items():
@@ -90,7 +87,7 @@ def removal(found: Found) -> Plan:
 
 
 def kept_secret(found: Found) -> str | None:
-    """Return the AMI secret of an earlier run or of a site made by hand."""
+    """Return the AMI secret of an earlier run or of a manual set-up."""
     text = found.text(found.places.credentials / AMI_SECRET)
     if text is not None and text.strip():
         return text.strip()
@@ -99,7 +96,7 @@ def kept_secret(found: Found) -> str | None:
 
 
 def usual(found: Found) -> Answers:
-    """Return the answers of an earlier run where there was one, else those that fit the PBX."""
+    """Return the answers of an earlier run, else defaults that fit the PBX."""
     tree = parsed(found)
     folder = str(found.places.etc)
     codes = dict(feature_codes.shipped().codes)
@@ -123,7 +120,7 @@ def usual(found: Found) -> Answers:
 
 
 def _unit(found: Found, tree: Mapping[str, Any]) -> bool:
-    """Say whether systemd starts the daemon: as an earlier run had it, else where it is."""
+    """Return whether systemd starts the daemon: as in an earlier run, else where installed."""
     secret = _at(tree, "ami", "secret")
     if isinstance(secret, Mapping):
         return str(secret.get("file", "")).startswith("$CREDENTIALS_DIRECTORY")
@@ -136,7 +133,7 @@ def _at(tree: Mapping[str, Any], section: str, key: str) -> Any:
 
 
 def _moved(found: Found) -> bool:
-    """Say whether an earlier run moved Asterisk's own codes."""
+    """Return whether an earlier run changed Asterisk's own codes."""
     text = found.tree.get(feature_codes.OWN_FILE, "")
     return any(re.search(rf"^{name} =", text, re.MULTILINE)
                for _, name in feature_codes.shipped().moved)  # fmt: skip

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The part of a plan that is in Asterisk's folder: account, codes, dialplan. Pure.
+"""The changes in Asterisk's folder: account, codes, dialplan. Pure.
 
 FreePBX and Issabel make `manager.conf`, `features.conf`, `extensions.conf` and every
 `*_additional.conf` themselves, and include `*_custom.conf` files that they leave alone. Their
@@ -51,13 +51,13 @@ class PbxPlan:
         self._enable: str | None = None
 
     def make(self) -> None:
-        """Plan everything. Files that are included come before those that include them."""
+        """Plan all changes. Included files come before the files that include them."""
         self._account()
         self._codes()
         self._dialplan()
 
     def _put(self, name: str, after: str, why: str, owner: Owner = Owner.ASTERISK) -> bool:
-        """Plan one file; False where it stays as it is."""
+        """Plan one file; return whether it changes."""
         path = self._found.places.etc / name
         before = self._found.tree.get(name)
         if before == after and not (owner.secret and path in self._found.loose):
@@ -70,7 +70,7 @@ class PbxPlan:
         return True
 
     def _edited(self, path: PurePosixPath, before: str | None, after: str) -> bool:
-        """Say whether a file that is ours as a whole is not as an earlier run left it."""
+        """Return whether a file of ours was changed since an earlier run wrote it."""
         if before is None or conf_parser.BEGIN in after:
             return False
         return self._found.manifest.get(str(path)) != fingerprint(before)
@@ -88,7 +88,7 @@ class PbxPlan:
         self._included("manager.conf", ACCOUNT, "includes the account")
 
     def _enabled(self) -> bool:
-        """Plan that AMI is on; False where that is another's to do."""
+        """Plan to enable AMI; False where another tool decides that."""
         tree, plain = self._found.tree, self._answers.layout is Layout.PLAIN
         if "manager.conf" not in tree:
             self.problems.append(problem(
@@ -126,7 +126,7 @@ class PbxPlan:
         return place is None
 
     def _included(self, parent: str, name: str, why: str) -> None:
-        """Plan that `parent` includes `name`, by the file of its own that it has for it."""
+        """Plan to include `name` from `parent`, or from its custom file under FreePBX."""
         line = f'#include "{name}"'
         if self._answers.layout is Layout.FREEPBX:
             self._custom(parent, parent, line, why)
@@ -163,7 +163,7 @@ class PbxPlan:
             self._plain_codes(moves, others)
 
     def _no_automon(self, others: Sequence[feature_codes.Code]) -> None:
-        """Refuse a line that newer Asterisks do not know: they then read none of the codes."""
+        """Report a line that newer versions of Asterisk reject together with all codes."""
         gone = [o for o in others if o.name == "automon" and o.section == "featuremap"]
         if gone and self._found.version >= _NO_AUTOMON:
             self.problems.append(problem(
@@ -173,7 +173,7 @@ class PbxPlan:
             ))  # fmt: skip
 
     def _by_hand(self, hand: dict[Verb, feature_codes.Code]) -> bool:
-        """Deal with codes that the site wrote itself; True when they are those that are wanted."""
+        """Handle our codes where the site defines them; return whether they are the wanted ones."""
         differ = [code for verb, code in hand.items() if self._answers.codes.get(verb) != code.code]
         self.problems += [
             problem(
@@ -307,7 +307,7 @@ class PbxPlan:
 
 
 def _reached(tree: conf_parser.Tree, name: str, folder: str) -> Iterator[str]:
-    """Yield what a file includes, at any depth, whether it is there or not."""
+    """Yield the files that a file includes, at any depth, existing or not."""
     for one in conf_parser.includes(tree, name, folder):
         yield one
         yield from _reached(tree, one, folder)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The part of a plan that is outside Asterisk's folder: configuration, secrets, unit. Pure."""
+"""The changes outside Asterisk's folder: configuration, secrets, unit. Pure."""
 
 import json
 import re
@@ -25,7 +25,7 @@ NOOJEE_KEY: Final = "noojee.key"
 def site_changes(
     found: Found, answers: Answers, secrets: Secrets
 ) -> tuple[list[Change], list[UserError]]:
-    """Return the changes outside Asterisk's folder, and what stands in their way."""
+    """Return the changes outside Asterisk's folder, and the problems that stop them."""
     changes = _secrets(found, secrets)
     text = found.text(found.places.config)
     try:
@@ -63,7 +63,7 @@ def _secrets(found: Found, secrets: Secrets) -> list[Change]:
 
 
 def config_keys(found: Found, answers: Answers) -> Keys:
-    """Return the keys of the configuration that the answers decide."""
+    """Return the keys of the configuration that the answers set."""
     tree = parsed(found)
     host, _, port = answers.agi.rpartition(":")
     keys: dict[tuple[str, str], object] = {
@@ -105,13 +105,13 @@ def _noojee(
 
 
 def _reference(found: Found, answers: Answers, name: str) -> dict[str, str]:
-    """Return how the configuration names a secret: as systemd hands it over, or by its path."""
+    """Return the configuration's reference to a secret: a credential of systemd, or a path."""
     folder = "$CREDENTIALS_DIRECTORY" if answers.unit else str(found.places.credentials)
     return {"file": f"{folder}/{name}"}
 
 
 def parsed(found: Found) -> dict[str, Any]:
-    """Return the configuration that is there, empty where none can be read."""
+    """Return the present configuration, empty where none can be read."""
     try:
         return tomllib.loads(found.text(found.places.config) or "")
     except tomllib.TOMLDecodeError:
@@ -130,7 +130,7 @@ def recorder(tree: dict[str, Any], kind: str) -> str | None:
 
 
 def ami_port(found: Found) -> int:
-    """Return the port of AMI without TLS, as manager.conf has it."""
+    """Return the port of AMI without TLS, from manager.conf."""
     ports = [
         line.value
         for line in conf_parser.lines(found.tree, "manager.conf", str(found.places.etc))
@@ -169,7 +169,7 @@ def _unit(found: Found, answers: Answers) -> list[Change]:
 
 
 def _credentials(text: str, lines: list[str]) -> str:
-    """Return a unit with these secrets in place of its own."""
+    """Return a unit with its `LoadCredential=` lines replaced by these secrets."""
     rows = text.splitlines()
     old = [n for n, row in enumerate(rows) if row.startswith("LoadCredential=")]
     first = old[0] if old else rows.index("[Service]") + 1 if "[Service]" in rows else len(rows)
@@ -181,7 +181,7 @@ def _credentials(text: str, lines: list[str]) -> str:
 
 
 def manifest(found: Found, changes: list[Change]) -> list[Change]:
-    """Return the change of the list of files that `--remove` may take away whole."""
+    """Return the change of the list of files that `--remove` may delete."""
     known = dict(found.manifest)
     for change in changes:
         if change.after is None:
@@ -199,7 +199,7 @@ def manifest(found: Found, changes: list[Change]) -> list[Change]:
 
 
 def next_steps(found: Found, answers: Answers) -> list[str]:
-    """Return what a person does after the files are written, as commands and sentences."""
+    """Return the manual steps after the files are written, as commands and sentences."""
     steps: list[str] = []
     if answers.unit:
         if not found.has_user:

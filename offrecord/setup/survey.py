@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read what is on the machine: Asterisk's folder, an earlier run, the installed package."""
+"""Read the state of the machine: Asterisk's folder, an earlier run, the installed package."""
 
 import json
 import re
@@ -23,12 +23,12 @@ _NO_CHAN_SIP: Final = 21
 
 
 def outside(root: Path, path: PurePosixPath) -> Path:
-    """Return where a path of the machine lies, seen from here."""
+    """Map a path of the target machine to its path below `root`."""
     return root / str(path).lstrip("/")
 
 
 def look(root: Path, places: Places) -> Found:
-    """Read everything a plan is made of. Changes nothing. Raises `UserError`."""
+    """Return everything that a plan needs to know. Changes nothing. Raises `UserError`."""
     tree = _folder(outside(root, places.etc))
     credentials = places.credentials
     wanted = (
@@ -75,7 +75,7 @@ def _folder(folder: Path) -> dict[str, str]:
 
 
 def read(path: Path) -> str | None:
-    """Return the text of a file, None where there is none. Raises `UserError`."""
+    """Return the text of a file, None where it does not exist. Raises `UserError`."""
     try:
         return path.read_bytes().decode("utf-8", "surrogateescape")
     except (FileNotFoundError, NotADirectoryError):
@@ -102,7 +102,7 @@ def _layout(root: Path, tree: conf_parser.Tree, folder: str) -> Layout:
 
 
 def _version(root: Path) -> tuple[int, ...]:
-    """Return Asterisk's version, from the packages or from itself; empty when nobody says."""
+    """Return Asterisk's version, from the packages or the program; empty when not known."""
     status = read(root / "var/lib/dpkg/status") or ""
     text = re.search(r"^Package: asterisk\n(?:.+\n)*?Version: (?:\d+:)?([\d.]+)", status,
                      re.MULTILINE)  # fmt: skip
@@ -115,7 +115,7 @@ def _version(root: Path) -> tuple[int, ...]:
 
 
 def _technology(tree: conf_parser.Tree, version: tuple[int, ...], folder: str) -> str:
-    """Return the channel technology that has more phones; PJSIP where chan_sip is no more."""
+    """Return the channel technology with more phones; PJSIP where chan_sip was removed."""
     if version and version[0] >= _NO_CHAN_SIP:
         return "PJSIP"
     modern = sum(line.key == "type" and line.value == "endpoint"
@@ -126,7 +126,7 @@ def _technology(tree: conf_parser.Tree, version: tuple[int, ...], folder: str) -
 
 
 def _program(root: Path) -> PurePosixPath:
-    """Return where the unit finds the program: beside this Python, on this very machine."""
+    """Return the program's path for the unit: next to this Python, if for this machine."""
     here = Path(sys.executable).parent / "offrecord"
     if root == Path("/") and here.exists():
         return PurePosixPath(here)

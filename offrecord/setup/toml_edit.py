@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Change single keys of a TOML file and leave the rest as its owner wrote it. Pure."""
+"""Change single keys of a TOML file and keep the rest, comments included. Pure."""
 
 import tomllib
 from collections.abc import Mapping
@@ -9,15 +9,15 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 Keys = Mapping[tuple[str, str], object]
-"""Section and key, as `("recorders.noojee", "url")`, and the value: text, number, list, table."""
+"""`(section, key)`, as `("recorders.noojee", "url")`, to a text, number, list or table."""
 
 
 class Unreachable(ValueError):
-    """A key is written in a way that cannot be changed without harm; the text names it."""
+    """A key is written in a form that cannot be changed safely; the message names it."""
 
 
 def value_of(tree: Mapping[str, Any], section: str, key: str) -> Any:
-    """Return a value of a parsed file, None where there is none."""
+    """Return a value of a parsed file, None where it is missing."""
     at: Any = tree
     for step in (*section.split("."), key):
         if not isinstance(at, Mapping) or step not in at:
@@ -27,9 +27,9 @@ def value_of(tree: Mapping[str, Any], section: str, key: str) -> Any:
 
 
 def with_keys(text: str, keys: Keys) -> str:
-    """Return the text with these keys set; those that have their value already stay untouched.
+    """Return the text with these keys set; keys that already have their value are not touched.
 
-    What comes out was read back and holds the old values and the new ones, and nothing else.
+    The result was parsed again and holds the old values and the new ones, and nothing else.
     Raises `Unreachable`, and `tomllib.TOMLDecodeError` for a text that is no TOML.
     """
     wanted: dict[str, Any] = tomllib.loads(text)
@@ -67,6 +67,6 @@ def _set(text: str, keys: Keys) -> str:
 
 
 def _inline(value: Mapping[str, object]) -> Any:
-    """Return a table on one line, with the spaces that the guides have."""
+    """Return an inline table, spaced as in the guides."""
     pairs = ", ".join(f"{key} = {tomlkit.item(item).as_string()}" for key, item in value.items())
     return tomlkit.value(f"{{ {pairs} }}")

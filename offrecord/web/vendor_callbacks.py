@@ -23,9 +23,9 @@ def hooks(
     recorders: Callable[[], Mapping[str, Recorder]],
     beside: Callable[[], ASGIApp | None] = lambda: None,
 ) -> ASGIApp:
-    """Return the app that hands a request on to the hook of the recorder its path names.
+    """Return the app that passes a request on to the hook of the recorder in its path.
 
-    What is not under `/hooks/` is for the app that `beside` returns, if there is one.
+    Requests outside `/hooks/` go to the app that `beside` returns, if there is one.
     """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

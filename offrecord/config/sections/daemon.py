@@ -42,7 +42,7 @@ class SocketConfig(Section):
 
 
 class LogConfig(Section):
-    """`[log]`: what is said on standard error."""
+    """`[log]`: what is logged to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="debug, info, warning or error"

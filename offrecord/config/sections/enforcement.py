@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sections about what holds after a press: pauses that end, and recorders that do not obey.
+"""The sections about the time after a press: how pauses end, recorders that do not obey.
 
 Times are in seconds, as in `offrecord.config.schema`.
 """
@@ -15,17 +15,17 @@ from offrecord.model.outcome_codes import is_sound
 from offrecord.model.policy_terms import AtEnd
 
 MUTE = "mute"
-"""The way out that mutes Asterisk's own recordings of the call."""
+"""The fallback that mutes Asterisk's own recordings of the call."""
 
 HOLD = "hold_music"
-"""The way out that lets nobody on the call be heard, and plays music to the others."""
+"""The fallback that mutes everybody on the call and plays music to the others."""
 
 RECORDER = "recorder:"
-"""The way out that gives another recorder the order; its name follows."""
+"""The prefix of a fallback that gives the order to another recorder; its name follows."""
 
 
 class PauseConfig(Section):
-    """`[pause]`: how long a pause lasts, and what comes after it."""
+    """`[pause]`: how long a pause lasts, and what happens at its end."""
 
     ttl: Seconds = Field(default=180.0, description="seconds that a pause lasts")
     queues: Annotated[Mapping[str, Seconds], Frozen] = Field(
@@ -94,10 +94,10 @@ class RetryConfig(Section):
 
     @property
     def holds(self) -> bool:
-        """Whether calls are held."""
+        """Whether `hold_music` is a fallback."""
         return HOLD in self.fallback
 
     @property
     def recorders(self) -> tuple[str, ...]:
-        """The recorders that are named as ways out."""
+        """The recorders that are named as fallbacks."""
         return tuple(w.removeprefix(RECORDER) for w in self.fallback if w.startswith(RECORDER))

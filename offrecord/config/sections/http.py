@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sections about HTTP: the address that is listened on, and the API, page and metrics there."""
+"""The sections about HTTP: the address to listen on; the API, page and metrics served there."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ PerMinute = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class HttpConfig(Section):
-    """`[http]`: the address where vendors report what they know of a call."""
+    """`[http]`: the address where vendors report on calls, and the API is served."""
 
     enabled: bool = Field(default=False, description="true to listen for reports of vendors")
     host: Text = Field(default="127.0.0.1", description="the address to listen on")

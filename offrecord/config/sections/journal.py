@@ -15,7 +15,7 @@ _PLACE: Final = re.compile(r"(?:(udp)://)?(?:\[([^\]]+)\]|([^:\[\]/\s]+)):(\d{1,
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the copy of the records goes: a socket's path, or a host and port."""
+    """Where the copy of the records is sent: a Unix socket's path, or a host and port."""
 
     way: Literal["unix", "tcp", "udp"]
     host: str
@@ -23,7 +23,7 @@ class Place:
 
 
 def place(given: str) -> Place:
-    """Read `/dev/log`, `host:514` (TCP) or `udp://host:514`. Raises `ValueError`."""
+    """Parse `/dev/log`, `host:514` (TCP) or `udp://host:514`. Raises `ValueError`."""
     if given.startswith("/"):
         return Place("unix", given)
     found = _PLACE.fullmatch(given)
@@ -33,7 +33,7 @@ def place(given: str) -> Place:
 
 
 class JournalConfig(Section):
-    """`[journal]`: where presses are written down."""
+    """`[journal]`: the file that presses are recorded in."""
 
     path: AnyPath = Field(
         default=Path("/var/lib/offrecord/journal.sqlite3"),
@@ -42,7 +42,7 @@ class JournalConfig(Section):
 
 
 class AuditConfig(Section):
-    """`[audit]`: when presses are sealed into archives, and where a copy of each record goes."""
+    """`[audit]`: when presses are sealed into archives, where a copy of each record is sent."""
 
     keep_days: int | None = Field(
         default=None,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sections about how people learn the outcome: sounds, late tones, lamps, desktops.
+"""The sections about how people learn an outcome: sounds, late tones, lamps, desktops.
 
 Times are in seconds, as in `offrecord.config.schema`.
 """
@@ -36,7 +36,7 @@ class SoundsConfig(Section):
     )
 
     def by_outcome(self) -> dict[Outcome, tuple[str, ...]]:
-        """Return the sounds keyed by outcome: those that were given, else those of the set."""
+        """Return the sounds by outcome: the given ones, else those of the set."""
         given = {outcome: getattr(self, outcome.value) for outcome in Outcome}
         named = SETS[self.set]
         return {o: named[o] if sounds is None else sounds for o, sounds in given.items()}
@@ -82,7 +82,7 @@ class TellConfig(Section):
 
     @property
     def address(self) -> Address | None:
-        """Where verdicts are posted to, if anywhere."""
+        """The parsed address of the webhook, None without one."""
         if self.webhook is None:
             return None
         return split(self.webhook, plain_http=self.webhook_plain_http)

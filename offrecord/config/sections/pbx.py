@@ -27,7 +27,7 @@ from offrecord.config.fields import (
 )
 
 OWN_EVENT = "offrecord-verdict"
-"""The user event that tells of a verdict; it must never be taken for a press."""
+"""The user event that carries a verdict; it must never be taken for a press."""
 
 
 class AmiConfig(Section):
@@ -125,7 +125,7 @@ class UserEventConfig(Section):
 
 
 class ExtensionsConfig(Section):
-    """`[extensions]`: how a channel's endpoint is turned into an extension."""
+    """`[extensions]`: how a channel's endpoint is mapped to an extension."""
 
     pattern: Pattern = Field(
         default=PATTERN, description="a regular expression that the whole extension must match"
@@ -143,7 +143,7 @@ class ExtensionsConfig(Section):
 
 
 class AgentLookupConfig(Section):
-    """`[agent_lookup]`: where the logins are found of those whom `[agents]` does not name."""
+    """`[agent_lookup]`: where to find the logins of extensions that `[agents]` does not name."""
 
     file: AnyPath | None = Field(
         default=None, description="a file of lines `extension,login`, read again when it changes"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The section of the configuration about who may press."""
+"""The section about who may press."""
 
 from typing import Annotated, TypeVar
 
@@ -20,7 +20,7 @@ def _some(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
 
 
 class PolicyRule(Section):
-    """`[[policy.rule]]`: what people may do on calls that match all that is given."""
+    """`[[policy.rule]]`: what people may do on calls that match every given key."""
 
     queue: Text | None = Field(
         default=None, description="a shell pattern of queues, as `support-*`"

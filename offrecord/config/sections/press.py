@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The section about presses: how long one may take, and which two are one."""
+"""The section about presses: how long one may take, when two count as one."""
 
 from pydantic import Field
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The section of the configuration about what is checked once a call has ended."""
+"""The section about the check of recordings after a call."""
 
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,7 +20,7 @@ def _is_zone(value: str) -> str:
 
 
 class ReconcileConfig(Section):
-    """`[reconcile]`: what was recorded is held against what was promised, after the call."""
+    """`[reconcile]`: compare recordings with the silent windows after the call."""
 
     enabled: bool = Field(default=True, description="false to check nothing after a call")
     monitor_folder: AnyPath | None = Field(
@@ -61,5 +61,5 @@ class ReconcileConfig(Section):
 
     @property
     def level(self) -> float:
-        """The threshold as a part of full scale."""
+        """The threshold as a fraction of full scale, 0 to 1."""
         return float(10 ** (self.threshold / 20))

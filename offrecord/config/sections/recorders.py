@@ -11,7 +11,7 @@ from offrecord.config.fields import Frozen, Seconds, Section, Text
 
 
 class RecorderConfig(Section):
-    """`[recorders.NAME]`: one system that records. What its kind asks for lands in `options`."""
+    """`[recorders.NAME]`: one recorder. The keys of its kind are collected in `options`."""
 
     kind: Text = Field(description="the kind of recorder, such as mixmonitor or noojee")
     enabled: bool = Field(default=True, description="false to leave this recorder alone")
