@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the PBX is doing: one supervised AMI link, typed events, channel names, live calls."""
+"""One PBX over AMI: a supervised link, typed events, the live calls, recording actions."""

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the PBX knows of people: entries of its database, and who is a member of a queue.
+"""Looks people up on the PBX: AstDB entries and queue members.
 
 Measured on Asterisk 16.28 and 22.10. `Getvar` of `DB(…)` answers Success with an empty value, since
 reading the database from outside the dialplan counts as dangerous; `DBGet` does it, with `write =
-reporting` or `system`. `QueueStatus` needs no privilege; its filter `Member` looks at interface and
-name only and never at the state interface, so all rows are asked for and matched here.
+reporting` or `system`. `QueueStatus` needs no privilege; its filter `Member` compares interface and
+name and never the state interface, so all rows are requested and matched here.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class QueueMember:
     state_interface: str
 
     def is_at(self, channel: Channel) -> bool:
-        """Say whether the member is the phone of a channel: its device, or a Local to it."""
+        """Return whether the member is the phone of a channel: its device, or a Local to it."""
         device = f"{channel.technology}/{channel.endpoint}"
         local = f"Local/{channel.extension}@" if channel.extension else None
         return device in {self.interface, self.state_interface} or bool(
@@ -37,7 +37,7 @@ class QueueMember:
 
     @property
     def named(self) -> bool:
-        """True when the queue has a name for the member that is not just its interface."""
+        """True when the queue has a name for the member other than its interface."""
         return bool(self.name) and self.name != self.interface
 
 

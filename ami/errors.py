@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # (each name says what happened; the tree below says that they are errors)
-"""Everything that can go wrong between us and the manager interface of the PBX.
+"""Errors between this process and the manager interface of the PBX.
 
     AmiError                   code             stands for
     ├── AmiInsecure            ami.insecure     the secret would travel in clear; nothing was sent
@@ -13,13 +13,13 @@
     ├── AmiDenied              ami.denied       the PBX answered an action with an error
     └── AmiUnsafe              ami.unsafe       an action that can harm this PBX; nothing was sent
 
-`code` is stable: logs, metrics and exit codes are keyed by it. `fix` is what the administrator can
-do. No text holds a secret or the value of a header.
+`code` is stable: logs, metrics and exit codes use it. `fix` says what the administrator can do. No
+message contains a secret or the value of a header.
 """
 
 
 class AmiError(Exception):
-    """The base of all. `str()` is one line that names the thing, the trouble and the fix."""
+    """Base class. `str()` is one line that names the thing, the problem and the fix."""
 
     code = "ami.error"
 
@@ -38,19 +38,19 @@ class AmiInsecure(AmiError):
 
 
 class AmiUnreachable(AmiError):
-    """Nobody answers at the address, or somebody who is no Asterisk manager interface."""
+    """Nothing answers at the address, or what answers is no Asterisk manager interface."""
 
     code = "ami.unreachable"
 
 
 class AmiUntrusted(AmiUnreachable):
-    """The PBX showed a certificate that does not prove it is the one meant."""
+    """The PBX's certificate is not trusted, or is not that of the configured host."""
 
     code = "ami.untrusted"
 
 
 class AmiRefused(AmiError):
-    """The PBX refused the login. `transient` says that waiting may help."""
+    """The PBX refused the login. `transient`: waiting may help."""
 
     code = "ami.refused"
 
@@ -62,8 +62,8 @@ class AmiRefused(AmiError):
 class AmiDown(AmiError):
     """There is no link, or it was lost before the answer.
 
-    `sent` is True when the action left us: the PBX may have carried it out. It is never sent a
-    second time by the link.
+    `sent`: the action had been sent, and the PBX may have carried it out. The link never sends it
+    a second time.
     """
 
     code = "ami.down"
@@ -74,7 +74,7 @@ class AmiDown(AmiError):
 
 
 class AmiTimeout(AmiError):
-    """The answer to `action` did not come within `seconds`. The PBX may yet carry it out."""
+    """No answer to `action` within `seconds`. The PBX may still carry it out."""
 
     code = "ami.timeout"
 
@@ -88,9 +88,9 @@ class AmiTimeout(AmiError):
 
 
 class AmiInjection(AmiError):
-    """A header name or value that the manager interface cannot carry as it is.
+    """A header name or value that cannot be sent as it is.
 
-    `header` names it; the value is kept out of the text.
+    `header` is its name; the message does not contain the value.
     """
 
     code = "ami.injection"
@@ -103,7 +103,7 @@ class AmiInjection(AmiError):
 
 
 class AmiDenied(AmiError):
-    """The PBX answered `action` with an error. `answer` is its own message."""
+    """The PBX answered `action` with an error. `answer` is the PBX's message."""
 
     code = "ami.denied"
 
@@ -121,6 +121,6 @@ class AmiDenied(AmiError):
 
 
 class AmiUnsafe(AmiError):
-    """The action may block this PBX or would act on nothing, so it was not sent."""
+    """The action was not sent: it may block this PBX, or there is nothing to act on."""
 
     code = "ami.unsafe"

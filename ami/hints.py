@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose a device is, as the dialplan's hints tell it.
+"""Reads the dialplan's hints: which extension a device belongs to.
 
-A hint ties an extension to the device whose lamp it drives, so it names the owner of devices that
-are not named after extensions. `ExtensionStateList` lists them (class `call` or `reporting`); on
-Asterisk 16.28 and 22.10 a row holds `Exten: 470`, `Context` and `Hint: PJSIP/fred&Custom:DND470`,
-presence parts and patterns are left out, and no hint at all is an empty list.
+A hint connects an extension with the device whose state its lamp shows. It names the owner of
+devices that are not named after extensions. `ExtensionStateList` lists them (class `call` or
+`reporting`); on Asterisk 16.28 and 22.10 a row holds `Exten: 470`, `Context` and
+`Hint: PJSIP/fred&Custom:DND470`, presence parts and patterns are left out, and no hint at all is
+an empty list.
 """
 
 import logging
@@ -23,10 +24,10 @@ _NUMBER: Final = re.compile(r"\+?[0-9]{1,20}")
 
 
 def owners(rows: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Return devices such as `PJSIP/fred`, each with the one extension that is its owner.
+    """Return the one extension that owns each device such as `PJSIP/fred`.
 
-    A hint that watches several devices is a group, and a feature code (`*80470`) is nobody: both
-    are passed over, and so is a device that the hints of two extensions watch. Nothing is guessed.
+    Skipped are hints that watch several devices (a group), hints of feature codes (`*80470`), and
+    devices that the hints of two extensions watch. Nothing is guessed.
     """
     claims: dict[str, set[str]] = {}
     for row in rows:
@@ -38,7 +39,7 @@ def owners(rows: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 async def read(link: AmiLink) -> dict[str, str] | None:
-    """Return the owners of devices by the PBX's hints; None when it does not tell.
+    """Return the owners of devices by the PBX's hints; None when it denies or does not answer.
 
     Raises AmiDown.
     """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keypad codes in the digits a phone sends. Pure: the clock is an argument.
+"""Recognises keypad codes in the digits a phone sends. Pure: the clock is an argument.
 
-Digits may belong to a card number, so none is kept: of what a channel pressed, only how much of a
-code it has entered so far is remembered, and nothing of it once it is no code.
+Digits may be of a card number and are not kept. For each channel only the part of a code entered
+until now is remembered, and dropped as soon as it can no longer become a code.
 """
 
 from collections.abc import Mapping
@@ -10,19 +10,19 @@ from typing import Final
 
 DIGITS: Final = frozenset("0123456789*#ABCD")
 CHANNELS_KEPT: Final = 10_000
-"""Half-entered codes kept at once; beyond it the oldest is dropped. A hang-up that was missed
-leaves one behind, so the number must have an end."""
+"""Half-entered codes kept at once; beyond it the oldest is dropped. A missed hang-up leaves one
+behind, so there must be a limit."""
 
 
 class Keypad:
-    """Finds codes in digits as they come, channel by channel.
+    """Finds codes in digits as they arrive, for each channel on its own.
 
-    `codes` maps each code to what it means; `digit_timeout` is how many seconds may pass between
-    two of its digits. A code is found at its last digit, whatever was pressed before it (`**1`
-    holds `*1`); where two codes end in the same digit, the longer one is meant. The digits of a
-    found code count for no other.
+    `codes`: what each code means. `digit_timeout`: seconds that may pass between two of its
+    digits. A code is found at its last digit, whatever was pressed before it (`**1` contains
+    `*1`); where two codes end in the same digit, the longer one counts. The digits of a found code
+    count for no other.
 
-    Raises `ValueError` for a code that is empty, has something else than a digit, or can never be
+    Raises ValueError for a code that is empty, contains anything but digits, or can never be
     entered because a shorter one inside it is found first, and for a timeout that is not positive.
     """
 
@@ -39,9 +39,9 @@ class Keypad:
         self._entered: dict[str, tuple[str, float]] = {}
 
     def feed(self, uniqueid: str, digit: str, at: float) -> str | None:
-        """Take one digit pressed on a channel at `at` seconds; return what a finished code means.
+        """Process one digit and return the meaning of the code it completes, or None.
 
-        `at` is of any clock that does not go back.
+        `at`: seconds, of any monotonic clock.
         """
         entered, last = self._entered.pop(uniqueid, ("", at))
         if at - last > self._timeout:
@@ -55,12 +55,12 @@ class Keypad:
         return meaning
 
     def forget(self, uniqueid: str) -> None:
-        """Drop what a channel has entered: it hung up, or left the bridge."""
+        """Drop the digits entered on a channel, which hung up or left the bridge."""
         self._entered.pop(uniqueid, None)
 
     @property
     def pending(self) -> int:
-        """How many channels are in the middle of a code."""
+        """Number of channels in the middle of a code."""
         return len(self._entered)
 
 
@@ -74,10 +74,10 @@ def _check(codes: Mapping[str, str]) -> None:
 
 
 def _automaton(codes: Mapping[str, str]) -> dict[tuple[str, str], str]:
-    """Return where a digit leads: from (entered so far, digit) to what is entered then.
+    """Return the transitions (entered until now, digit) to what is entered then.
 
-    What is entered is always the longest end of the digits that some code begins with, so a
-    digit that does not go on with one code may still go on with a shorter beginning.
+    The state is always the longest end of the digits with which some code begins: a digit that
+    does not continue one code may continue another from a later digit.
     """
     beginnings = {code[:length] for code in codes for length in range(len(code) + 1)}
     table = {}

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # (a deadline for each action is part of what these promise)
-"""One PBX as the daemon sees it: the link, the live calls kept by it, and what the account may do.
+"""One PBX as the daemon sees it: the link, the live calls, and what the AMI account may do.
 
-How the view stays true:
-- the link's sink only enqueues; one consumer applies events in the order they came, then tells
-  the subscribers, and lets the loop breathe between slices so that a flood delays no press;
-- the view is unknown from the moment the link goes, or an event is lost, until a listing asked for
-  after that moment has been reconciled. The queue carries a mark at that moment, so that events
-  from before it are never taken for news;
-- before a listing is reconciled, everything that came before its last answer is applied.
+How the view of the calls stays correct:
+- the link's sink only enqueues; one consumer applies events in the order they came, then calls
+  the subscribers, and yields to the event loop between slices: a flood of events delays no press;
+- the view is unknown from the moment the link is lost, or an event is, until a listing requested
+  after that moment has been reconciled. The queue has a mark at that moment, and events from
+  before it never count as newer than the listing;
+- before a listing is reconciled, all events that came before its last answer are applied.
 """
 
 import asyncio
@@ -36,10 +36,10 @@ log = logging.getLogger(__name__)
 Subscriber = Callable[[Event, CallGraph], None]
 
 SLICE: Final = 200
-"""Events applied before the loop gets its turn: about a millisecond's worth."""
+"""Events applied before the event loop continues: about a millisecond of work."""
 LISTING_TIMEOUT: Final = 5.0
 COUNTABLE: Final = 1000
-"""Channels above which MixMonitors are not counted after a reconnect; stopping finds them out."""
+"""Channels above which MixMonitors are not counted after a reconnect; a stop finds them anyway."""
 RETRY_FIRST: Final = 0.25
 RETRY_CAP: Final = 30.0
 BOOT_CHECKS: Final = 60
@@ -47,10 +47,10 @@ BOOT_CHECKS: Final = 60
 
 
 class Pbx:
-    """One PBX. `run` it once, in a task of its own; it holds the link until `close`.
+    """One PBX. `run` it once, in a task of its own; it keeps the link up until `close`.
 
-    `graph` may be given, to bring its own rules for extensions. `clock` is monotonic seconds,
-    `chance` a random number from 0 to 1.
+    `graph`: pass one to use its rules for extensions. `clock`: monotonic seconds. `chance`: a
+    random number from 0 to 1.
     """
 
     def __init__(
@@ -78,9 +78,9 @@ class Pbx:
         self.dropped = 0
         """Events lost because the queue was full."""
         self.faults = 0
-        """Errors of subscribers, or of the graph, that were logged."""
+        """Exceptions of subscribers or of the graph; each was logged."""
         self._subscribers: tuple[Subscriber, ...] = ()
-        self._queue: deque[list[Event] | None] = deque()  # None marks where the view broke
+        self._queue: deque[list[Event] | None] = deque()  # None: the view is unknown from here on
         self._queued = 0
         self._wake = asyncio.Event()
         self._known = asyncio.Event()
@@ -88,13 +88,13 @@ class Pbx:
         self._stale = asyncio.Event()
         self._account = asyncio.Event()
         self._epoch = 0
-        self._blind = False  # no events reach us, so no listing stays true
+        self._blind = False  # the account reads no events, and no listing stays correct
         self._granted: Granted = {}
 
     # life
 
     async def run(self) -> None:
-        """Hold the link and keep the view. Raises as `AmiLink.run` does."""
+        """Keep the link up and the view current until `close`. Raises as `AmiLink.run` does."""
         jobs = (
             (self.link.run(), "ami link"),
             (self._consume(), "ami consumer"),
@@ -118,13 +118,14 @@ class Pbx:
 
     @property
     def missing_privileges(self) -> tuple[Missing, ...]:
-        """The privileges the account is known to lack."""
+        """The privileges that the account lacks, as far as known."""
         return self.privileges.missing if self.privileges else ()
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
-        """Have each event told in order, once the graph has taken it. Returns how to end it.
+        """Call `callback(event, graph)` for every event, in order, after it has been applied.
 
-        `callback` must not wait. What it raises is logged and counted and harms nobody else.
+        Returns a function that unsubscribes. `callback` must not block. An exception in it is
+        logged and counted in `faults`, and affects no other subscriber.
         """
         self._subscribers = (*self._subscribers, callback)
 
@@ -134,16 +135,16 @@ class Pbx:
         return end
 
     async def wait_known(self, timeout: float) -> bool:
-        """Wait until the view of live calls is true; False when `timeout` seconds did not do.
+        """Wait until the live calls are known; return False if not within `timeout` seconds.
 
-        A link that is down is tried again at once.
+        A link that is down is retried at once.
         """
         if not self._is_up():
             self.link.nudge()
         return await _within(self._known, timeout)
 
     async def wait_privileges(self, timeout: float) -> PrivilegeReport | None:
-        """Return what the account may do once it was checked; None if not within `timeout` s."""
+        """Return what the account may do; None if that is not known within `timeout` seconds."""
         return self.privileges if await _within(self._checked, timeout) else None
 
     # actions
@@ -155,20 +156,20 @@ class Pbx:
         *,
         timeout: float | None = None,
     ) -> Response:
-        """Send one action; see `AmiLink.action`. It has `settings.action_timeout` unless told."""
-        patience = self.settings.action_timeout if timeout is None else timeout
-        return await self.link.action(name, fields, timeout=patience)
+        """Send one action; see `AmiLink.action`. Without `timeout`: `settings.action_timeout`."""
+        seconds = self.settings.action_timeout if timeout is None else timeout
+        return await self.link.action(name, fields, timeout=seconds)
 
     async def action_list(
         self, name: str, fields: Mapping[str, str | Sequence[str]], *, timeout: float
     ) -> list[Response]:
-        """Send an action that is answered by a list; see `AmiLink.action_list`."""
+        """Send an action that is answered by a list and return its rows; see the link's."""
         return await self.link.action_list(name, fields, timeout=timeout)
 
     async def getvar(self, uniqueid: str, name: str) -> str:
-        """Return a channel's variable or the value of a function; empty when it is not set.
+        """Return a channel variable or the value of a function; empty when it is not set.
 
-        Raises AmiDenied (`No such channel` once it is gone), AmiDown, AmiTimeout.
+        Raises AmiDenied (`No such channel` once it has hung up), AmiDown, AmiTimeout.
         """
         answer = await self.action("Getvar", {"Channel": uniqueid, "Variable": name})
         if not answer.ok:
@@ -199,7 +200,7 @@ class Pbx:
         self._stale.set()
 
     def _break(self) -> None:
-        """Know nothing for certain from here on, here in the stream of events."""
+        """Mark the view as unknown from this point in the stream of events on."""
         self._epoch += 1
         self._known.clear()
         self.graph.mark_unknown()
@@ -248,7 +249,7 @@ class Pbx:
         if booting and any(isinstance(event, FullyBooted) for event in batch):
             self._account.set()
 
-    # the view, taken anew
+    # listings
 
     def _is_up(self) -> bool:
         return self.link.state is LinkState.UP
@@ -265,7 +266,7 @@ class Pbx:
             except AmiError as error:
                 failures += 1
                 if not self._is_up():
-                    continue  # the next login asks for it again
+                    continue  # the next login repeats this
                 log.warning("ami view not taken, pbx=%s reason=%s", self.settings.address, error)
                 in_step = False
             else:
@@ -275,7 +276,7 @@ class Pbx:
                 self._stale.set()
 
     async def _resync(self) -> bool:
-        """Take a listing and put the graph in step; False when the view broke meanwhile."""
+        """List the calls and reconcile the graph; return False if the view became unknown again."""
         epoch, started = self._epoch, asyncio.get_running_loop().time()
         await self._ask_account()
         if hints.LIST in self._granted:
@@ -287,7 +288,7 @@ class Pbx:
         counted = None
         if "Command" in self._granted and len(rows) <= COUNTABLE:
             counted = await recording_actions.count(self, rows)
-            # one more answer, so that events about what was counted are here before it
+            # one more answer: events about what was counted come before it
             await self.action("Ping")
         self._apply_queued()
         if epoch != self._epoch:
@@ -319,7 +320,7 @@ class Pbx:
             self.version = parse_version(core.headers.get("AsteriskVersion", ""))
 
     async def _keep_account(self) -> None:
-        """Check what the account may do, after each login and until Asterisk has booted."""
+        """Check what the account may do after each login, and repeat until Asterisk has booted."""
         checks = 0
         while True:
             await self._account.wait()
@@ -329,7 +330,7 @@ class Pbx:
                 report = await privileges.check(self.link, self._granted)
             except AmiDown:
                 checks = 0
-                continue  # the next login asks for it again
+                continue  # the next login repeats this
             except AmiError as error:
                 log.warning(
                     "ami account not checked, pbx=%s reason=%s", self.settings.address, error
@@ -350,7 +351,7 @@ class Pbx:
                 self._account.set()
 
     def _see(self, *, blind: bool) -> None:
-        """Believe no listing while no events tell what changes after it."""
+        """Set whether the account reads no call events; no listing is trusted."""
         if blind and not self._blind:
             self._break()
         elif self._blind and not blind:
@@ -368,6 +369,6 @@ async def _within(event: asyncio.Event, timeout: float) -> bool:
 
 
 def parse_version(text: str) -> tuple[int, ...]:
-    """Return the numbers of an `AsteriskVersion`, such as (22, 10, 1), or none if it has none."""
+    """Return the numbers of an `AsteriskVersion`, such as (22, 10, 1); empty if it has none."""
     found = re.match(r"(?:[A-Za-z/-]*)(\d+)(?:\.(\d+))?(?:\.(\d+))?", text)
     return tuple(int(part) for part in found.groups() if part is not None) if found else ()

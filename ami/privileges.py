@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the AMI account may do, what it lacks, and what it should not have.
+"""Checks the AMI account: what it may do, what it lacks, and what it should not have.
 
-How it is found out (measured on Asterisk 16.28 and 22.10):
+How (measured on Asterisk 16.28 and 22.10):
 - `ListCommands` needs no privilege and lists only the actions the account may run, each with the
   classes that allow it; an action with a single class proves that class.
-- While Asterisk boots it takes logins before its modules are loaded, so an action may be missing
-  because its module is, which is not a matter of privileges.
-- Read classes are shown by no answer. `manager show user` tells them but needs `command`. Without
-  it, a device state set by us raises an event of class `call`, and a UserEvent sent by us one of
-  class `user` (to send it needs write `user`). Nothing but a real digit raises one of class `dtmf`.
+- While Asterisk boots it accepts logins before its modules are loaded. An action may then be
+  missing because its module is, and not for lack of a privilege.
+- No answer shows the read classes, except `manager show user`, which needs `command`. Without it,
+  a device state that we set raises an event of class `call`, and a UserEvent that we send one of
+  class `user` (sending it needs write `user`). Only a real digit raises one of class `dtmf`.
 """
 
 import asyncio
@@ -39,11 +39,11 @@ class Missing:
     line: str
 
     def names(self, direction: str, privilege: str) -> bool:
-        """Say whether it is this privilege that is missing."""
+        """Return whether this is the missing privilege."""
         return (self.direction, self.privilege) == (direction, privilege)
 
     def __str__(self) -> str:
-        """One line for people."""
+        """Return one line with the lack and the line for manager.conf."""
         return (
             f"the AMI account lacks {self.direction}={self.privilege}, needed to "
             f"{self.needed_for}; in manager.conf: {self.line}"
@@ -52,7 +52,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Excessive:
-    """A privilege the account has and should not: `risk` is what it lets a thief do."""
+    """A privilege the account has and should not. `risk`: what a stolen secret then allows."""
 
     direction: str
     privilege: str
@@ -71,7 +71,7 @@ class Unchecked:
 
 @dataclass(frozen=True, slots=True)
 class PrivilegeReport:
-    """The account, weighed. `not_loaded` are actions whose module Asterisk has not loaded."""
+    """The result of a check. `not_loaded`: actions whose module Asterisk has not loaded."""
 
     missing: tuple[Missing, ...] = ()
     excessive: tuple[Excessive, ...] = ()
@@ -92,7 +92,7 @@ _WRITES: Final = {
     "originate": ("Originate", "play late tones, and music to those on hold"),
     "user": ("UserEvent", "raise events for agents' desktops"),
 }
-"""For each class an action of Asterisk's core that it allows and, short of `system`, no other."""
+"""For each class an action of Asterisk's core that no other class but `system` allows."""
 
 _RISKS: Final = {
     "command": "runs any command of Asterisk's CLI",
@@ -110,7 +110,7 @@ _RISKS: Final = {
 
 
 def granted(listing: Response) -> Granted:
-    """Return what an answer to ListCommands says."""
+    """Return the actions in an answer to ListCommands, each with the classes that allow it."""
     found = {}
     for action, text in listing.headers.items():
         classes = re.search(r"\(Priv: ([a-z,]+)\)\s*$", text)
@@ -127,7 +127,7 @@ def certain_writes(actions: Granted) -> frozenset[str]:
 def judge(
     settings: AmiSettings, actions: Granted, reads: Mapping[str, bool | str]
 ) -> PrivilegeReport:
-    """Weigh an account. `reads` tells for each read class yes, no, or why it is not known."""
+    """Return the report on an account. `reads`: for each read class True, False, or why unknown."""
     wanted_reads = [name for name in settings.event_mask.split(",") if name in _READS]
     asked = {
         "system": settings.start_recordings,
@@ -166,7 +166,7 @@ def judge(
 
 
 async def check(link: AmiLink, actions: Granted) -> PrivilegeReport:
-    """Find out the read classes and weigh the account. Raises AmiDown when the link goes."""
+    """Find out the read classes and return the report. Raises AmiDown when the link is lost."""
     return judge(link.settings, actions, await _reads(link, actions))
 
 

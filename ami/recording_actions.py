@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MixMonitors on channels: stop them all and prove it, mute, unmute, start, count.
+"""AMI actions on recordings: stop all MixMonitors with proof, mute, unmute, start, count.
 
 What the PBX answers (measured on Asterisk 16.28 and 22.10, with a uniqueid as the channel):
-- StopMixMonitor: Success stops the newest one; `Could not stop monitoring channel` says that none
-  is left, and that answer is the proof; `No such channel` says that the channel is gone.
+- StopMixMonitor: Success stops the newest one; `Could not stop monitoring channel` means that none
+  is left, and is the proof; `No such channel` means that the channel has hung up.
 - MixMonitorMute: `Cannot set mute flag` on a channel that never carried one; but Success once it
-  has carried one, even if none is left. So Success alone proves no silence.
-- MixMonitor (start): Success even where the file cannot be written. So it proves no recording.
+  has carried one, even if none is left. Success alone is no proof of silence.
+- MixMonitor (start): Success even where the file cannot be written. It is no proof of a recording.
 
 MixMonitorMute on a channel without a recording blocks Asterisk 18.18, 18.19, 20.3 and 20.4 for
-good, so it is never sent there, and nowhere to a channel not known to carry one.
+good. It is never sent to these versions, and never to a channel not known to carry a recording.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ from ami.link.actions import Response
 from ami.ports import CallActions
 
 MOST: Final = 32
-"""Stops sent to one channel before something is taken to start recordings as fast."""
+"""Stops sent to one channel; more recordings than that mean that something starts new ones."""
 NONE_LEFT: Final = "Could not stop monitoring channel"
 NO_CHANNEL: Final = "No such channel"
 NO_MIX_LEFT: Final = "Internal error while stopping recording."
 NO_CONFERENCE: Final = "No Conference by that name found."
 ROUNDS: Final = 4
-"""How often a call is looked at again for channels that joined while others were drained."""
+"""Passes over a call for channels that joined it while others were drained."""
 COUNTED_AT_ONCE: Final = 16
 
 _DEADLOCKS: Final = frozenset({(18, 18), (18, 19), (20, 3), (20, 4)})
@@ -42,11 +42,11 @@ _CLI_WORD: Final = re.compile(r"[\w/@.:;+*#&=~-]+")
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What stopping all MixMonitors of one channel came to.
+    """The result of stopping all MixMonitors of one channel.
 
-    `stopped` counts those that ran. `answer` is the PBX's last word. `gone`: the channel no longer
-    exists, and its recordings with it. `exceeded`: after `MOST` stops there still was another one,
-    so something starts them anew; this calls for an alarm.
+    `stopped`: how many ran. `answer`: the PBX's last message. `gone`: the channel has hung up, and
+    its recordings have ended with it. `exceeded`: after `MOST` stops there was still another one;
+    something starts new ones, which needs an alarm.
     """
 
     stopped: int
@@ -56,21 +56,21 @@ class Drained:
 
     @property
     def proven(self) -> bool:
-        """True when the PBX itself said that nothing records this channel any more."""
+        """True when the PBX answered that nothing records this channel any more."""
         return not self.exceeded
 
 
 @dataclass(frozen=True, slots=True)
 class CallDrained:
-    """What stopping all MixMonitors of a call came to, by uniqueid of its channels."""
+    """The result of stopping all MixMonitors of a call, by uniqueid of its channels."""
 
     channels: Mapping[str, Drained]
     settled: bool
-    """False when new channels kept joining the call until we stopped looking."""
+    """False when new channels still joined the call in the last of `ROUNDS` passes."""
 
     @property
     def stopped(self) -> int:
-        """How many MixMonitors ran."""
+        """Number of MixMonitors that ran."""
         return sum(drained.stopped for drained in self.channels.values())
 
     @property
@@ -85,10 +85,10 @@ class CallDrained:
 
 
 async def drain(pbx: CallActions, uniqueid: str) -> Drained:
-    """Stop MixMonitors of a channel until the PBX says that none is left.
+    """Stop MixMonitors of a channel until the PBX answers that none is left.
 
-    Safe on a channel that has none, and safe to repeat. Raises AmiDenied on any answer that is
-    neither, AmiDown, AmiTimeout.
+    Safe on a channel that has none, and safe to repeat. Raises AmiDenied on an answer that is not
+    known, AmiDown, AmiTimeout.
     """
     for stopped in range(MOST):
         answer = await pbx.action("StopMixMonitor", {"Channel": uniqueid})
@@ -104,10 +104,10 @@ async def drain(pbx: CallActions, uniqueid: str) -> Drained:
 
 
 async def stop_mix(pbx: CallActions, conference: str) -> Drained:
-    """End the recording of a conference's mix, until the PBX says that none is left.
+    """Stop the recording of a conference's mix until the PBX answers that none is left.
 
     Measured on 16.28 and 22.10: Success stops it, and the next answer is `Internal error while
-    stopping recording.`; it needs `write = system`. Raises AmiDenied, AmiDown, AmiTimeout.
+    stopping recording.`. Needs `write = system`. Raises AmiDenied, AmiDown, AmiTimeout.
     """
     for stopped in range(MOST):
         answer = await pbx.action("ConfbridgeStopRecord", {"Conference": conference})
@@ -120,7 +120,7 @@ async def stop_mix(pbx: CallActions, conference: str) -> Drained:
 
 
 async def stop_call(pbx: CallActions, uniqueid: str) -> CallDrained:
-    """Drain every channel of the call that a channel is on, also those that join meanwhile.
+    """Drain every channel of the call a channel is on, including those that join meanwhile.
 
     A channel the graph does not know is drained alone. Raises as `drain` does.
     """
@@ -142,14 +142,14 @@ def _on_call_with(pbx: CallActions, uniqueid: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The PBX accepted; that proves nothing yet. `gone`: the channel no longer exists."""
+    """The PBX accepted, which is no proof yet. `gone`: the channel has hung up."""
 
     answer: str
     gone: bool = False
 
 
 async def mute(pbx: CallActions, uniqueid: str) -> Done:
-    """Have the recordings of a channel hold silence, both directions, without ending them.
+    """Mute the recordings of a channel in both directions; they go on and record silence.
 
     Raises AmiUnsafe when this PBX's version deadlocks on it or is not known, or when the channel
     is not known to carry a recording; AmiDenied, AmiDown, AmiTimeout.
@@ -158,7 +158,7 @@ async def mute(pbx: CallActions, uniqueid: str) -> Done:
 
 
 async def unmute(pbx: CallActions, uniqueid: str) -> Done:
-    """Let the recordings of a channel hear again. Raises as `mute` does."""
+    """Unmute the recordings of a channel. Raises as `mute` does."""
     return await _set_mute(pbx, uniqueid, "0")
 
 
@@ -181,7 +181,7 @@ async def _set_mute(pbx: CallActions, uniqueid: str, state: str) -> Done:
 
 
 def mute_is_safe(version: tuple[int, ...]) -> bool:
-    """Say whether MixMonitorMute is known not to block an Asterisk of that version."""
+    """Return whether MixMonitorMute is known not to block an Asterisk of that version."""
     if len(version) < 2:
         return bool(version) and version[0] not in {series for series, _ in _DEADLOCKS}
     return version[:2] not in _DEADLOCKS
@@ -190,8 +190,8 @@ def mute_is_safe(version: tuple[int, ...]) -> bool:
 async def start(pbx: CallActions, uniqueid: str, file: str, options: str = "") -> Done:
     """Start a MixMonitor that records to `file`. Needs the write class `system`.
 
-    Asterisk splits the three arguments at commas and runs the third as a program, so a file or
-    option that is not plain is refused. Raises AmiInjection, AmiDenied, AmiDown, AmiTimeout.
+    Asterisk splits the three arguments at commas and runs the third as a program: a file or option
+    that is not plain is refused. Raises AmiInjection, AmiDenied, AmiDown, AmiTimeout.
     """
     if not is_plain_file(file):
         raise AmiInjection("File", "holds a character that MixMonitor gives a meaning to")
@@ -202,12 +202,12 @@ async def start(pbx: CallActions, uniqueid: str, file: str, options: str = "") -
 
 
 def is_plain_file(file: str) -> bool:
-    """Say whether MixMonitor takes a file's name as it is written, and nothing more."""
+    """Return whether a file name has no character that MixMonitor gives a meaning to."""
     return _PLAIN_FILE.fullmatch(file) is not None
 
 
 def are_plain_options(options: str) -> bool:
-    """Say whether MixMonitor takes options as they are written, and nothing more."""
+    """Return whether options have no character that MixMonitor gives another meaning to."""
     return _PLAIN_OPTIONS.fullmatch(options) is not None
 
 
@@ -222,7 +222,7 @@ def _done(name: str, answer: Response) -> Done:
 async def count(pbx: CallActions, rows: Iterable[ChannelRow]) -> dict[str, int]:
     """Count the MixMonitors of listed channels by `mixmonitor list`. Needs the class `command`.
 
-    A channel is left out when the PBX gives no clear answer or its name leads to others as well.
+    A channel is left out when the answer is not clear or its name also matches other channels.
     Raises AmiDown, AmiTimeout.
     """
     words = list(addressable(rows).items())
@@ -230,7 +230,7 @@ async def count(pbx: CallActions, rows: Iterable[ChannelRow]) -> dict[str, int]:
     for begin in range(0, len(words), COUNTED_AT_ONCE):
         some = words[begin : begin + COUNTED_AT_ONCE]
         asked = [pbx.action("Command", {"Command": f"mixmonitor list {word}"}) for _, word in some]
-        # all of them end before one failure is raised, so none is left behind
+        # all of them end before one failure is raised
         answers = await asyncio.gather(*asked, return_exceptions=True)
         for (uniqueid, _), answer in zip(some, answers, strict=True):
             if isinstance(answer, BaseException):
@@ -242,17 +242,17 @@ async def count(pbx: CallActions, rows: Iterable[ChannelRow]) -> dict[str, int]:
 
 
 def listed(answer: Response) -> int | None:
-    """Return how many MixMonitors an answer to `mixmonitor list` shows, or None if it is none."""
+    """Return the number of MixMonitors in an answer to `mixmonitor list`, or None if unclear."""
     if not answer.ok or not answer.output or not answer.output[0].startswith("MixMonitor ID"):
         return None
     return sum(1 for line in answer.output[1:] if line.strip() and not line.startswith("="))
 
 
 def addressable(rows: Iterable[ChannelRow]) -> dict[str, str]:
-    """Return by uniqueid the word by which the CLI means that channel and no other.
+    """Return by uniqueid the word by which the CLI finds that channel and no other.
 
-    The CLI takes the first channel whose name, or then whose uniqueid, begins with the word,
-    whatever its case. A channel without such a word is left out.
+    The CLI takes the first channel whose name, otherwise whose uniqueid, begins with the word,
+    ignoring case. A channel without such a word is left out.
     """
     listing = list(rows)
     names = _no_prefixes([row.channel.lower() for row in listing])
@@ -267,7 +267,7 @@ def addressable(rows: Iterable[ChannelRow]) -> dict[str, str]:
 
 
 def _no_prefixes(words: list[str]) -> set[str]:
-    """Return the words with which no other one begins. Sorted, those would follow at once."""
+    """Return the words that are no prefix of another one, which would follow it when sorted."""
     ordered = sorted(words)
     return {
         *(word for word, after in pairwise(ordered) if not after.startswith(word)),

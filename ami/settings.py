@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How to reach one PBX's manager interface, and how patient to be with it."""
+"""Settings of one AMI link: address, account, TLS, wanted events and timeouts."""
 
 import ipaddress
 from dataclasses import dataclass, field
@@ -47,20 +47,20 @@ class AmiSettings:
     """For the answer to an action. A healthy PBX gives it in less than a millisecond."""
     ping_interval: float = 5.0
     dead_after: float = 12.0
-    """The longest a connection may be dead before it is given up."""
+    """Seconds after which a dead connection is given up."""
     backoff_base: float = 0.2
     backoff_cap: float = 30.0
     stable_after: float = 5.0
     """How long a login must last before the next reconnect starts from `backoff_base` again."""
 
     queue_limit: int = 50_000
-    """Events held for the consumer; beyond it events are dropped and the view is taken anew."""
+    """Events queued for the consumer; beyond it events are dropped and the calls listed again."""
     probe_timeout: float = 2.0
-    """How long to wait, after login, for the events that a probe must raise if the account may read
-    them (the device state Custom:offrecord-probe is changed for it); 0 does not probe."""
+    """Seconds to wait after login for the events that a probe raises if the account may read them
+    (the probe changes the device state Custom:offrecord-probe); 0 does not probe."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work."""
+        """Raise ValueError for values that cannot work."""
         if not self.username or not self.secret or not self.host:
             raise ValueError("host, username and secret must not be empty")
         if not 0 < self.port < 65536:
@@ -76,14 +76,15 @@ class AmiSettings:
 
     @property
     def address(self) -> str:
-        """Host and port, as messages name the PBX."""
+        """Host and port, as messages name the PBX: `host:port`, `[::1]:port`."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def event_mask(self) -> str:
-        """The event classes to ask for at login; a class the account lacks does no harm.
+        """The event classes requested at login; a class the account lacks does no harm.
 
-        `call` carries the call graph. `system` carries FullyBooted and Shutdown, a handful a day.
+        `call` has the events of the call graph. `system` has FullyBooted and Shutdown, a handful
+        a day.
         """
         wanted = {
             "system": True,
@@ -96,7 +97,7 @@ class AmiSettings:
 
 
 def is_loopback(host: str) -> bool | None:
-    """Say whether an address stays on this machine; None for a name, which must be resolved."""
+    """Return whether an address is of this machine; None for a name, which must be resolved."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which channels are live, which of them are one call, and snapshots of both."""
+"""The call graph: which channels are live, which of them are one call, and snapshots of both."""

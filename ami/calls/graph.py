@@ -224,7 +224,7 @@ def _serial(live: LiveChannel) -> int:
 
 
 def _age(row: ChannelRow) -> tuple[int, int]:
-    """Return the sort key of a row by its channel's age: a uniqueid is `[system-]seconds.count`."""
+    """Return the sort key of a row, by age: a uniqueid is `[system-]seconds.count`."""
     seconds, _, count = row.uniqueid.rpartition("-")[2].partition(".")
     return (int(seconds), int(count)) if seconds.isdecimal() and count.isdecimal() else (0, 0)
 

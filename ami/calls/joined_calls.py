@@ -21,7 +21,7 @@ LINKEDIDS_KEPT = 256
 in all day) reach this number; then the oldest that no live channel carries is dropped."""
 
 GONE_KEPT = 4096
-"""Uniqueids kept of channels that have hung up. A late event or listing row must not revive one."""
+"""Uniqueids kept of channels that hung up. A late event or listing row must not revive one."""
 
 
 class JoinedCall:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AMI packets, from bytes to typed events."""
+"""Decodes AMI: `headers` bytes to headers, `packet_to_event` headers to typed events."""

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the PBX tells of the recording of a conference as a whole.
+"""Decodes the events about conferences and the recording of a conference's mix.
 
-The channel that records a ConfBridge's mix (`CBRec/…`) is in no event and no listing. Its beginning
-and end are told by events of class `call`, the beginning before `ConfbridgeStart` (measured on
-Asterisk 16.28 and 22.10).
+A part of `ami.events.packet_to_event`, which calls this decoder. The channel that records a
+ConfBridge's mix (`CBRec/…`) is in no event and no listing. `ConfbridgeRecord` and
+`ConfbridgeStopRecord`, of class `call`, announce its start and stop; the start comes before
+`ConfbridgeStart` (measured on Asterisk 16.28 and 22.10).
 """
 
 from typing import Final
@@ -15,7 +16,7 @@ _RECORDED: Final = {"ConfbridgeRecord": True, "ConfbridgeStopRecord": False}
 
 
 def conference_mix(packet: bytes) -> ConferenceMix | None:
-    """Decode a packet about a conference's beginning or the recording of its mix."""
+    """Decode a packet about a conference's start or the recording of its mix."""
     told = dict(headers(packet))
     bridge_id = told.get("BridgeUniqueid", "")
     recorded = _RECORDED.get(told.get("Event", ""))

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AMI packets as plain headers, a cheap look at single ones, and rows of a channel listing."""
+"""Decodes the bytes of an AMI packet to headers, and the rows of listings. First of two steps.
+
+A header that is split, cut or converted wrongly is wrong here. Which header becomes which field of
+an event is in `ami.events.packet_to_event`.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
@@ -12,7 +16,7 @@ _CRLF: Final = "\r\n"
 
 
 class ChannelRow(NamedTuple):
-    """One live channel as a CoreShowChannels listing tells it. `bridge_id` is empty outside."""
+    """One live channel of a CoreShowChannels listing. `bridge_id` is empty outside of a bridge."""
 
     channel: str
     uniqueid: str
@@ -29,7 +33,7 @@ class ChannelRow(NamedTuple):
 
 
 class BridgeRow(NamedTuple):
-    """One bridge as a BridgeList listing tells it: what made it and how it mixes."""
+    """One bridge of a BridgeList listing: what made it and how it mixes."""
 
     bridge_id: str
     bridge_type: str
@@ -37,10 +41,10 @@ class BridgeRow(NamedTuple):
 
 
 def headers(packet: bytes) -> list[tuple[str, str]]:
-    """Return every header of a packet in order, repeated ones kept.
+    """Return every header of a packet in order, repeated ones included.
 
-    Bytes that are no UTF-8 become U+FFFD. A line without a colon is kept as a name with an
-    empty value, so that nothing vanishes.
+    Bytes that are not UTF-8 become U+FFFD. A line without a colon is returned as a name with an
+    empty value.
     """
     found = []
     for line in packet.decode("utf-8", "replace").split("\r\n"):
@@ -82,17 +86,17 @@ def bridge_row(fields: Mapping[str, str] | Iterable[tuple[str, str]]) -> BridgeR
 
 
 def known(value: str) -> str:
-    """Asterisk writes `<unknown>` for a number or name it does not have."""
+    """Return the value, empty for the `<unknown>` that Asterisk writes for a missing number."""
     return "" if value == "<unknown>" else value
 
 
 def value(text: str, key: str) -> str:
-    """Return the value behind `key`, which is a header name with its CR LF and its colon."""
+    r"""Return the value of one header. `key` is its name with CR LF before and `: ` after it."""
     return text.partition(key)[2].partition(_CRLF)[0]
 
 
 def ids(text: str) -> tuple[str, str, str]:
-    """Return channel, uniqueid, linkedid. The last two are neighbours in what Asterisk writes."""
+    """Return channel, uniqueid and linkedid of a packet. Asterisk writes the last two together."""
     channel = text.partition(CHANNEL)[2].partition(_CRLF)[0]
     uniqueid, _, rest = text.partition(UNIQUEID)[2].partition(_CRLF)
     if rest.startswith("Linkedid: "):

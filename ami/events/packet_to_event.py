@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AMI packets as typed events, cheaply.
+"""Decodes the headers of an AMI packet to a typed event: which header becomes which field.
 
-Most of what Asterisk sends (VarSet, RTCP, Newexten) is of no use to the call graph, so `decode`
-looks at the event's name in the raw bytes first and leaves the rest untouched. What is wanted is
-decoded as UTF-8 in one piece, so no character split by a read is lost, and only the headers of
-that event type are looked up.
+Second of two steps; the first, bytes to headers, is `ami.events.headers`. The events about bridges,
+dialling and transfers are in `parties`, those about conferences in `conferences`.
 
-Header names are those of Asterisk 16 to 22 (checked on 16.28 and 22.10); they come with exactly
-one spelling, so lookups are case-sensitive. A header that is missing reads as an empty string.
+Most of what Asterisk sends (VarSet, RTCP, Newexten) is of no use to the call graph. `decode` looks
+at the event's name in the raw bytes first and decodes only wanted packets: as UTF-8, in one piece,
+because a read may end inside a character. Only the headers of that event type are looked up.
+
+Header names are those of Asterisk 16 to 22 (checked on 16.28 and 22.10). They have exactly one
+spelling, and lookups are case-sensitive. A header that is missing is an empty string.
 """
 
 from collections.abc import Callable
@@ -40,10 +42,10 @@ EXTENSION_VARIABLE = "OFFRECORD_EXTENSION"
 
 
 def decode(packet: bytes) -> Event | None:
-    """Return the typed event in one AMI packet, or None when nobody here has use for it.
+    """Return the typed event in one AMI packet, or None for one that is not used here.
 
-    `packet` is one packet without its closing blank line, its lines parted by CR LF. Never
-    raises: what is no event, is cut short or lacks its ids is None.
+    `packet`: one packet without its closing blank line, its lines separated by CR LF. Never
+    raises: a packet that is no event, is cut short or lacks its ids gives None.
     """
     decoder = _DECODERS.get(packet.split(b"\r\n", 1)[0])
     return None if decoder is None else decoder(packet)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The events that tie channels together: bridges, Local halves, dialling, transfers, pickup.
+"""Decodes the events that connect channels: bridges, Local halves, dialling, transfers, pickup.
 
-Header names are those of Asterisk 16 to 22 (checked on 16.28 and 22.10). A packet that lacks the
-ids it is about is None.
+A part of `ami.events.packet_to_event`, which calls these decoders. Header names are those of
+Asterisk 16 to 22 (checked on 16.28 and 22.10). A packet without the ids it is about gives None.
 """
 
 from collections.abc import Callable, Mapping
@@ -150,4 +150,4 @@ DECODERS: Final[Mapping[bytes, Callable[[bytes], Event | None]]] = MappingProxyT
         b"Event: Pickup": _pickup,
     }
 )
-"""What decodes a packet, by its first line."""
+"""The decoder for each packet, by the packet's first line."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The AMI events the call graph and the daemon take notice of, one plain tuple each.
+"""The typed AMI events, one NamedTuple for each event that the daemon uses. No decoding here.
 
 Field meanings are Asterisk's own. Ids that an event lacks are empty strings.
-`ami.events.packet_to_event` makes them from packets.
+`ami.events.packet_to_event` makes these from packets.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Newstate(NamedTuple):
 
 
 class NewConnectedLine(NamedTuple):
-    """A channel was told whom it is connected to."""
+    """A channel's connected line changed."""
 
     channel: str
     uniqueid: str
@@ -91,9 +91,9 @@ class LocalBridge(NamedTuple):
 class BridgeEnter(NamedTuple):
     """A channel joined a bridge.
 
-    `bridge_type` tells who made the bridge (`basic` for calls between parties, `parking`,
-    `stasis`, `base` for a conference), `technology` how it mixes (`simple_bridge`, `softmix`,
-    `native_rtp`, `holding_bridge` for parties that wait and do not hear each other).
+    `bridge_type`: what made the bridge (`basic` for calls between parties, `parking`, `stasis`,
+    `base` for a conference). `technology`: how it mixes (`simple_bridge`, `softmix`, `native_rtp`,
+    `holding_bridge` for parties that wait and do not hear each other).
     """
 
     bridge_id: str
@@ -120,9 +120,10 @@ class BridgeDestroy(NamedTuple):
 
 
 class ConferenceMix(NamedTuple):
-    """A conference began or ended, or the recording of its mix did.
+    """A conference started, or the recording of its mix started or stopped.
 
-    `recorded` is None for a conference that begins: one of which nothing else was told has none.
+    `recorded` is None when the conference itself starts; without another event its mix is not
+    recorded.
     """
 
     bridge_id: str
@@ -131,14 +132,14 @@ class ConferenceMix(NamedTuple):
 
 
 class BridgeMerge(NamedTuple):
-    """Everyone in `from_bridge` is about to move to `to_bridge`; leaving and entering follow."""
+    """All channels in `from_bridge` are about to move to `to_bridge`; their own events follow."""
 
     to_bridge: str
     from_bridge: str
 
 
 class DialBegin(NamedTuple):
-    """A channel began to dial another. The dialling side is empty for an Originate."""
+    """A channel dials another. The dialling side is empty for an Originate."""
 
     channel: str
     uniqueid: str
@@ -149,7 +150,7 @@ class DialBegin(NamedTuple):
 
 
 class DialEnd(NamedTuple):
-    """A dial came to an end; `status` as in DIALSTATUS."""
+    """A dial attempt ended; `status` as in DIALSTATUS."""
 
     uniqueid: str
     linkedid: str
@@ -159,7 +160,7 @@ class DialEnd(NamedTuple):
 
 
 class BlindTransfer(NamedTuple):
-    """A party was sent elsewhere without asking. The transferee is empty for a whole bridge."""
+    """A party was transferred blind. The transferee is empty when a whole bridge was."""
 
     result: str
     transferer_uniqueid: str
@@ -171,11 +172,10 @@ class BlindTransfer(NamedTuple):
 
 
 class AttendedTransfer(NamedTuple):
-    """Two calls of one person were joined.
+    """Two calls of one person were joined by a transfer.
 
-    `parties` holds (uniqueid, linkedid) of every channel the event names: both legs of the
-    transferer, the transferee, the target and, where the calls were joined by a Local channel,
-    its two halves.
+    `parties`: (uniqueid, linkedid) of every channel the event names: both legs of the transferer,
+    the transferee, the target and, where a Local channel joins the calls, its two halves.
     """
 
     result: str
@@ -183,7 +183,7 @@ class AttendedTransfer(NamedTuple):
 
 
 class Pickup(NamedTuple):
-    """Somebody took a call that rang elsewhere; the channel that rang ends."""
+    """A channel picked up a call that rang at another (`target`), which then ends."""
 
     uniqueid: str
     linkedid: str
@@ -192,7 +192,7 @@ class Pickup(NamedTuple):
 
 
 class MixMonitorStart(NamedTuple):
-    """A MixMonitor began on a channel."""
+    """A MixMonitor started on a channel."""
 
     channel: str
     uniqueid: str
@@ -200,7 +200,7 @@ class MixMonitorStart(NamedTuple):
 
 
 class MixMonitorStop(NamedTuple):
-    """A MixMonitor was stopped on a channel. A mere hang-up raises no such event."""
+    """A MixMonitor was stopped on a channel. A hang-up alone raises no such event."""
 
     channel: str
     uniqueid: str
@@ -218,7 +218,7 @@ class MixMonitorMute(NamedTuple):
 
 
 class DTMFEnd(NamedTuple):
-    """A person pressed a digit (only digits received from a phone). The repr hides the digit."""
+    """A digit was received from a phone. The repr hides the digit."""
 
     channel: str
     uniqueid: str
@@ -226,16 +226,16 @@ class DTMFEnd(NamedTuple):
     digit: str
 
     def __repr__(self) -> str:
-        """Name the channel and not the digit: it may belong to a card number."""
+        """Return the channel without the digit, which may be of a card number."""
         return f"DTMFEnd(channel={self.channel!r}, uniqueid={self.uniqueid!r}, digit=hidden)"
 
 
 class UserEvent(NamedTuple):
-    """An event raised by a dialplan or by a manager.
+    """A UserEvent raised by a dialplan or by a manager.
 
-    A channel that raised it is named; else the ids are what its author gave as such, if anything.
-    `fields` are the author's other headers by name; the repr shows the names alone, as values may
-    be private.
+    The ids are those of the channel that raised it, otherwise what its author sent under these
+    names, if anything. `fields`: the author's other headers; the repr shows only their names,
+    because values may be private.
     """
 
     name: str
@@ -245,7 +245,7 @@ class UserEvent(NamedTuple):
     fields: Mapping[str, str]
 
     def __repr__(self) -> str:
-        """Show what came, without the values of its fields."""
+        """Return the event without the values of its fields."""
         return (
             f"UserEvent(name={self.name!r}, channel={self.channel!r}, "
             f"uniqueid={self.uniqueid!r}, fields={sorted(self.fields)!r})"
@@ -253,23 +253,23 @@ class UserEvent(NamedTuple):
 
 
 class ExtensionSet(NamedTuple):
-    """A dialplan said whose channel this is, by the variable `OFFRECORD_EXTENSION`."""
+    """A dialplan set the variable `OFFRECORD_EXTENSION` on a channel."""
 
     uniqueid: str
     extension: str
 
 
 class FullyBooted(NamedTuple):
-    """The PBX is up. Also sent to each manager after its login."""
+    """Asterisk has booted. Also sent to each manager after its login."""
 
     status: str
 
 
 class OriginateResponse(NamedTuple):
-    """What became of an `Originate` with `Async`, told once by the PBX to all.
+    """The result of an `Originate` with `Async`; sent to every manager.
 
-    `context` and `exten` are where the near end was to go on. `answered` is False when nobody
-    answered, and also when there is no such extension to dial.
+    `context`, `exten`: where the near end was to continue. `answered` is False when there was no
+    answer, and also when there is no such extension to dial.
     """
 
     context: str

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One supervised connection to the manager interface."""
+"""One supervised connection to the manager interface: connect, log in, send, reconnect."""

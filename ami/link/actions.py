@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Actions as bytes, answers as data. The one place where text becomes AMI, so the one to guard.
+"""Encodes actions to bytes and parses answers. The only place where text becomes AMI.
 
 An action is `Name: value` lines ended by CR LF and closed by an empty line. A line break inside a
-value would begin a header, or another action, of somebody else's choosing: a caller's name is
-enough to do it. Such a value is refused, never repaired.
+value, such as a caller's name, would inject a header or another action. Such a value is refused,
+never repaired.
 
 Limits measured on Asterisk 16.28 and 22.10: a line of 1020 bytes is taken and one of 1024 refused;
 128 headers are taken and 129 refused.
@@ -25,7 +25,7 @@ _FORBIDDEN = re.compile(r"[\r\n\0]")
 
 
 def flatten(fields: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]]:
-    """Return the headers one by one; a sequence is a header that is repeated."""
+    """Return the headers as pairs; a sequence becomes a repeated header."""
     pairs: list[tuple[str, str]] = []
     for name, value in fields.items():
         if isinstance(value, str):
@@ -38,8 +38,8 @@ def flatten(fields: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]]:
 def encode(pairs: Iterable[tuple[str, str]]) -> bytes:
     """Return the bytes of one action.
 
-    Raises AmiInjection when a name is no header name, a name or value holds CR, LF or NUL, text
-    is not encodable, a line is too long for Asterisk or there are too many headers.
+    Raises AmiInjection when a name is no header name, a name or value contains CR, LF or NUL, text
+    cannot be encoded, a line is too long for Asterisk or there are too many headers.
     """
     lines = [_line(name, value) for name, value in pairs]
     if not lines:
@@ -68,11 +68,11 @@ _OK: Final = frozenset({"Success", "Follows", "Goodbye", "Pong"})
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What the PBX answered to one action, or one row of a list it answered with.
+    """The answer to one action, or one row of a list.
 
-    `ok` is True only for the answers Asterisk gives to what it has done. `message` is its sentence,
-    empty when it gave none. `headers` are spelled as they came; values of a repeated header are
-    joined by line feeds. `output` are the lines a command printed.
+    `ok`: Asterisk says that it did the action. `message`: its sentence, or empty. `headers`: names
+    as they were spelled; the values of a repeated header are joined by line feeds. `output`: the
+    lines a CLI command printed.
     """
 
     ok: bool
@@ -82,7 +82,7 @@ class Response:
 
 
 def response(pairs: Iterable[tuple[str, str]]) -> Response:
-    """Return the answer made of these headers. A row of a list is `ok`."""
+    """Return these headers as an answer. A row of a list is `ok`."""
     found: dict[str, str] = {}
     output: list[str] = []
     for name, value in pairs:

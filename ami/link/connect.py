@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opening one connection to the manager interface, and saying plainly why one could not be had.
+"""Opens one connection to the manager interface, and turns what fails into AmiErrors with a fix.
 
-Nothing is sent here but the TLS handshake. The secret goes out only on what `connect` returns.
+Sends nothing but the TLS handshake. The secret is sent only over what `connect` returns.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _KEEPALIVE: Final = (
     ("TCP_KEEPCNT", 3),
     ("TCP_USER_TIMEOUT", 12_000),  # milliseconds that sent bytes may stay unacknowledged
 )
-"""A second net under the ping: the kernel gives a silent peer up after about 11 s."""
+"""Besides the ping: the kernel gives up a silent peer after about 11 s."""
 
 _HOSTNAME_MISMATCH: Final = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_ and IP_ADDRESS_MISMATCH
 _EXPIRED: Final = frozenset({9, 10})  # X509_V_ERR_CERT_NOT_YET_VALID and HAS_EXPIRED
@@ -30,8 +30,8 @@ _EXPIRED: Final = frozenset({9, 10})  # X509_V_ERR_CERT_NOT_YET_VALID and HAS_EX
 async def connect(settings: AmiSettings, owner: Owner) -> AmiProtocol:
     """Return an open connection on which it is safe to log in.
 
-    Raises AmiInsecure when the secret would go out unencrypted to another machine, AmiUntrusted
-    when the PBX's certificate does not hold, AmiUnreachable when there is no connection.
+    Raises AmiInsecure when the secret would be sent unencrypted to another machine, AmiUntrusted
+    when the PBX's certificate is not valid, AmiUnreachable when there is no connection.
     """
     if is_loopback(settings.host) is not None:
         guard_secret(settings, settings.host)
@@ -56,7 +56,7 @@ async def connect(settings: AmiSettings, owner: Owner) -> AmiProtocol:
 
 
 def guard_secret(settings: AmiSettings, address: str) -> None:
-    """Raise AmiInsecure if the secret would go to this address unencrypted and nobody said so."""
+    """Raise AmiInsecure if the secret would go to this address unencrypted without permission."""
     if settings.tls or settings.allow_plain_tcp or is_loopback(address):
         return
     raise AmiInsecure(
@@ -66,7 +66,7 @@ def guard_secret(settings: AmiSettings, address: str) -> None:
 
 
 def keep_alive(sock: Any) -> None:
-    """Have the kernel watch over a connection, as far as this system knows how."""
+    """Enable TCP keepalive on a connection, with the options that this system has."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEPALIVE:
         if hasattr(socket, name):
@@ -87,7 +87,7 @@ def tls_context(settings: AmiSettings) -> ssl.SSLContext:
 
 @contextmanager
 def translated(settings: AmiSettings) -> Iterator[None]:
-    """Turn what the network stack raises into this package's errors."""
+    """Raise this package's errors in place of those of the network stack."""
     where = f"the PBX at {settings.address}"
     try:
         yield

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One AMI connection: panoramisk's protocol with its reading, sending and giving up replaced.
+"""One AMI connection: panoramisk's protocol with its own reading, sending and closing.
 
-panoramisk keeps the table of actions that wait and decides, by `Action.add_message`, when one is
-answered. This subclass reads whole packets as bytes and decodes each in one piece, hands wanted
-events on once per read and in order, and fails what waits when the connection goes: nothing is
-ever queued for a later connection.
+panoramisk keeps the table of pending actions and decides, by `Action.add_message`, when one is
+answered. This subclass splits the stream into packets and decodes each in one piece, passes wanted
+events on once per read and in order, and fails pending actions when the connection is lost:
+nothing is ever queued for a later connection.
 """
 
 import asyncio
@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 GREETING: Final = b"Asterisk Call Manager/"
 MAX_GREETING: Final = 256
 MAX_PACKET: Final = 4 * 1024 * 1024
-"""Bytes without an empty line after which the other side is taken to have lost its mind."""
+"""Bytes without an empty line after which the peer is no AMI and the connection is aborted."""
 MAX_UNSENT: Final = 1024 * 1024
-"""Bytes waiting to be taken by the PBX beyond which it is taken to read no more."""
+"""Unsent bytes above which the PBX does not read any more, and actions are refused."""
 
 _END = b"\r\n\r\n"
 _EVENT = b"Event: "
@@ -38,35 +38,35 @@ _ACTION_ID = b"\r\nActionID: "
 
 
 class Owner(Protocol):
-    """What a connection tells its owner. None of these may raise or take long.
+    """Callbacks of a connection. None of these may raise or block.
 
-    `taps` hear each packet as it came, after `<`.
+    `packet_listeners` are called with `<` and each packet as it was received.
     """
 
-    taps: list[Callable[[str, bytes], None]]
+    packet_listeners: list[Callable[[str, bytes], None]]
 
     def take(self, events: list[Event]) -> None:
-        """Take the wanted events of one read, in order."""
+        """Process the wanted events of one read, in order."""
 
     def gap(self, reason: str) -> None:
-        """Know that at least one event could not be handed on."""
+        """React to at least one event that was lost."""
 
     def lost(self, protocol: "AmiProtocol", reason: AmiDown) -> None:
-        """Know that this connection is gone."""
+        """React to the loss of this connection."""
 
 
 class PendingAction(Action):  # type: ignore[misc]
     """An action that waits for its answer.
 
-    Holds its name and id and none of its values, so no repr can show a secret. Whether the answer
-    is a list is said by the caller and never guessed from the text of the first answer.
+    Holds its name and id and none of its values: no repr can show a secret. The caller says whether
+    the answer is a list; it is never guessed from the text of the first answer.
     """
 
     def __init__(self, name: str, action_id: str, *, as_list: bool) -> None:
         super().__init__({"Action": name, "ActionID": action_id}, as_list=as_list)
 
     def add_message(self, message: Message) -> bool:
-        """Take one more packet; True when it was the last."""
+        """Add one packet of the answer; return True when it was the last."""
         self.responses.append(message.pairs)
         if self.as_list and not _ends_list(message):
             return False
@@ -76,7 +76,7 @@ class PendingAction(Action):  # type: ignore[misc]
 
 
 def _ends_list(message: Message) -> bool:
-    """Say whether a packet ends a list: its closing event, or a refusal instead of a list."""
+    """Return whether a packet ends a list: its closing event, or a refusal instead of a list."""
     if "Event" in message:
         return message.get("EventList", "").lower() in {"complete", "cancelled"} or message[
             "Event"
@@ -85,7 +85,7 @@ def _ends_list(message: Message) -> bool:
 
 
 class AmiProtocol(AMIProtocol):  # type: ignore[misc]
-    """See the module. `greeted` ends when Asterisk has said hello, `gone` when all is over."""
+    """See the module. `greeted` is done after Asterisk's greeting, `gone` after the connection."""
 
     def __init__(self, owner: Owner) -> None:
         loop = asyncio.get_running_loop()
@@ -95,13 +95,13 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]
         self.greeted: asyncio.Future[str] = loop.create_future()
         self.gone: asyncio.Future[AmiDown] = loop.create_future()
         self._buffer = b""
-        self._plain = True  # nobody waits for any event: neither a list nor a watch
+        self._plain = True  # neither a list nor a watch waits for an event
         self._lists: set[bytes] = set()
         self._watches: list[tuple[bytes, bytes, asyncio.Future[None]]] = []
         self._reason: AmiError | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin. panoramisk sets up its own fields; `responses` stays the one table."""
+        """Set up panoramisk's own fields, but keep the table `responses`."""
         table = self.responses
         super().connection_made(transport)
         self.responses = table
@@ -109,7 +109,7 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]
     # reading
 
     def data_received(self, data: bytes) -> None:
-        """Take what one read brought, whatever boundary it was cut at."""
+        """Process the bytes of one read, which may be cut anywhere."""
         data = self._buffer + data if self._buffer else data
         if self.version is None:
             data = self._greet(data)
@@ -117,9 +117,9 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]
         if len(self._buffer) > MAX_PACKET:
             self.abort(_not_ami("it sent megabytes without an end"))
             return
-        for tap in self.owner.taps:
+        for listener in self.owner.packet_listeners:
             for packet in packets:
-                tap("<", packet)
+                listener("<", packet)
         events: list[Event] = []
         for packet in packets:
             try:
@@ -136,7 +136,7 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]
         self._hand_on(events)
 
     def _is_event(self, packet: bytes) -> bool:
-        """Say whether this event is for everyone; one that answers a list is not."""
+        """Return whether a packet is an event for the sink, and not the row of a pending list."""
         if self._lists and _listed(packet) in self._lists:
             return False
         for head, needle, future in self._watches:
@@ -145,12 +145,12 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]
         return True
 
     def _answer(self, packet: bytes, events: list[Event]) -> Event | None:
-        """Give an answer to the action that waits for it, after the events that came before it."""
+        """Pass an answer to its pending action, after the events that came before it."""
         packet = packet.strip(b"\r\n")
         if not packet:
             return None
         if packet.startswith(_EVENT) and self._is_event(packet):
-            return decode(packet)  # it came after an empty line too many
+            return decode(packet)  # an extra empty line was before it
         pairs = headers(packet)
         message = Message(dict(reversed(pairs)))
         message.pairs = pairs
@@ -170,7 +170,7 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]
             self.owner.gap("events could not be taken")
 
     def _greet(self, data: bytes) -> bytes:
-        """Return what follows Asterisk's greeting, or all of it while the greeting is cut."""
+        """Return the bytes after Asterisk's greeting, or all while the greeting is incomplete."""
         line, end, rest = data.partition(b"\r\n")
         if not line.startswith(GREETING[: len(line)]) or len(line) > MAX_GREETING:
             self.abort(_not_ami(f"it greets with {_printable(line)}"))
@@ -185,9 +185,9 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]
     # sending
 
     def submit(self, action: PendingAction, packet: bytes) -> None:
-        """Send an encoded action and enter it in the table.
+        """Send an encoded action and add it to the table of pending ones.
 
-        Raises AmiDown when the connection is going or the PBX takes nothing in: then nothing was
+        Raises AmiDown when the connection is closing or the PBX does not read: then nothing was
         sent.
         """
         if self._reason is not None or self.gone.done() or self.transport.is_closing():
@@ -201,13 +201,13 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]
         self.transport.write(packet)
 
     def forget(self, action: PendingAction) -> None:
-        """Take an action out of the table, answered or not; a late answer then finds nobody."""
+        """Remove an action from the table, answered or not; a late answer is then dropped."""
         self.responses.pop(action.id, None)
         self._lists.discard(action.id.encode())
         self._plain = not self._lists and not self._watches
 
     def watch(self, event: str, needle: str) -> asyncio.Future[None]:
-        """Return a future that ends when such an event with `needle` in it comes by."""
+        """Return a future that is done when an event of this name contains `needle`."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         entry = (f"Event: {event}\r\n".encode(), needle.encode(), future)
         self._watches.append(entry)
@@ -222,18 +222,18 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]
     # the end
 
     def abort(self, reason: AmiError) -> None:
-        """Give the connection up at once, without waiting for unsent bytes to leave."""
+        """Close the connection at once and drop unsent bytes."""
         if self._reason is None:
             self._reason = reason
         self.closed = True
         self.transport.abort()
 
     def close(self) -> None:
-        """Close without putting anything by for a later connection."""
+        """Close at once; nothing is kept for a later connection."""
         self.abort(down("the link was closed"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail everything that waits, and tell the owner."""
+        """Fail all pending actions and call `owner.lost`."""
         if self.gone.done():
             return
         self.closed = True
@@ -244,7 +244,7 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]
                 if self._reason is not None
                 else _not_ami("it closed the connection without a greeting")
             )
-            self.greeted.exception()  # whoever waited has it; nobody may be waiting
+            self.greeted.exception()  # marks it as retrieved: there may be no waiter
         end = reason if isinstance(reason, AmiDown) else down(reason.message)
         for action in list(self.responses.values()):
             if not action.future.done():
@@ -257,7 +257,7 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]
 
 
 def _listed(packet: bytes) -> bytes | None:
-    """Return the id of the action an event answers. Users write UserEvents, so they answer none."""
+    """Return the id of the action an event answers; never for a UserEvent, whose text is free."""
     at = packet.find(_ACTION_ID)
     if at < 0 or packet.startswith(_USER_EVENT):
         return None
@@ -265,7 +265,7 @@ def _listed(packet: bytes) -> bytes | None:
 
 
 def down(message: str, *, sent: bool = False) -> AmiDown:
-    """Return the error for a link that is not there."""
+    """Return the error for a link that is down. `sent`: the action had been sent already."""
     return AmiDown(message, fix="the link comes back by itself once Asterisk answers", sent=sent)
 
 

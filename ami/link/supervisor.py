@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # (a deadline for each action is part of what these promise)
-"""One supervised AMI link: it connects, logs in, watches over the connection and comes back.
+"""One supervised AMI link: connects, logs in, pings and reconnects.
 
-What the link promises:
+Guarantees:
 - an action is sent once, or refused at once while the link is down; a reconnect replays nothing;
-- every action has a deadline, and what waits when the connection goes is failed, not kept;
-- a dead connection is noticed within `dead_after` by a ping that is awaited;
+- every action has a deadline; actions pending when the connection is lost fail;
+- a dead connection is noticed within `dead_after` by a ping that is not answered;
 - a reconnect waits a random part of a span that doubles up to `backoff_cap` (full jitter);
-- a refused login ends the retries, for a PBX bans who keeps knocking with a wrong secret;
-- the secret crosses no network unencrypted unless told so;
+- a refused login ends the retries: a PBX may ban a host that repeats a wrong secret;
+- the secret crosses no network unencrypted unless the settings allow it;
 - events go to `sink` once per read, in order.
 """
 
@@ -37,34 +37,34 @@ from ami.link.connect import connect
 from ami.link.protocol import AmiProtocol, PendingAction, down
 from ami.settings import AmiSettings
 
-__all__ = ["AmiLink", "Fields", "LinkState", "Response", "Tap", "full_jitter"]
+__all__ = ["AmiLink", "Fields", "LinkState", "PacketListener", "Response", "full_jitter"]
 
 log = logging.getLogger(__name__)
 
 Fields = Mapping[str, str | Sequence[str]]
-Tap = Callable[[str, bytes], None]
+PacketListener = Callable[[str, bytes], None]
 
 ACTION_TIMEOUT: Final = 1.0
 """Seconds an action may take. A healthy PBX answers in less than a millisecond."""
 
 
 class LinkState(StrEnum):
-    """Where the link stands."""
+    """State of the link."""
 
     DOWN = "down"
-    """Not connected; it tries again by itself once `run` runs."""
+    """Not connected; `run` tries again."""
     CONNECTING = "connecting"
     UP = "up"
     REFUSED = "refused"
-    """It gave up: waiting would not help. `problem` says why."""
+    """Given up, because waiting would not help. `problem` says why."""
     CLOSED = "closed"
 
 
 def full_jitter(attempt: int, base: float, cap: float, chance: float) -> float:
     """Return the seconds to wait before a reconnect: a random part of a span that doubles.
 
-    `attempt` counts from 0; `chance` is from 0 to 1. Random from zero on, so that many daemons
-    that lost one PBX at the same moment do not come back at the same moment.
+    `attempt` counts from 0; `chance` is from 0 to 1. The span begins at zero: daemons that lost a
+    PBX at the same moment must not all reconnect at the same moment.
     """
     span: float = min(cap, base * 2 ** min(attempt, 32))
     return span * chance
@@ -73,9 +73,9 @@ def full_jitter(attempt: int, base: float, cap: float, chance: float) -> float:
 class AmiLink:
     """One account's link to one PBX. `run` it once, in a task of its own.
 
-    `sink` gets the wanted events of one read, in order; it must only enqueue. `on_state` is told
-    each new state at once, `on_gap` that events were lost, so that what is known of the PBX no
-    longer holds. `clock` is monotonic seconds, `chance` a random number from 0 to 1.
+    `sink`: called with the wanted events of one read, in order; it must only enqueue. `on_state`:
+    called at once with each new state. `on_gap`: called when events were lost, and the view of the
+    PBX is no longer valid. `clock`: monotonic seconds. `chance`: a random number from 0 to 1.
     """
 
     def __init__(
@@ -91,9 +91,9 @@ class AmiLink:
         self.settings = settings
         self.take = sink
         self.gap = on_gap or (lambda _: None)
-        self.taps: list[Tap] = []
-        """Who hears what goes over the link, with `>` before what is sent (never the login), `<`
-        before what is received, and `=` before a new state. They must only take note."""
+        self.packet_listeners: list[PacketListener] = []
+        """Called with a mark and bytes: `>` and each packet sent (never the login), `<` and each
+        packet received, `=` and each new state. They must only enqueue."""
         self._on_state = on_state or (lambda _: None)
         self._clock = clock
         self._chance = chance
@@ -106,27 +106,27 @@ class AmiLink:
         self._serial = 0
         self._up_since: float | None = None
         self.problem: AmiError | None = None
-        """Why the link is not up, in words for people; None while it is."""
+        """Why the link is not up; None while it is."""
         self.logins = 0
-        """How often a login succeeded."""
+        """Number of successful logins."""
         self.timeouts = 0
-        """How many actions got no answer in time."""
+        """Number of actions without an answer in time."""
         self.ping_took: float | None = None
-        """Seconds that the last answered ping took; None before the first of this connection."""
+        """Seconds until the last ping was answered; None before the first of this connection."""
 
     @property
     def state(self) -> LinkState:
-        """Where the link stands now."""
+        """The current state."""
         return self._state
 
     # life
 
     async def run(self) -> None:
-        """Hold the link until `close`.
+        """Keep the link up until `close`.
 
-        Raises AmiRefused when the login is refused and AmiInsecure when the secret would go out
-        in clear: trying again would not help. "Already in use" is retried once a login has
-        succeeded, as the other user may be our own half-dead connection.
+        Raises AmiRefused when the login is refused and AmiInsecure when the secret would be sent
+        unencrypted: trying again would not help. "Already in use" is retried after a first
+        successful login, because the other session may be our own half-dead connection.
         """
         self._task = asyncio.current_task()
         try:
@@ -142,7 +142,7 @@ class AmiLink:
             self._ended.set()
 
     async def close(self) -> None:
-        """End `run`, wherever it is, and wait until it has let go of the connection."""
+        """End `run` and wait until the connection is closed."""
         if self._closing:
             return
         self._closing = True
@@ -153,9 +153,9 @@ class AmiLink:
         await self._ended.wait()
 
     def nudge(self) -> None:
-        """Have a link that is down tried again soon, after `backoff_base` at most.
+        """Retry a link that is down soon, after `backoff_base` at most.
 
-        The pauses grow while a PBX is away; whoever needs it now must not wait for the longest.
+        The pauses grow while a PBX is down; a press must not wait for the longest.
         """
         self._wanted.set()
 
@@ -186,7 +186,7 @@ class AmiLink:
                     attempt = 0
 
     async def _nudged_in(self, pause: float) -> bool:
-        """Wait before the next try; True when somebody needed the link meanwhile."""
+        """Wait before the next try; return True when `nudge` was called meanwhile."""
         first = min(pause, self.settings.backoff_base)
         self._wanted.clear()
         await asyncio.sleep(first)
@@ -251,7 +251,7 @@ class AmiLink:
         )
 
     async def _hold(self, protocol: AmiProtocol) -> Never:
-        """Ping until the connection goes, and make it go when a ping is not answered."""
+        """Ping until the connection is lost, and end it when a ping is not answered."""
         patience = self.settings.dead_after - self.settings.ping_interval
         while True:
             await asyncio.wait({protocol.gone}, timeout=self.settings.ping_interval)
@@ -265,7 +265,7 @@ class AmiLink:
             self.ping_took = self._clock() - sent
 
     def lost(self, protocol: AmiProtocol, reason: AmiDown) -> None:
-        """Take note, from the protocol, that the connection is gone. For the protocol alone."""
+        """Note that the connection is lost. Called by the protocol only."""
         if protocol is self._protocol and self._state is LinkState.UP:
             self.problem = reason
             self._set(LinkState.DOWN)
@@ -274,8 +274,8 @@ class AmiLink:
         if state is self._state or self._state is LinkState.CLOSED:
             return
         self._state = state
-        for tap in self.taps:
-            tap("=", state.value.encode())
+        for listener in self.packet_listeners:
+            listener("=", state.value.encode())
         self._on_state(state)
 
     # actions
@@ -283,11 +283,11 @@ class AmiLink:
     async def action(
         self, name: str, fields: Fields | None = None, *, timeout: float = ACTION_TIMEOUT
     ) -> Response:
-        """Send one action and return its answer, which may be an error: look at `ok`.
+        """Send one action and return its answer, which may be an error: check `ok`.
 
-        `timeout` is in seconds. Raises AmiDown when there is no link, or (`sent`) when it went
+        `timeout` is in seconds. Raises AmiDown when there is no link, or (`sent`) when it was lost
         before the answer, AmiTimeout when no answer came, AmiInjection when a header cannot be
-        carried. It is never sent twice.
+        sent. The action is never sent twice.
         """
         return (await self._exchange(self._live(), name, fields or {}, timeout))[0]
 
@@ -308,9 +308,9 @@ class AmiLink:
 
     @asynccontextmanager
     async def expect(self, event: str, needle: str) -> AsyncIterator[asyncio.Future[None]]:
-        """Give a future that ends when an event of that name with `needle` in it comes by.
+        """Return a future that is done when an event of that name contains `needle`.
 
-        It is cancelled when the connection goes. Raises AmiDown when there is none.
+        It is cancelled when the connection is lost. Raises AmiDown when there is none.
         """
         future = self._live().watch(event, needle)
         try:
@@ -341,8 +341,8 @@ class AmiLink:
         pending = PendingAction(name, action_id, as_list=as_list)
         protocol.submit(pending, packet)
         if name != "Login":
-            for tap in self.taps:
-                tap(">", packet)
+            for listener in self.packet_listeners:
+                listener(">", packet)
         try:
             async with asyncio.timeout(timeout):
                 return [response(pairs) for pairs in await pending.future]

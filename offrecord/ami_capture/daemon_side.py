@@ -89,7 +89,7 @@ async def tapped(
         "hints": dict(pbx.graph.rules.hints),
     }
     with inside.feed.listen() as news:
-        pbx.link.taps.append(tap)
+        pbx.link.packet_listeners.append(tap)
         hearing = asyncio.create_task(_hear(news, tap), name="record-news")
         try:
             for name in ("CoreShowChannels", "BridgeList"):
@@ -104,7 +104,7 @@ async def tapped(
                 Exit.PBX_UNREACHABLE,
             ) from problem  # fmt: skip
         finally:
-            pbx.link.taps.remove(tap)
+            pbx.link.packet_listeners.remove(tap)
             hearing.cancel()
             await asyncio.gather(hearing, return_exceptions=True)
 

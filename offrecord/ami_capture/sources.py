@@ -114,7 +114,7 @@ async def from_login(loaded: Loaded, collector: Collector, begun: Begun) -> Hear
     config, tap = loaded.config, Tapped()
     settings = replace(sites.ami_settings(config), probe_timeout=0.0)
     pbx = Pbx(settings, graph=CallGraph(sites.name_rules(config)))
-    pbx.link.taps.append(tap)
+    pbx.link.packet_listeners.append(tap)
     running = asyncio.create_task(pbx.run(), name="record-pbx")
     taking = asyncio.create_task(_tapped(tap, collector), name="record-tap")
     try:

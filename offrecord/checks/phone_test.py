@@ -144,7 +144,7 @@ async def _ring(
 ) -> Heard:  # fmt: skip
     pbx = there.pbx
     heard = Heard(f"offrecord-check-{secrets.token_hex(6)}", time.monotonic, [])
-    pbx.link.taps.append(heard.take)
+    pbx.link.packet_listeners.append(heard.take)
     try:
         answer = await pbx.action(
             "Originate",
@@ -164,7 +164,7 @@ async def _ring(
             await sleep(AFTER)
     finally:
         await _hang_up(there, heard, sleep)
-        pbx.link.taps.remove(heard.take)
+        pbx.link.packet_listeners.remove(heard.take)
     return heard
 
 
