@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line of the one-shot script, as the dialplan writes it.
+"""Parses the command line of the one-shot script, as the dialplan writes it.
 
-By hand, because `argparse` costs 10 ms at the start of every press.
+By hand: `argparse` costs 10 ms at the start of every press.
 """
 
 from agi.handover import DEFAULT_SOCKET
@@ -28,11 +28,11 @@ environment: OFFRECORD_SOCKET, OFFRECORD_TONE
 
 
 class ArgumentsError(Exception):
-    """The dialplan calls the script with words that it does not know."""
+    """The dialplan called the script with arguments that it does not know."""
 
 
 class Arguments:
-    """What the dialplan asks of the script. Times in seconds."""
+    """The parsed command line. Times are in seconds."""
 
     __slots__ = ("deadline", "interim", "options", "socket", "tone", "verb", "wait")
 
@@ -46,7 +46,7 @@ class Arguments:
         self.options: dict[str, str] = {}
 
     def take(self, words: list[str]) -> None:
-        """Take the words of the command line. Raises ArgumentsError that names the wrong one."""
+        """Parse the words of the command line. Raises ArgumentsError that names the wrong one."""
         plain: list[str] = []
         rest = [word for word in words if word]
         while rest:

@@ -1,41 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong between Asterisk, the script and the daemon.
+"""Errors between Asterisk, the one-shot script and the daemon.
 
 ::
 
     AgiError
-    ├── AgiInjection     a value would have become a command of its own; nothing was sent
+    ├── AgiInjection     a value would have become another command; nothing was sent
     ├── AgiProtocol      the other side sent no AGI, or more of it than is allowed
     ├── AgiHangup        the channel, or the connection to it, is gone
-    ├── AgiRefused       Asterisk answered the command, and the answer is no
-    ├── AgiDeadline      the script's own alarm rang
-    ├── AgiBind          the FastAGI server cannot listen where it was told to
-    └── HandoverError    the daemon did not take the press, or did not say what became of it
+    ├── AgiRefused       Asterisk refused the command
+    ├── AgiDeadline      the script's own alarm went off
+    ├── AgiBind          the FastAGI server cannot listen on its address
+    └── HandoverError    the daemon did not accept the press, or sent no verdict
 """
 
 
 class AgiError(Exception):
-    """Anything this room raises on purpose."""
+    """Base class of the errors in this package."""
 
 
 class AgiInjection(AgiError):
-    """A value holds a control character, or a command is longer than Asterisk reads.
+    """A value contains a control character, or a command is longer than Asterisk reads.
 
-    Raised on this side, before a byte is sent: Asterisk ends a command at a newline and reads
-    2,047 bytes of it, and takes what follows for the next command.
+    Raised before a byte is sent: Asterisk ends a command at a newline, reads 2,047 bytes of it, and
+    takes the rest for the next command.
     """
 
 
 class AgiProtocol(AgiError):
-    """The peer does not speak AGI, leaves out what every press needs, or exceeds a limit."""
+    """The peer does not speak AGI, names no channel, or exceeds a limit."""
 
 
 class AgiHangup(AgiError):
-    """The channel hung up or its connection ended. A press already handed over is not touched."""
+    """The channel hung up or its connection ended. A press already accepted is not affected."""
 
 
 class AgiRefused(AgiError):
-    """Asterisk refused a command. `code` is its three digits, `command` the name of it."""
+    """Asterisk refused a command. `code`: its three digits. `command`: the command's name."""
 
     def __init__(self, command: str, code: int, answer: str) -> None:
         super().__init__(f"{command}: {code} {answer}")
@@ -44,7 +44,7 @@ class AgiRefused(AgiError):
 
 
 class AgiDeadline(AgiError):
-    """The one-shot script has lived as long as it may; it leaves the call alone."""
+    """The one-shot script has run for its longest time and ends."""
 
 
 class AgiBind(AgiError):

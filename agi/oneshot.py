@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`offrecord-agi VERB`: one press from `AGI(offrecord-agi,stop)` to the daemon, then gone.
+"""The one-shot script: `AGI(offrecord-agi,stop)` sends one press to the daemon and ends.
 
-Asterisk waits for this process with the presser cut off from the call, so its start is dead air:
-nothing heavy is imported, and pyst2 only once the press is on its way, while the daemon works.
-Whatever fails, the call goes on: the exit code is 0, the channel is never answered, hung up or
-moved. A press that nobody took is said on the console and by the failure tone.
+Asterisk waits for this process while the presser is cut off from the call: its start is dead air.
+Nothing heavy is imported, and pyst2 only after the press is sent, while the daemon works. Whatever
+fails, the call goes on: the exit code is 0, the channel is never answered, hung up or moved. A
+press that was not accepted is reported on the console and by the failure tone.
 """
 
 import os
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 _CHUNK = 4096
 _MARGIN = 0.2
-"""Seconds beyond `wait` for the daemon's own word that the verdict is still pending."""
+"""Seconds after `wait` for the daemon's message that the verdict is still pending."""
 SPEAK = 6.0
-"""Seconds beyond the deadline for telling Asterisk. Then the alarm ends the script."""
+"""Seconds after the deadline for the commands to Asterisk. Then the alarm ends the script."""
 
 
 def main() -> "NoReturn":
     """Run the script and end the process with exit code 0, whatever happened.
 
-    `os._exit`, because the interpreter's own clean-up is 2 ms more of dead air.
+    `os._exit`: the interpreter's own clean-up would be another 2 ms of dead air.
     """
     try:
         run(sys.argv[1:], os.environ)
@@ -57,9 +57,9 @@ def run(
     outfd: int = 1,
     speak: float = SPEAK,
 ) -> None:
-    """Take one press through. `infd` and `outfd` are the pipes to Asterisk, `speak` is in seconds.
+    """Process one press. `infd`, `outfd`: the pipes to Asterisk. `speak`: seconds.
 
-    Sets the process's alarm and its handlers for SIGALRM and SIGHUP: for a process of its own.
+    Sets the process's alarm and its handlers for SIGALRM and SIGHUP: only for a separate process.
     """
     started = time.monotonic()
     if os.isatty(infd):
@@ -79,18 +79,18 @@ def run(
     deadline = max(0.0, started + arguments.deadline - time.monotonic())
     with HandoverClient(arguments.socket, deadline=deadline) as client:
         failure = _failure(problem, arguments) if problem else _send(client, environment, arguments)
-        # From here on the daemon works; what comes next takes as long as the first verdicts do.
+        # The daemon works now; importing pyst2 takes about as long as the first verdicts.
         _set_alarm(deadline + speak)
         channel = _channel(environment, infd, outfd, buffer.rest)
         press_id, verdict = ("", failure) if failure else _receive(client, arguments)
     try:
         _tell(channel, press_id, verdict)
     except (AgiHangup, AgiDeadline):
-        return  # nobody is left to be told; the daemon has the press, or the failure had no ear
+        return  # no one is left to be told; an accepted press goes on in the daemon
 
 
 def _read_environment(buffer: EnvironmentBuffer, infd: int, ends: float) -> "Environment | None":
-    """Read the environment, or return None: then no channel is there to speak to."""
+    """Return the environment, or None when no channel sent one in time."""
     try:
         while (left := ends - time.monotonic()) > 0:
             if not select.select([infd], [], [], left)[0]:
@@ -109,7 +109,7 @@ def _read_environment(buffer: EnvironmentBuffer, infd: int, ends: float) -> "Env
 def _send(
     client: HandoverClient, environment: "Environment", arguments: Arguments
 ) -> AgiVerdict | None:
-    """Send the press; return the failure when it could not be sent."""
+    """Send the press; return the failure if it could not be sent."""
     options = dict(arguments.options)
     request = PressRequest(
         verb=arguments.verb,
@@ -132,15 +132,15 @@ def _send(
 
 
 def _receive(client: HandoverClient, arguments: Arguments) -> tuple[str, AgiVerdict]:
-    """Wait for the daemon's two lines; return the press's id, empty when unknown, and a verdict."""
+    """Wait for the daemon's two lines; return the press id, empty if unknown, and a verdict."""
     try:
         press_id = press_id_in(client.receive() or {})
     except HandoverError as error:
-        # Only its own word is sure: after a timeout the daemon may have the press all the same.
+        # Sure only if the daemon says so: after a timeout it may have the press anyway.
         return "", _not_taken(error, arguments, sure=error.cause == "declined")
     try:
         message = client.receive(within=arguments.wait + _MARGIN)
-        # The daemon's own `pending` comes without a sound: that is the dialplan's to choose.
+        # The daemon's own `pending` has no sound: the dialplan chooses that one.
         if message is not None and (verdict := verdict_in(message)).outcome != PENDING:
             return press_id, verdict
     except HandoverError as error:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One press as it came in from the dialplan, and what the daemon hands back for it.
+"""The press as AGI carries it, before the daemon makes its own `Press` of it; and the reply to it.
 
-`agi://host/stop?agent=fred` and `AGI(agi://host/stop,agent=fred)` say the same.
+What goes over the wire, and light on purpose. `agi://host/stop?agent=fred` and
+`AGI(agi://host/stop,agent=fred)` are the same press.
 """
 
 import asyncio
@@ -17,10 +18,10 @@ from agi.wire import Environment
 class AgiPress:
     """One press that came in through AGI.
 
-    `verb` is in lower case and not checked against any table. `options` are the words of the
-    query and of the dialplan's arguments; a word without `=` has an empty value. `received_at` is
-    seconds since the epoch. Caller number and name are what the far end claims: they are personal
-    data, and nothing may be decided by them.
+    `verb`: in lower case, not checked against any table. `options`: the words of the query and of
+    the dialplan's arguments; a word without `=` has an empty value. `received_at`: seconds since
+    the epoch. Caller number and name are what the far end claims: personal data, on which no
+    decision may depend.
     """
 
     verb: str
@@ -37,11 +38,11 @@ class AgiPress:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The daemon's answer to a press, given at once: it is taken, and this is where to wait.
+    """The daemon's immediate answer to a press: accepted, with the future for its verdict.
 
-    `verdict` is owned by the daemon: a session waits for it and never cancels it. `on_left`, when
-    given, is called once when the session is over, with True when the verdict was told in line;
-    with False the presser still has to hear it by another way.
+    `verdict` belongs to the daemon: a session waits for it and never cancels it. `on_left`, if
+    given, is called once when the session is over: with True when the session told the verdict,
+    with False when the presser must be notified in another way.
     """
 
     press_id: str
@@ -50,15 +51,15 @@ class Accepted:
 
 
 Handler = Callable[[AgiPress], Accepted]
-"""Takes a press and returns at once. It runs on the event loop, before any AGI command."""
+"""Accepts a press and returns at once. Called on the event loop, before any AGI command."""
 
 
 def press_from(environment: Environment, received_at: float) -> AgiPress:
-    """Build the press that an AGI environment asks for.
+    """Return the press that an AGI environment asks for.
 
     The verb is the last part of the path (`agi_network_script`), or the first argument when there
-    is no path. The query wins over an argument of the same name: it is written before the
-    caller's name and so cannot be forged by it.
+    is no path. The query wins over an argument of the same name: Asterisk writes it before the
+    caller's name, which therefore cannot forge it.
     """
     path, _, query = environment.get("agi_network_script").partition("?")
     verb = unquote(path.strip("/").rpartition("/")[2])

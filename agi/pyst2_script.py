@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pyst2's `AGI` object, behind an adapter that keeps its traps from a call.
+"""Runs AGI commands through pyst2's `AGI` object, for the one-shot script.
 
-For the one-shot script only: its constructor installs a handler for SIGHUP. What pyst2 0.5.1
-would do by itself, and what happens here instead:
+The script only: pyst2's constructor installs a handler for SIGHUP. What pyst2 0.5.1 does, and what
+this adapter does about it:
 
-- at the end of input or on a `HANGUP` line it fails with ValueError, after a 520 it loops for
-  ever and grows a list: our input raises AgiHangup, skips the line, and counts;
+- at the end of input or on a `HANGUP` line it raises ValueError, after a 520 it loops for ever and
+  grows a list: our input raises AgiHangup, skips the line, and limits the number of lines;
 - it takes `100` and `511` for unknown errors: our input reads on, or raises AgiHangup;
 - it sends quotes and newlines as they are, and file names without quotes: only `execute` is used,
   with lines from our own encoder;
-- it writes arguments, environment and every command to stderr: it gets a stream that keeps nothing;
+- it writes arguments, environment and every command to stderr: it gets a stream that discards all;
 - it binds the text streams of its import, which fail on a caller name that is not UTF-8: it gets
-  streams of ours over the file descriptors.
+  our streams over the file descriptors.
 """
 
 import os
@@ -33,7 +33,7 @@ _CHUNK = 4096
 class PystChannel:
     """The channel that runs this script, through pyst2.
 
-    `environment` was already read from `infd`; `rest` are bytes that came after it.
+    `environment`: already read from `infd`. `rest`: bytes that came after it.
     """
 
     def __init__(
@@ -44,10 +44,10 @@ class PystChannel:
         self._agi = self._pyst.AGI(_Input(infd, [*lines, "\n"], rest), _Output(outfd), _Nothing())
 
     def execute(self, name: str, *arguments: str) -> str:
-        """Carry out one command, every argument in quotes; return what stood in parentheses.
+        """Run one command, every argument in quotes; return the answer's text in parentheses.
 
-        Raises AgiHangup when the channel is gone, AgiRefused when Asterisk says no, AgiInjection
-        before anything is sent, AgiProtocol when what comes back is no AGI.
+        Raises AgiHangup when the channel is gone, AgiRefused when Asterisk refuses, AgiInjection
+        before anything is sent, AgiProtocol when the answer is no AGI.
         """
         line = command(name, *arguments).decode("utf-8").rstrip("\n")
         pyst = self._pyst
@@ -73,24 +73,24 @@ class PystChannel:
 def _load() -> "Any":
     """Import pyst2's AGI module without `pprint`.
 
-    pyst2 prints its environment with it, to the stream that keeps nothing. `pprint` pulls in
+    pyst2 prints its environment with it, to the stream that discards all. `pprint` imports
     `dataclasses` and `inspect`: 10 ms in which the other party does not hear the presser.
     """
-    stand_in = "pprint" not in sys.modules
-    if stand_in:
+    replaced = "pprint" not in sys.modules
+    if replaced:
         module = type(sys)("pprint")
         vars(module)["pformat"] = repr
         sys.modules["pprint"] = module
     try:
         import asterisk.agi
     finally:
-        if stand_in:
+        if replaced:
             del sys.modules["pprint"]
     return asterisk.agi
 
 
 class _Input:
-    """What pyst2 reads: the environment again, then answers and nothing else."""
+    """The input of pyst2: the environment again, then answers and nothing else."""
 
     def __init__(self, fd: int, ready: list[str], rest: bytes) -> None:
         self._fd = fd
@@ -98,7 +98,7 @@ class _Input:
         self._lines = LineBuffer(rest)
 
     def readline(self) -> str:
-        """Return the next line that pyst2 understands."""
+        """Return the next line, skipping those that pyst2 cannot parse."""
         if not self._ready:
             self._ready = self._answer()
         return self._ready.pop(0)
@@ -129,7 +129,7 @@ class _Input:
 
 
 class _Output:
-    """What pyst2 writes commands to: whole lines to the file descriptor."""
+    """The command output of pyst2: writes whole lines to the file descriptor."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -140,11 +140,11 @@ class _Output:
             data = data[os.write(self._fd, data) :]
 
     def flush(self) -> None:
-        """Do nothing: nothing is held back."""
+        """Do nothing: there is no buffer."""
 
 
 class _Nothing:
-    """What pyst2 writes its chatter to."""
+    """The stderr of pyst2: discards everything."""
 
     def write(self, text: str) -> None:
-        """Keep nothing: it holds numbers and arguments."""
+        """Discard the text: it contains numbers and arguments."""

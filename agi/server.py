@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The FastAGI server: `agi://host:4573/VERB`, on asyncio streams.
 
-It listens, keeps the number of connections in bounds and ends them in time; what happens on one
-connection is in `agi.session`. Why not a library's server: docs/decisions/0003.
+Listens, limits the number of connections and ends them in time; what happens on one connection is
+in `agi.session`. Why not a library's server: docs/decisions/0003.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ _BACKLOG = 1024  # Asterisk gives up on a connect after 2 s; a storm must not fi
 
 
 class FastAgiServer:
-    """Takes presses from Asterisk and hands each to `handler`, at once.
+    """Accepts presses from Asterisk and passes each to `handler` at once.
 
-    A connection that never names a channel costs one slot until `read_timeout`, and gives way to
-    a new one when the slots are used up. A press is never turned away for lack of slots: it is
-    handed over, and the session leaves without telling a verdict.
+    A connection that never names a channel holds one slot until `read_timeout`, and is closed for a
+    new one when all slots are used. A press is never refused for lack of slots: it is passed on,
+    and the session ends without telling a verdict.
 
     Use as an async context manager, or `start` and `close`. Must run inside an event loop.
     """
@@ -43,10 +43,10 @@ class FastAgiServer:
         self._clock = clock
         self._server: asyncio.Server | None = None
         self._sessions: dict[Session, asyncio.Task[None]] = {}
-        self._silent: dict[Session, None] = {}  # in order of age: they have named no channel yet
+        self._silent: dict[Session, None] = {}  # oldest first: they have named no channel yet
 
     async def start(self) -> None:
-        """Listen. Raises AgiBind when the address cannot be had."""
+        """Listen. Raises AgiBind when the address cannot be used."""
         host, port = self.settings.host, self.settings.port
         try:
             self._server = await asyncio.start_server(self._connected, host, port, backlog=_BACKLOG)
@@ -61,7 +61,7 @@ class FastAgiServer:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port it listens on; the port is the real one where 0 was asked for."""
+        """Host and port it listens on; the actual port if 0 was configured."""
         if self._server is None or not self._server.sockets:
             return self.settings.host, self.settings.port
         host, port = self._server.sockets[0].getsockname()[:2]
@@ -69,13 +69,13 @@ class FastAgiServer:
 
     @property
     def connections(self) -> int:
-        """How many connections are open now."""
+        """Number of open connections."""
         return len(self._sessions)
 
     async def close(self, grace: float = 2.0) -> None:
-        """Stop listening, let sessions that hold a press finish for `grace` seconds, cut the rest.
+        """Stop listening, give sessions with a press `grace` seconds to finish, and cut the rest.
 
-        The presses themselves belong to the daemon and are not touched. Idempotent.
+        Presses already accepted are not affected. Idempotent.
         """
         server, self._server = self._server, None
         if server is not None:
@@ -129,7 +129,7 @@ class FastAgiServer:
             self.counters.evicted += 1
 
     def _named(self, session: Session) -> bool:
-        """Note that a session holds a press; False when there are too many for it to stay."""
+        """Note that a session has a press; return False when there are too many for it to stay."""
         self._silent.pop(session, None)
         holding = len(self._sessions) - len(self._silent)
         return holding <= self.settings.max_connections

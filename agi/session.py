@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One FastAGI connection: read the press, hand it over, tell the verdict, leave.
+"""One FastAGI connection: read the press, pass it to the daemon, tell the verdict, close.
 
-While this lasts the other party hears nothing of the presser, so the press goes to the daemon
-before anything is said to Asterisk, and the session leaves as soon as it can. It sets variables,
-writes a VERBOSE line and plays sounds, nothing else: a press never answers a channel, hangs it up
-or moves it in the dialplan, and it ends by closing the connection, a success to Asterisk.
+During the session the other party does not hear the presser. The press therefore goes to the daemon
+before any command to Asterisk, and the session ends as soon as it can. It sets variables, writes a
+VERBOSE line and plays sounds, nothing else: a press never answers a channel, hangs it up or moves
+it in the dialplan. It ends by closing the connection, which is a success to Asterisk.
 """
 
 import asyncio
@@ -32,13 +32,12 @@ _CHUNK = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FastAgiSettings:
-    """How the FastAGI server behaves. All times in seconds.
+    """Settings of the FastAGI server. All times in seconds.
 
-    `wait` is how long a session stays for the verdict; 0 leaves at once unless it is already
-    known. `read_timeout` bounds the whole environment, however slowly it trickles in,
-    `reply_timeout` Asterisk's answer to a command, `sound_timeout` a sound. Beyond
-    `max_connections` the connection that has been silent for longest gives way to a new one.
-    `interim_sound` is played when the verdict is not known in time, nothing by default; an empty
+    `wait`: how long a session waits for the verdict; 0 does not wait. `read_timeout`: for the whole
+    environment, `reply_timeout`: for Asterisk's answer to a command, `sound_timeout`: for a sound.
+    Above `max_connections` the connection that has been silent for longest is closed for a new one.
+    `interim_sound`: played when the verdict is not known in time, nothing by default. An empty
     `failure_sound` is silence.
     """
 
@@ -54,7 +53,7 @@ class FastAgiSettings:
     max_connections: int = 256
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work, before any socket is opened."""
+        """Raise ValueError for values that cannot work."""
         if not 0 <= self.port <= 65535:
             raise ValueError(f"port {self.port} is not between 0 and 65535")
         if not 0 <= self.wait <= 60:
@@ -67,24 +66,24 @@ class FastAgiSettings:
 
 @dataclass(slots=True)
 class FastAgiCounters:
-    """What the server has seen since it started."""
+    """Counters since the server started."""
 
     connections: int = 0
     presses: int = 0
-    """Requests with a known verb, handed to the daemon."""
+    """Requests with a known verb, passed to the daemon."""
     unknown_verbs: int = 0
     rejected: int = 0
-    """Connections that ended, stayed silent or spoke no AGI before they named a channel."""
+    """Connections that ended, stayed silent or sent no AGI before they named a channel."""
     evicted: int = 0
     """Silent connections closed to make room."""
     told: int = 0
-    """Verdicts told within the session, and heard as far as Asterisk knows."""
+    """Verdicts told within the session, every sound played as far as Asterisk says."""
     broken: int = 0
-    """Sessions cut short after the press was taken: hang-up, or Asterisk stopped answering."""
+    """Sessions that ended early after the press was accepted: hang-up, or no answer."""
 
 
 class Session:
-    """One connection from accept to close. It holds no task of its own: `run` is its life."""
+    """One connection, from accept to close. `run` it in a task."""
 
     def __init__(
         self,
@@ -105,22 +104,22 @@ class Session:
         self._clock = clock
         self._on_press = on_press
         self._lines = LineBuffer()
-        # One timer for the whole session, moved on from step to step: a timeout context around
-        # each read costs much more.
+        # One timer for the whole session, rescheduled at each step: a timeout context around each
+        # read costs much more.
         self._loop = asyncio.get_running_loop()
         self._late = False
         self._ends = self._loop.time() + settings.read_timeout
         self._timer = self._loop.call_at(self._ends, self._overdue)
 
     def abort(self) -> None:
-        """Cut the connection; `run` then ends by itself, and a press it took goes on."""
+        """Cut the connection: `run` then ends. A press that was accepted goes on."""
         self._writer.transport.abort()
 
     async def run(self) -> None:
         """Serve the connection. Raises nothing that a peer can cause."""
         try:
             press = await self._read_press()
-            # The server says whether there is room to stay; a press is taken in any case.
+            # The server decides whether it may wait; a press is accepted in any case.
             if press is not None:
                 await self._serve(press, stay=self._on_press(self))
         finally:
@@ -133,7 +132,7 @@ class Session:
                 pass
         except AgiError as error:
             self._counters.rejected += 1
-            # Who only looks whether somebody listens, as health checks do, leaves no log line.
+            # Health checks connect and send nothing: no log line for those.
             level = logging.INFO if buffer.rest else logging.DEBUG
             log.log(level, "fastagi_rejected reason=%r", str(error))
             return None
@@ -164,7 +163,7 @@ class Session:
         try:
             return self._handler(press)
         except Exception:
-            # Whatever broke in the daemon, the call goes on and the presser hears a failure.
+            # Whatever failed in the daemon, the call goes on and the presser hears a failure.
             log.exception("fastagi_handler_failed verb=%r channel=%r", press.verb, press.channel)
             return None
 
@@ -180,7 +179,7 @@ class Session:
         return AgiVerdict(FAILED, (sound,) if sound else (), text)
 
     async def _stay(self, press: AgiPress, accepted: Accepted) -> bool:
-        """Wait for the verdict as long as is allowed; True when it was told."""
+        """Wait for the verdict up to `wait` seconds; return True when it was told."""
         future = accepted.verdict
         if not future.done() and self._settings.wait > 0:
             self._allow(self._settings.wait + self._settings.reply_timeout)
@@ -203,9 +202,9 @@ class Session:
         return told
 
     async def _tell(self, press_id: str, verdict: AgiVerdict) -> bool:
-        """Carry out the commands of a verdict; True when each was done and heard.
+        """Run the commands of a verdict; return True when each was done and every sound played.
 
-        A refusal is logged and the next command still goes out.
+        A refusal is logged and the next command is still sent.
         """
         wrong = [f"no name of a sound: {sound!r}" for sound in verdict.unplayable]
         for name, *arguments in telling(press_id, verdict):
@@ -219,7 +218,7 @@ class Session:
         return not wrong
 
     async def _execute(self, name: str, *arguments: str) -> str:
-        """Carry out one command; return what stood in parentheses. Raises AgiRefused on a no."""
+        """Run one command; return the answer's text in parentheses. Raises AgiRefused."""
         reply = await self._ask(name, *arguments)
         if reply.code != 200 or reply.result.startswith("-"):
             raise AgiRefused(name, reply.code, reply.text)
@@ -259,7 +258,7 @@ class Session:
         return data
 
     def _allow(self, seconds: float) -> None:
-        """Give the current step so many seconds from now."""
+        """Set the deadline of the current step, in seconds from now."""
         self._ends = self._loop.time() + seconds
         if self._ends < self._timer.when():
             self._timer.cancel()
@@ -278,7 +277,7 @@ class Session:
         try:
             await self._writer.wait_closed()
         except OSError:
-            # The peer cut the line first: there is nothing left to say to it.
+            # The peer closed the connection first.
             self.abort()
         finally:
             self._timer.cancel()

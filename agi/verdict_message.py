@@ -1,30 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The few words that the dialplan side and the daemon share.
+"""The verdict as the dialplan gets it: outcome, sounds and a line of text, and the AGI commands.
 
-Plain code on purpose: `dataclasses` and `typing` cost the one-shot script 10 ms each, and those
-are heard as a gap in the call.
+What goes over the wire, to Asterisk and from daemon to script; the daemon's own verdict is
+`offrecord.model.verdict`. Without `dataclasses` and `typing`, which cost the one-shot script 10 ms
+each: dead air on the call.
 """
 
 from agi.wire import printable
 
 VERBS = ("stop", "pause", "resume", "start", "objection")
-"""The verbs a press may ask for. None of them toggles."""
+"""The verbs of a press. None of them toggles."""
 
 PENDING = "pending"
-"""What OFFRECORD_OUTCOME says when the press is taken and its verdict is not known yet."""
+"""OFFRECORD_OUTCOME while the press is accepted and its verdict is not known yet."""
 
 FAILED = "failed"
-"""What OFFRECORD_OUTCOME says when nobody took the press, or its verdict was an error."""
+"""OFFRECORD_OUTCOME when the press was not accepted, or its verdict was an error."""
 
 FAILURE_SOUND = "beeperr"
 """The tone for failure. It is part of Asterisk's core sounds."""
 
 
 class AgiVerdict:
-    """What became of a press, as far as the presser is to hear it.
+    """The verdict on a press, as it is told to the presser.
 
-    `outcome` goes to the channel variable OFFRECORD_OUTCOME, `sounds` are played in this order,
-    `text` is one line for the Asterisk console.
+    `outcome`: for the channel variable OFFRECORD_OUTCOME. `sounds`: played in this order. `text`:
+    one line for the Asterisk console.
     """
 
     __slots__ = ("outcome", "sounds", "text")
@@ -36,7 +37,7 @@ class AgiVerdict:
 
     @property
     def unplayable(self) -> list[str]:
-        """The sounds whose names cannot be given to Asterisk; they are left out."""
+        """The sounds whose names cannot be sent to Asterisk; they are not played."""
         return [sound for sound in self.sounds if not _is_sound(sound)]
 
     def __eq__(self, other: object) -> bool:
@@ -50,24 +51,24 @@ class AgiVerdict:
         return hash((self.outcome, self.sounds, self.text))
 
     def __repr__(self) -> str:
-        """Show all three parts."""
+        """Return all three parts."""
         return f"AgiVerdict({self.outcome!r}, sounds={self.sounds!r}, text={self.text!r})"
 
 
 NOT_PLAYED = "FAILED"
-"""What PLAYBACKSTATUS says when a sound of the last `Playback` has no file."""
+"""PLAYBACKSTATUS when a sound of the last `Playback` has no file."""
 
 
 def telling(press_id: str, verdict: AgiVerdict) -> list[tuple[str, ...]]:
     """Return the AGI commands that tell a verdict, each a name and its arguments.
 
-    Variables first, sounds last: a hang-up during a sound still leaves the outcome. An empty
-    `press_id` means that nobody took the press.
+    Variables first, sounds last: after a hang-up during a sound the outcome is still set. An empty
+    `press_id` means that the press was not accepted.
 
-    Sounds go through `Playback`, which leaves an unanswered channel as it is when told so. The
-    AGI command STREAM FILE would do, but a file that is not there makes the whole AGI a failure
-    to Asterisk (AGISTATUS, seen on 16 and 22), and a press always leaves with success. The last
-    command asks whether there was a file: its answer's data is then `NOT_PLAYED`.
+    Sounds go through `Playback`, which with `noanswer` does not answer the channel. With the AGI
+    command STREAM FILE a missing file would make the whole AGI a failure to Asterisk (AGISTATUS,
+    seen on 16 and 22), and a press must always end with success. The last command asks whether
+    there was a file: the data of its answer is `NOT_PLAYED` if not.
     """
     commands: list[tuple[str, ...]] = []
     if press_id:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AGI on the wire, as pure functions and buffers: bytes in, values out; no socket, no clock.
+"""The AGI wire format: encodes commands, parses environment and answers. No socket, no clock.
 
-Asterisk opens with its environment: lines `agi_name: value`, ended by an empty line. Then we send
-a command a line and it answers each with `200 result=…`, possibly after `100 Trying...`. `510` is
-an unknown command, `511` one that a hung-up channel cannot carry out, `520` a wrong one, followed
-by its usage over several lines. A line `HANGUP` may come in between at any time (FastAGI only).
+Asterisk first sends the environment: lines `agi_name: value`, ended by an empty line. Then we send
+one command a line and it answers each with `200 result=…`, possibly after `100 Trying...`. `510` is
+an unknown command, `511` one that a hung-up channel cannot run, `520` a wrong one, followed by its
+usage over several lines. A line `HANGUP` may come in between at any time (FastAGI only).
 
 Facts are from Asterisk's `res_agi.c`, versions 16 and 22: a command ends at a newline, at most
 2,047 bytes of it are read, a backslash protects the next character, quotes hold spaces together.
@@ -13,16 +13,16 @@ Facts are from Asterisk's `res_agi.c`, versions 16 and 22: a command ends at a n
 from agi.errors import AgiInjection, AgiProtocol
 
 MAX_ENVIRONMENT = 16 * 1024
-"""Bytes of environment that are read. A real one has about 600."""
+"""Most bytes of an environment. A real one has about 600."""
 
 MAX_ENVIRONMENT_LINES = 256
-"""Lines of environment. A real one has about 22, and one more for each argument."""
+"""Most lines of an environment. A real one has about 22, and one more for each argument."""
 
 MAX_REPLY_LINE = 8 * 1024
-"""Bytes of one line of an answer."""
+"""Most bytes of one line of an answer."""
 
 MAX_STRAY_LINES = 128
-"""Lines inside one answer that are not the answer: usage, HANGUP, 100."""
+"""Most lines within one answer that are not the answer: usage, HANGUP, 100."""
 
 MAX_COMMAND = 2047
 """Bytes of a command that Asterisk reads, newline included."""
@@ -31,11 +31,12 @@ _UNKNOWN = "unknown"  # what Asterisk writes for a caller id it does not have
 
 
 class Environment:
-    """What Asterisk tells about the channel that runs this AGI.
+    """The environment of the channel that runs this AGI.
 
-    `channel` and `uniqueid` are never empty. `arguments` are the dialplan's, in order. Everything
-    else is read with `get`. The first line of a name counts: Asterisk writes the channel's own
-    names before the caller's, so a caller name with a newline in it cannot rename the channel.
+    `channel` and `uniqueid` are never empty. `arguments`: the dialplan's, in order. `get` reads
+    everything else. Of a name that occurs twice the first line counts: Asterisk writes the
+    channel's own names before the caller's, and a caller name with a newline in it must not rename
+    the channel.
     """
 
     __slots__ = ("arguments", "channel", "uniqueid", "values")
@@ -62,7 +63,7 @@ def _identity(values: dict[str, str], name: str) -> str:
 
 
 class EnvironmentBuffer:
-    """Collects bytes until the environment is whole, however they were cut on the way."""
+    """Collects bytes until the environment is complete."""
 
     __slots__ = ("_data", "_scanned")
 
@@ -71,7 +72,7 @@ class EnvironmentBuffer:
         self._scanned = 0
 
     def feed(self, data: bytes) -> Environment | None:
-        """Take bytes; return the environment once its empty line has come.
+        """Add bytes; return the environment once its empty line has come, otherwise None.
 
         Raises AgiProtocol when it grows past its limits or names no channel.
         """
@@ -80,7 +81,7 @@ class EnvironmentBuffer:
         if end < 0:
             if len(self._data) > MAX_ENVIRONMENT:
                 raise AgiProtocol(f"more than {MAX_ENVIRONMENT} bytes of environment")
-            # The empty line may be half here: look at the last two bytes again.
+            # The empty line may be incomplete: scan the last two bytes again.
             self._scanned = max(0, len(self._data) - 2)
             return None
         block = bytes(self._data[:end])
@@ -94,7 +95,7 @@ class EnvironmentBuffer:
 
 
 def _empty_line(data: bytearray, start: int) -> tuple[int, int]:
-    """Where the first empty line ends the block, and how many bytes the ending takes."""
+    """Return where the first empty line ends the block (-1: nowhere), and its bytes."""
     for mark in (b"\n", b"\r\n"):
         if data.startswith(mark):
             return 0, len(mark)
@@ -105,11 +106,11 @@ def _empty_line(data: bytearray, start: int) -> tuple[int, int]:
 
 
 def parse_environment(block: bytes) -> Environment:
-    """Parse the environment, given without its closing empty line.
+    """Return the environment in a block without its closing empty line.
 
-    What is not UTF-8 becomes U+FFFD. Arguments count only as the tail of the block, where
-    Asterisk writes them: one that appears before was smuggled in by a caller name. Raises
-    AgiProtocol when the block is too large or names no channel.
+    Bytes that are not UTF-8 become U+FFFD. Arguments count only at the end of the block, where
+    Asterisk writes them: one before that was injected by a caller name. Raises AgiProtocol when the
+    block is too large or names no channel.
     """
     if len(block) > MAX_ENVIRONMENT:
         raise AgiProtocol(f"more than {MAX_ENVIRONMENT} bytes of environment")
@@ -117,7 +118,7 @@ def parse_environment(block: bytes) -> Environment:
     if len(lines) > MAX_ENVIRONMENT_LINES:
         raise AgiProtocol(f"more than {MAX_ENVIRONMENT_LINES} lines of environment")
     parts = [line.partition(":") for line in lines if line[:4] == "agi_"]
-    # From the last line to the first, so that of two lines with one name the first is kept.
+    # From the last line to the first: of two lines with one name the first is kept.
     values = {name: value.strip() for name, _, value in reversed(parts)}
     return Environment(values, _tail_arguments(parts))
 
@@ -130,9 +131,9 @@ def _tail_arguments(parts: list[tuple[str, str, str]]) -> tuple[str, ...]:
 
 
 def command(name: str, *arguments: str) -> bytes:
-    """Return one command as it goes over the wire, every argument in quotes.
+    """Return the bytes of one command, every argument in quotes.
 
-    Raises AgiInjection when a part holds a control character or the whole is too long.
+    Raises AgiInjection when a part contains a control character or the command is too long.
     """
     line = " ".join([_plain(name), *(quote(argument) for argument in arguments)])
     data = line.encode("utf-8", "replace") + b"\n"
@@ -142,16 +143,16 @@ def command(name: str, *arguments: str) -> bytes:
 
 
 def quote(argument: str) -> str:
-    """Put an argument in quotes, so that Asterisk reads back exactly this text.
+    """Return an argument in quotes and escaped: Asterisk reads exactly this text.
 
-    Raises AgiInjection when it holds a control character.
+    Raises AgiInjection when it contains a control character.
     """
     escaped = _plain(argument).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def printable(text: str, limit: int = 400) -> str:
-    """Return text fit for a VERBOSE line: control characters as spaces, at most `limit` long."""
+    """Return text for a VERBOSE line: control characters as spaces, at most `limit` characters."""
     line = text
     if _has_control(text):
         line = "".join(" " if _is_control(char) else char for char in text)
@@ -160,13 +161,13 @@ def printable(text: str, limit: int = 400) -> str:
 
 def _plain(text: str) -> str:
     if _has_control(text):
-        # The text itself stays out of the message: it may be a caller's, and goes to logs.
+        # Without the text: it may be a caller's name, and the message goes to logs.
         raise AgiInjection("a control character inside an AGI command")
     return text
 
 
 def _has_control(text: str) -> bool:
-    # `isprintable` is one call in C and settles nearly every text; it also doubts harmless ones.
+    # `isprintable` is one call in C and enough for nearly every text, but refuses harmless ones.
     return not text.isprintable() and any(_is_control(char) for char in text)
 
 
@@ -175,7 +176,7 @@ def _is_control(char: str) -> bool:
 
 
 class LineBuffer:
-    """Cuts a stream of bytes into lines, with a limit on the length of one."""
+    """Splits a stream of bytes into lines of at most `limit` bytes."""
 
     __slots__ = ("_data", "_limit", "_scanned")
 
@@ -185,11 +186,11 @@ class LineBuffer:
         self._scanned = 0
 
     def feed(self, data: bytes) -> None:
-        """Take bytes as they came."""
+        """Add bytes."""
         self._data += data
 
     def take(self) -> bytes | None:
-        """Return the next whole line without its ending, or None until more bytes have come.
+        """Return the next complete line without its ending, or None if there is none yet.
 
         Raises AgiProtocol when a line is longer than the limit.
         """
@@ -208,8 +209,8 @@ class LineBuffer:
 class Reply:
     """One answer of Asterisk.
 
-    `code` are its three digits, `result` the text after `result=`, `data` what stood in
-    parentheses, `text` the whole line without the code; for a 520 the usage, in lines.
+    `code`: its three digits. `result`: the text after `result=`. `data`: the text in parentheses.
+    `text`: the line without the code; for a 520 the usage, in lines.
     """
 
     __slots__ = ("code", "data", "result", "text")
@@ -221,12 +222,12 @@ class Reply:
         self.data = data
 
     def __repr__(self) -> str:
-        """Show code and text."""
+        """Return code and text."""
         return f"Reply({self.code}, {self.text!r})"
 
 
 def reply_code(line: bytes) -> int | None:
-    """Return the three digits a line of an answer starts with, or None when it has none."""
+    """Return the three digits that a line of an answer starts with, or None."""
     head, tail = line[:3], line[3:4]
     if len(head) == 3 and head.isdigit() and tail in (b"", b" ", b"-"):
         return int(head)
@@ -234,7 +235,7 @@ def reply_code(line: bytes) -> int | None:
 
 
 def parse_reply(line: bytes) -> Reply:
-    """Parse a one-line answer, `200 result=1 (value)` or `510 Invalid or unknown command`.
+    """Return a one-line answer, `200 result=1 (value)` or `510 Invalid or unknown command`.
 
     Raises AgiProtocol when the line does not start with three digits.
     """
@@ -253,7 +254,7 @@ def parse_reply(line: bytes) -> Reply:
 class ReplyReader:
     """Finds the answer to one command among the lines that arrive.
 
-    Made anew for each command. `hung_up` turns True when a HANGUP line was seen.
+    Use one for each command. `hung_up` is True once a HANGUP line was seen.
     """
 
     __slots__ = ("_seen", "_usage", "hung_up")
@@ -264,9 +265,9 @@ class ReplyReader:
         self.hung_up = False
 
     def take(self, line: bytes) -> Reply | None:
-        """Take one line; return the answer when this line completes it.
+        """Process one line; return the answer when this line completes it, otherwise None.
 
-        Raises AgiProtocol when too many lines have come that are no answer.
+        Raises AgiProtocol after too many lines that are no answer.
         """
         self._seen += 1
         if self._seen > MAX_STRAY_LINES:
