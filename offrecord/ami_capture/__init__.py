@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Captures: what a PBX said and was told, redacted, in a file that anybody may see.
+"""Captures of AMI traffic, never of audio: packets in both directions, redacted, in a text file.
 
-`offrecord record` writes one: `tapping` and `sources` hear it, `collect` keeps what is of use,
-`redact` and `fields` replace what tells of people, `file` writes it. `offrecord replay` plays one
-through the same code as the daemon's: `playing` and `played_pbx`, on a `clock` of its own.
+`offrecord record` writes one: `sources` receives packets from the running daemon (`daemon_side`) or
+over its own login, `collect` keeps the useful ones, `header_kinds` and `redact` replace personal
+data, `make` puts the capture together, `capture_file` writes it. `offrecord replay` reads one and
+runs it through the daemon's own code: `replay.player`, `replay.pbx` and `replay.clock`.
 """

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A capture as a file: text that people can read, with a head, the configuration, and the stream.
+"""Reads and writes the capture file: readable text with a head, a configuration and the stream.
 
-The first line is `offrecord capture 1`. Lines `Name: value` tell of the capture; then come the
-configuration (TOML, indented), and after `[stream]` one block for each thing that happened:
+The first line is `offrecord capture 1`. Lines `Name: value` describe the capture; then come the
+configuration (TOML, indented), and after `[stream]` one block for each packet or press record:
 
     0:00:01.250 < Event: BridgeEnter
     BridgeUniqueid: bridge-1
 
-The mark is that of `offrecord.ami_capture.collect`; the time is since the beginning. `[end]` with
-the number of blocks is the last line, so that a file that was cut is known for one. A name that
-ends in `.gz` is packed by gzip.
+The mark is one of `collect.MARKS`; the time counts from the first block. The last line is `[end]`
+with the number of blocks: a truncated file lacks it. A file name that ends in `.gz` is packed by
+gzip.
 """
 
 import gzip
@@ -29,16 +29,16 @@ from offrecord.base.errors import Exit, UserError
 TITLE: Final = "offrecord capture"
 VERSION: Final = "1"
 MAX_FILE: Final = 256 * 1024 * 1024
-"""Characters, unpacked, beyond which no file is read."""
+"""Most characters of a file, unpacked."""
 
 MAX_LINE: Final = 8192
 MAX_LINES: Final = 256
-"""Lines of one block."""
+"""Most lines of one block."""
 
 _BLOCK: Final = re.compile(
     rf"([0-9]{{1,4}}):([0-5][0-9]):([0-5][0-9])\.([0-9]{{3}}) ([{''.join(sorted(MARKS))}]) (.+)"
 )
-_HINT: Final = "have it recorded anew by `offrecord record`"
+_HINT: Final = "have it captured again by `offrecord record`"
 
 
 class Entry(NamedTuple):
@@ -50,28 +50,28 @@ class Entry(NamedTuple):
 
     @property
     def packet(self) -> bytes:
-        """The block as the bytes of an AMI packet."""
+        """The bytes of the block as an AMI packet."""
         return "\r\n".join(f"{name}: {value}" for name, value in self.fields).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a file tells of itself. `told` are the lines for people, `configuration` is TOML."""
+    """The head of a file. `info`: its lines `Name: value`. `configuration`: TOML."""
 
-    told: Mapping[str, str] = field(default_factory=dict)
+    info: Mapping[str, str] = field(default_factory=dict)
     configuration: str = ""
 
 
 def clock(at: int) -> str:
-    """Return milliseconds as a capture has them, without a long run of digits."""
+    """Return milliseconds as `h:mm:ss.mmm`, without a long run of digits."""
     seconds, ms = divmod(at, 1000)
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{ms:03d}"
 
 
 def text(head: Head, entries: Sequence[Entry]) -> Iterator[str]:
-    """Yield the lines of a file."""
+    """Yield the lines of a file, without line endings."""
     yield f"{TITLE} {VERSION}"
-    yield from (f"{name}: {value}" for name, value in head.told.items())
+    yield from (f"{name}: {value}" for name, value in head.info.items())
     yield ""
     yield "[configuration]"
     yield from (f"  {line}" if line else "" for line in head.configuration.splitlines())
@@ -86,14 +86,14 @@ def text(head: Head, entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def write(path: Path, head: Head, entries: Sequence[Entry]) -> None:
-    """Write a file that its owner alone may read. Raises `UserError` when it cannot be written."""
+    """Write a file with mode 600. Raises UserError when it cannot be written."""
     fresh = path.with_name(f".{path.name}.part")
     try:
         fresh.unlink(missing_ok=True)
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as raw:
             if path.suffix == ".gz":
-                # Neither name nor time of the packed file: both are the site's own.
+                # Without name and time of the packed file: both would tell of the site.
                 packed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0)
                 with io.TextIOWrapper(packed, "ascii", newline="\n") as out:
                     out.writelines(f"{line}\n" for line in text(head, entries))
@@ -110,9 +110,9 @@ def write(path: Path, head: Head, entries: Sequence[Entry]) -> None:
 
 
 class Reader:
-    """Reads a file line by line; what is wrong is a `UserError` that names the line.
+    """Reads a file line by line. Raises UserError with the number of a line that is wrong.
 
-    `limit` is in characters, unpacked.
+    `limit`: characters, unpacked.
     """
 
     def __init__(self, path: Path, limit: int = MAX_FILE) -> None:
@@ -134,13 +134,13 @@ class Reader:
         self._file.close()
 
     def head(self) -> Head:
-        """Return what the file tells of itself. Leaves the stream to `entries`."""
+        """Read and return the head. Call it before `entries`."""
         title, _, version = self._line().rpartition(" ")
         if title != TITLE:
             raise self._problem(f"this is no capture: it does not begin with `{TITLE}`")
         if version != VERSION:
             raise self._problem(f"version {version[:20]} of the format is not known here")
-        told = dict(self._block())
+        info = dict(self._block())
         if self._line() != "[configuration]":
             raise self._problem("`[configuration]` is expected here")
         lines = []
@@ -148,10 +148,10 @@ class Reader:
             if line and not line.startswith("  "):
                 raise self._problem("a line of the configuration, or `[stream]`, is expected here")
             lines.append(line[2:])
-        return Head(told, "\n".join(lines).rstrip("\n"))
+        return Head(info, "\n".join(lines).rstrip("\n"))
 
     def entries(self) -> Iterator[Entry]:
-        """Yield the blocks of the stream in order."""
+        """Yield the blocks of the stream in order. Raises UserError."""
         count, last = 0, 0
         while not (line := self._line()).startswith("[end] "):
             begun = _BLOCK.fullmatch(line)
@@ -166,7 +166,7 @@ class Reader:
             count, last = count + 1, at
         if line != f"[end] {count:_}":
             raise self._problem(f"the file has {count:_} blocks, and says {line[6:30]} itself")
-        if self._read():  # also has gzip look whether the file is whole
+        if self._read():  # reading on also has gzip check its checksum
             raise self._problem("something stands behind the end")
 
     def _block(self) -> Iterator[tuple[str, str]]:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The part of the configuration that a replay needs, redacted like the stream.
+"""Redacts the part of the configuration that a replay needs, and reads it back.
 
-It says which channels are whose, which codes and events are presses, who may press, which
-recorders hold a call, and how long pauses last. Addresses, accounts and secrets are left out, and
-so is everything about recorders but their kind and role.
+That is: which extension a channel belongs to, which codes and events are presses, who may press,
+which recorders a call has, how long pauses last. Left out are addresses, accounts, secrets, and
+everything about recorders but their kind and role.
 """
 
 import re
@@ -15,19 +15,19 @@ from tomlkit import dumps
 
 from ami.calls import names
 from bridges.routing import KEYS
-from offrecord.ami_capture.header_kinds import Fields
+from offrecord.ami_capture.header_kinds import HeaderRedactor
 from offrecord.ami_capture.redact import Redactor
 from offrecord.base.errors import Exit, UserError
 from offrecord.config import Config
 from offrecord.presses.agent_lookup import Agents
 
 KINDS: Final = frozenset({"mixmonitor", "noojee", "voipnow", "imagicle", "genesys"})
-"""Kinds of recorders that are ours; the name of another one may be a customer's."""
+"""The kinds of recorders in this repository; the name of another one may identify a customer."""
 
 _RULE_KINDS: Final = {
     "trunk": "device", "did": "text", "queue": "queue", "agent": "login", "extension": "text",
 }  # fmt: skip
-"""What the patterns of a rule are about, as the table of replacements has it."""
+"""The kind of word, for the `Redactor`, that each pattern of a rule matches."""
 
 _PLAIN_RULE: Final = re.compile(r"(?:\\d|[0-9+*#\[\]{}(),?.|^$-])*")
 _LONG: Final = re.compile(r"(?<== )[0-9]{4,}")
@@ -44,11 +44,11 @@ _SECTIONS: Final[Mapping[str, frozenset[str]]] = {
     "pause": frozenset({*_PAUSE, "queues", "trunks"}),
     "routes": frozenset({"default", "rule"}),
 }
-"""The keys that a capture holds; `agents` and `recorders` are tables of the site's own keys."""
+"""The keys in a capture; the keys of `agents` and `recorders` are the site's own."""
 
 
 def patterns(config: Config) -> list[str]:
-    """Return every shell pattern of the configuration that a replay goes by."""
+    """Return every shell pattern of the configuration that a replay needs."""
     rules = [*config.routes.rule, *config.policy.rule]
     found = [getattr(rule, key, None) for rule in rules for key in KEYS]
     return [*filter(None, found), *config.pause.queues, *config.pause.trunks]
@@ -65,16 +65,16 @@ def recorder_names(config: Config) -> dict[str, str]:
 
 
 def redacted(
-    config: Config, fields: Fields, redactor: Redactor, rules: names.Rules, agents: Agents
+    config: Config, headers: HeaderRedactor, redactor: Redactor, rules: names.Rules, agents: Agents
 ) -> str:
-    """Return the configuration as TOML, for the channels that `fields` has met.
+    """Return the configuration as TOML, for the channels that `headers` has seen.
 
-    `rules` say whose a channel is, the PBX's hints among them.
+    `rules`: how channel names become extensions, with the PBX's hints.
     """
 
     def fits(pattern: str, key: str) -> str:
         if key == "trunk" and not set(pattern) & set("*?["):
-            return fields.endpoint(pattern)
+            return headers.endpoint(pattern)
         return redactor.pattern(pattern, _RULE_KINDS[key])
 
     def rule(one: Any, **more: Any) -> dict[str, Any]:
@@ -85,9 +85,9 @@ def redacted(
     pattern = config.extensions.pattern
     if not _PLAIN_RULE.fullmatch(pattern) or redactor.leaks(pattern):
         pattern = names.PATTERN
-    trunks = [fields.device(one) for one in config.extensions.trunks]
+    trunks = [headers.device(one) for one in config.extensions.trunks]
     mapped = _mapped(
-        fields, redactor, rules, names.Rules(trunks=frozenset(trunks), pattern=pattern)
+        headers, redactor, rules, names.Rules(trunks=frozenset(trunks), pattern=pattern)
     )
     tables: dict[str, Any] = {
         "press": config.press.model_dump(),
@@ -102,7 +102,7 @@ def redacted(
             "trunks": [*trunks, *(device for device, owner in mapped.items() if owner is None)],
             "map": {device: owner for device, owner in mapped.items() if owner is not None},
         },
-        "agents": _logins(fields, rules, agents),
+        "agents": _logins(headers, rules, agents),
         "agent_lookup": {"queue_members": config.agent_lookup.queue_members},
         "policy": {
             "freepbx": config.policy.freepbx,
@@ -143,11 +143,11 @@ def redacted(
 
 
 def _mapped(
-    fields: Fields, redactor: Redactor, rules: names.Rules, redacted_rules: names.Rules
+    headers: HeaderRedactor, redactor: Redactor, rules: names.Rules, redacted_rules: names.Rules
 ) -> dict[str, str | None]:
-    """Return the devices whose extension the redacted rules would not find by themselves."""
+    """Return the devices whose extension the redacted rules would not find without a map."""
     found: dict[str, str | None] = {}
-    for name, made in fields.devices.items():
+    for name, made in headers.devices.items():
         owner = names.extension(name, rules)
         wanted = redactor.number(owner, "extension") if owner else None
         if names.extension(made, redacted_rules) != wanted:
@@ -155,17 +155,18 @@ def _mapped(
     return found
 
 
-def _logins(fields: Fields, rules: names.Rules, agents: Agents) -> dict[str, str]:
-    """Return the logins of the extensions that were met, by extension."""
-    owners = {names.extension(name, rules) for name in fields.devices}
+def _logins(headers: HeaderRedactor, rules: names.Rules, agents: Agents) -> dict[str, str]:
+    """Return the redacted logins of the extensions that were seen, by extension."""
+    owners = {names.extension(name, rules) for name in headers.devices}
     logins = {owner: agents.known(owner).login for owner in sorted(filter(None, owners))}
-    return {fields.number(owner): fields.login(one) for owner, one in logins.items() if one}
+    return {headers.number(owner): headers.login(one) for owner, one in logins.items() if one}
 
 
 def tables(text: str) -> dict[str, Any]:
-    """Return the configuration of a file, and no more than a capture's may hold.
+    """Return the configuration in a capture file, if it has only the keys that are allowed there.
 
-    The file may be anybody's: what could name a file or an address is refused. Raises `UserError`.
+    The file is not trusted: keys that could name a file or an address are refused. Raises
+    UserError.
     """
     try:
         found = tomllib.loads(text)
@@ -186,6 +187,6 @@ def tables(text: str) -> dict[str, Any]:
 def _strange(what: str) -> UserError:
     return UserError(
         f"the configuration in the capture cannot be used: {what}",
-        "have it recorded anew by `offrecord record`",
+        "have it captured again by `offrecord record`",
         Exit.USAGE,
     )

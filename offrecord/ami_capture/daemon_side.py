@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon's side of a recording: what goes over its own AMI link, told to one client.
+"""The daemon's side of a capture: streams the packets of its AMI link to one socket client.
 
-The daemon's link is the better place than a login beside it: the order in which the daemon sent
-and heard is the order it decided by. Packets leave unredacted, so only root and the daemon's own
-user get them; whoever else may use the control socket may not.
+The daemon's own link is better than a second login: the daemon decided by the order in which it
+sent and received. Packets leave unredacted; only root and the daemon's own user may have them, not
+everyone who may use the control socket.
 """
 
 import asyncio
@@ -16,25 +16,25 @@ from typing import Any, Final
 
 from ami.errors import AmiError
 from offrecord import __version__
-from offrecord.ami_capture.collect import NEWS, of_use
+from offrecord.ami_capture.collect import RECORDS, is_relevant
 from offrecord.assembly.service import DaemonService
 from offrecord.base.errors import Exit, UserError
 from offrecord.status.event_feed import Listener
 
-BEHIND: Final = 16 * 1024 * 1024
-"""Bytes that a client may be behind before it is given up."""
+MAX_BEHIND: Final = 16 * 1024 * 1024
+"""Bytes queued for a client above which the capture fails."""
 
-LISTING: Final = 5.0
-"""Seconds that the PBX has to list its calls."""
+LISTING_TIMEOUT: Final = 5.0
+"""Seconds for the PBX to list its calls."""
 
-ALIVE: Final = 15.0
-"""Seconds after which a client is told that nothing happened."""
+KEEPALIVE: Final = 15.0
+"""Seconds without a packet after which an `alive` reply is sent."""
 
 
-class Tapped:
-    """Packets of one link that wait for one client. `limit` is in bytes."""
+class PacketQueue:
+    """Queues the packets of one link for one client. `limit`: bytes."""
 
-    def __init__(self, limit: int = BEHIND) -> None:
+    def __init__(self, limit: int = MAX_BEHIND) -> None:
         self._limit = limit
         self._waiting: deque[tuple[float, str, bytes]] = deque()
         self._size = 0
@@ -43,23 +43,23 @@ class Tapped:
         self.more = asyncio.Event()
 
     def __call__(self, mark: str, packet: bytes) -> None:
-        """Take note of one packet."""
+        """Queue one packet with the current time, or count it in `left_out`."""
         if self.overrun:
             return
-        if not of_use(mark, packet):
+        if not is_relevant(mark, packet):
             self.left_out[packet[7 : packet.find(b"\r\n")].decode("ascii", "replace")] += 1
             return
-        self.note(time.time(), mark, packet)
+        self.put(time.time(), mark, packet)
 
-    def note(self, at: float, mark: str, packet: bytes) -> None:
-        """Have something told; `at` is seconds since the epoch."""
+    def put(self, at: float, mark: str, packet: bytes) -> None:
+        """Queue one item. `at`: seconds since the epoch."""
         self._size += len(packet)
         self.overrun = self._size > self._limit
         self._waiting.append((at, mark, packet))
         self.more.set()
 
     def take(self) -> list[tuple[float, str, str]]:
-        """Return what waits: time, mark and packet of each, as JSON holds them."""
+        """Empty the queue and return its items as JSON values: time, mark and packet."""
         found = [(at, mark, packet.decode("latin-1")) for at, mark, packet in self._waiting]
         self._waiting.clear()
         self._size = 0
@@ -67,14 +67,14 @@ class Tapped:
         return found
 
 
-async def tapped(
-    inside: DaemonService, request: Mapping[str, Any]
+async def serve_capture(
+    service: DaemonService, request: Mapping[str, Any]
 ) -> AsyncIterator[Mapping[str, object]]:
-    """Serve the operation `record` of the control socket, until the client leaves.
+    """Serve the operation `record` of the control socket until the client disconnects.
 
-    The first reply holds `asterisk`, `offrecord` and `hints`; then come `packets` (each its time,
-    mark and text; marked `!` it is a record of the journal), once `view` (MixMonitors by uniqueid,
-    after a listing), `left_out` and `alive`. Raises `UserError`.
+    The first reply has `asterisk`, `offrecord` and `hints`. Then come `packets` (time, mark and
+    text of each; with mark `!` the text is a journal record), once `view` (MixMonitors by uniqueid,
+    after a listing), `left_out` and `alive`. Raises UserError.
     """
     if request["peer"]["uid"] not in {0, os.geteuid()}:
         raise UserError(
@@ -82,21 +82,21 @@ async def tapped(
             "use sudo",
             Exit.DENIED,
         )
-    pbx, tap = inside.parts.pbx, Tapped()
+    pbx, queue = service.parts.pbx, PacketQueue()
     yield {
         "offrecord": __version__,
         "asterisk": ".".join(map(str, pbx.version)),
         "hints": dict(pbx.graph.rules.hints),
     }
-    with inside.feed.listen() as news:
-        pbx.link.packet_listeners.append(tap)
-        hearing = asyncio.create_task(_hear(news, tap), name="record-news")
+    with service.feed.listen() as records:
+        pbx.link.packet_listeners.append(queue)
+        queueing = asyncio.create_task(_queue_records(records, queue), name="record-journal")
         try:
             for name in ("CoreShowChannels", "BridgeList"):
-                await pbx.link.action_list(name, timeout=LISTING)
-            yield {"packets": tap.take()}
-            yield {"view": _view(inside)}
-            async for reply in _replies(tap):
+                await pbx.link.action_list(name, timeout=LISTING_TIMEOUT)
+            yield {"packets": queue.take()}
+            yield {"view": _monitors(service)}
+            async for reply in _replies(queue):
                 yield reply
         except AmiError as problem:
             raise UserError(
@@ -104,37 +104,37 @@ async def tapped(
                 Exit.PBX_UNREACHABLE,
             ) from problem  # fmt: skip
         finally:
-            pbx.link.packet_listeners.remove(tap)
-            hearing.cancel()
-            await asyncio.gather(hearing, return_exceptions=True)
+            pbx.link.packet_listeners.remove(queue)
+            queueing.cancel()
+            await asyncio.gather(queueing, return_exceptions=True)
 
 
-async def _replies(tap: Tapped) -> AsyncIterator[Mapping[str, object]]:
+async def _replies(queue: PacketQueue) -> AsyncIterator[Mapping[str, object]]:
     while True:
         try:
             # not `wait_for`: on Python 3.11 it swallows a cancellation that comes with a packet
-            async with asyncio.timeout(ALIVE):
-                await tap.more.wait()
+            async with asyncio.timeout(KEEPALIVE):
+                await queue.more.wait()
         except TimeoutError:
             yield {"alive": True}
             continue
-        if tap.overrun:
-            what = "the recording does not keep up with the PBX"
-            raise UserError(what, "record a shorter time", Exit.INTERNAL)
-        if tap.left_out:
-            counts, tap.left_out = tap.left_out, Counter()
+        if queue.overrun:
+            what = "the capture does not keep up with the PBX"
+            raise UserError(what, "capture a shorter time", Exit.INTERNAL)
+        if queue.left_out:
+            counts, queue.left_out = queue.left_out, Counter()
             yield {"left_out": dict(counts)}
-        yield {"packets": tap.take()}
+        yield {"packets": queue.take()}
 
 
-async def _hear(news: Listener, tap: Tapped) -> None:
-    """Put the records of the journal that are kept among the packets, at their own time."""
-    async for one in news:
-        if one.kind in NEWS:
-            tap.note(one.at / 1000, "!", json.dumps(one.as_json()).encode())
+async def _queue_records(records: Listener, queue: PacketQueue) -> None:
+    """Queue the journal records that are kept, each with its own time."""
+    async for one in records:
+        if one.kind in RECORDS:
+            queue.put(one.at / 1000, "!", json.dumps(one.as_json()).encode())
 
 
-def _view(inside: DaemonService) -> dict[str, int | None]:
-    """Return the MixMonitors by uniqueid, as they are known now."""
-    calls = inside.parts.pbx.graph.calls()
+def _monitors(service: DaemonService) -> dict[str, int | None]:
+    """Return the number of MixMonitors by uniqueid; None where it is not known."""
+    calls = service.parts.pbx.graph.calls()
     return {channel.uniqueid: channel.monitors for call in calls for channel in call.channels}

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Digits that people pressed: those of the configured codes stay, all others become another one.
+"""Masks pressed digits: those of the configured codes stay, all others become one other digit.
 
-They may be of a card number. What stands in their place is in no code, so that a replay finds the
-codes that were pressed and no others.
+Digits may be of a card number. The digit in their place is in no code: a replay finds the codes
+that were pressed and no others.
 """
 
 from collections.abc import Iterable, Sequence
 
 from ami.keypad import DIGITS, Keypad
-from offrecord.ami_capture.collect import Raw
+from offrecord.ami_capture.collect import StreamItem
 
 
-def masked(items: Sequence[Raw], codes: Iterable[str], digit_timeout: float) -> list[Raw]:
-    """Return what was heard with the digits masked; `digit_timeout` is in seconds."""
+def mask_digits(
+    items: Sequence[StreamItem], codes: Iterable[str], digit_timeout: float
+) -> list[StreamItem]:
+    """Return the items with their digits masked. `digit_timeout`: seconds."""
     codes = [code.upper() for code in codes]
     spare = sorted(DIGITS.difference(*codes)) or [""]
     keypad = Keypad({code: code for code in codes}, digit_timeout)
@@ -35,6 +37,6 @@ def masked(items: Sequence[Raw], codes: Iterable[str], digit_timeout: float) -> 
     ]  # fmt: skip
 
 
-def _mask(item: Raw, digit: str) -> Raw:
+def _mask(item: StreamItem, digit: str) -> StreamItem:
     fields = tuple((name, digit if name == "Digit" else value) for name, value in item.fields)
     return item._replace(fields=fields)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each header of AMI is, and so what stands in its place in a capture.
+"""Which AMI header holds what kind of value, and how a capture replaces it.
 
-What is not named here is left out: a header that nobody thought of can tell nothing. Free text of
-the PBX is kept only where it is one of the sentences that its answers are known to be.
+A header that is not listed here is left out. Text from the PBX is kept only if it is one of its
+known messages.
 """
 
 import re
@@ -18,9 +18,9 @@ from offrecord.model.press import WAYS
 from offrecord.policy import freepbx
 from offrecord.presses.find_call import AGENT_VARIABLE, APPLICATION, DATA, TAG_VARIABLE
 
-__all__ = ["Fields", "Redacted"]
+__all__ = ["HeaderRedactor", "Headers"]
 
-Redacted = tuple[tuple[str, str], ...]
+Headers = tuple[tuple[str, str], ...]
 
 LEFT_OUT: Final = "(left out)"
 
@@ -32,7 +32,7 @@ _TECHNOLOGIES: Final = names.PHONES | {
     *("multicastrtp", "unicastrtp", "audiosocket", "websocket", "capi", "khomp", "dongle", "phone"),
 }
 _PLACES: Final = frozenset({*"shitoaTe", "fax", "failed", "hang", "start"})
-"""Extensions that Asterisk itself gives a meaning to."""
+"""Extensions with a meaning to Asterisk itself."""
 
 _CONTEXTS: Final = frozenset(
     {
@@ -41,7 +41,7 @@ _CONTEXTS: Final = frozenset(
         *("from-internal-xfer", "func-apply-sipheaders", "macro-dialout-trunk", "app-blackhole"),
     }
 )
-"""Contexts that a PBX or a distribution brings along; a site's own are replaced."""
+"""Contexts of Asterisk or a distribution; a site's own are replaced."""
 
 _APPLICATIONS: Final = frozenset(
     {
@@ -61,15 +61,14 @@ _MESSAGES: Final = frozenset(
         *("Setting mute failed", "No Conference bridges found"),
     }
 )
-"""What an answer may say in words; other sentences might hold anything."""
+"""The messages of answers that are kept; others may hold anything."""
 
 
-class Fields:
-    """Turns the headers of a packet, or of a record about a press, into redacted ones.
+class HeaderRedactor:
+    """Redacts the headers of a packet, or of a journal record about a press.
 
-    `recorders` are the names of the site's recorders and their replacements, `variable` the
-    channel variable that holds a channel's extension, `user_event` the name of the events that
-    are presses.
+    `recorders`: replacements by the names of the site's recorders. `variable`: the channel variable
+    with a channel's extension. `user_event`: the name of the events that are presses.
     """
 
     def __init__(
@@ -85,15 +84,15 @@ class Fields:
         self._variable = variable
         self._user_event = user_event
         self.devices: dict[str, str] = {}
-        """Every channel name that was met, and its replacement."""
+        """The replacement of every channel name seen until now."""
 
-    def packet(self, fields: Redacted) -> Redacted:
-        """Return the headers of a packet, redacted. A header that is not known is left out."""
+    def packet(self, fields: Headers) -> Headers:
+        """Return the headers of a packet, redacted; headers that are not listed are left out."""
         told = dict(reversed(fields))
         made = []
         for name, value in fields:
             if told.get("Event") == "UserEvent" and name.lower() in _AUTHORS:
-                name = name.capitalize()  # noqa: PLW2901 - an author writes it as they like
+                name = name.capitalize()  # noqa: PLW2901 - authors write it in any case
             kind = _KINDS.get(name)
             if name == "Value":
                 made.append((name, self._value(told.get("Variable", ""), value)))
@@ -105,10 +104,10 @@ class Fields:
                 made.append((name, kind(self, value)))
         return tuple(made)
 
-    # what values are
+    # kinds of values
 
     def channel(self, value: str) -> str:
-        """Return the replacement of a channel's name: parts and technology stay apart."""
+        """Return the replacement of a channel name: each part is replaced, the form stays."""
         if not value or "/" not in value:
             return self._redactor.uniqueid(value) if value else value
         parts = names.parse(value)
@@ -141,7 +140,7 @@ class Fields:
         return f"{technology}/{self.endpoint(endpoint)}"
 
     def endpoint(self, value: str) -> str:
-        """Return the replacement of an endpoint: a number, an address, or a name of a device."""
+        """Return the replacement of an endpoint: a number, an address or a device name."""
         if _ADDRESS.fullmatch(value):
             return self._redactor.word("host", value)
         if "/" in value:
@@ -150,7 +149,7 @@ class Fields:
         return self._redactor.number(value, "device")
 
     def exten(self, value: str) -> str:
-        """Return the replacement of a dialled extension; those of Asterisk itself stay."""
+        """Return the replacement of a dialled extension; Asterisk's special ones stay."""
         return value if value in _PLACES else self._redactor.number(value)
 
     def number(self, value: str) -> str:
@@ -158,7 +157,7 @@ class Fields:
         return self._redactor.number(value)
 
     def person(self, value: str) -> str:
-        """Return the replacement of a caller's name; a name that is a number is that number."""
+        """Return the replacement of a caller's name; one that is a number, as that number."""
         return self._redactor.number(value, "name")
 
     def login(self, value: str) -> str:
@@ -166,7 +165,7 @@ class Fields:
         return self._redactor.number(value, "login")
 
     def context(self, value: str) -> str:
-        """Return the replacement of a dialplan's context."""
+        """Return the replacement of a dialplan context."""
         return value if value in _CONTEXTS else self._redactor.word("context", value)
 
     def queue(self, value: str) -> str:
@@ -174,12 +173,12 @@ class Fields:
         return self._redactor.number(value, "queue")
 
     def recorder(self, value: str) -> str:
-        """Return the replacement of names of recorders, parted by commas."""
+        """Return the replacement of recorder names, separated by commas."""
         words = [word.strip() for word in value.split(",") if word.strip()]
         return ",".join(self._recorders.get(w) or self._redactor.word("recorder", w) for w in words)
 
     def target(self, value: str) -> str:
-        """Return the replacement of what a press named: a channel, a unique id, an extension."""
+        """Return the replacement of a press's target: a channel, a uniqueid or an extension."""
         if "/" in value:
             return self.channel(value)
         return self.number(value) if value.isdecimal() else self._redactor.uniqueid(value)
@@ -204,7 +203,7 @@ class Fields:
         return known[variable](value) if variable in known else self._redactor.word("value", value)
 
     def variable(self, value: str) -> str:
-        """Return a variable's name: ours and Asterisk's stay, the site's own are replaced."""
+        """Return the replacement of a variable's name; ours and Asterisk's stay."""
         if value == self._variable:
             return "OFFRECORD_EXTENSION"
         ours = {AGENT_VARIABLE, TAG_VARIABLE, RECORDERS_VARIABLE, APPLICATION, DATA,
@@ -212,7 +211,7 @@ class Fields:
         return value if value in ours else self._redactor.word("variable", value)
 
     def event_name(self, value: str) -> str:
-        """Return a user event's name: the configured one is written as the default one."""
+        """Return the replacement of a UserEvent's name; the configured one becomes the default."""
         return "offrecord" if value == self._user_event else self._redactor.word("event", value)
 
     def identity(self, value: str) -> str:
@@ -220,7 +219,7 @@ class Fields:
         return self._redactor.uniqueid(value)
 
 
-def _word(_fields: Fields, value: str) -> str:
+def _word(_fields: HeaderRedactor, value: str) -> str:
     return value if _WORD.fullmatch(value) else LEFT_OUT
 
 
@@ -228,19 +227,19 @@ def _application(value: str) -> str:
     return value if value in _APPLICATIONS else "application"
 
 
-def _one_of(*known: str) -> Callable[[Fields, str], str]:
+def _one_of(*known: str) -> Callable[[HeaderRedactor, str], str]:
     lowered = {one.lower() for one in known}
     return lambda _fields, value: value if value.lower() in lowered else LEFT_OUT
 
 
-def _words(kind: str) -> Callable[[Fields, str], str]:
+def _words(kind: str) -> Callable[[HeaderRedactor, str], str]:
     return lambda fields, value: fields._redactor.word(kind, value)  # noqa: SLF001
 
 
 _AUTHORS: Final = frozenset({"verb", "agent", "recorder"})
-"""Headers that the author of a user event gives it."""
+"""Headers that the author of a UserEvent sets."""
 
-_KIND = Callable[[Fields, str], str]
+_KIND = Callable[[HeaderRedactor, str], str]
 
 _KINDS: Final[Mapping[str, _KIND]] = {
     **dict.fromkeys(
@@ -249,21 +248,22 @@ _KINDS: Final[Mapping[str, _KIND]] = {
          "Link", "What"), _word,
     ),
     **dict.fromkeys(
-        ("Channel", "DestChannel", "Newname", "LocalOneChannel", "LocalTwoChannel"), Fields.channel
+        ("Channel", "DestChannel", "Newname", "LocalOneChannel", "LocalTwoChannel"),
+        HeaderRedactor.channel,
     ),
     **dict.fromkeys(
         ("Uniqueid", "Linkedid", "DestUniqueid", "DestLinkedid", "TargetUniqueid",
          "TargetLinkedid",
          *(f"{who}{what}" for what in ("Uniqueid", "Linkedid") for who in (
              "LocalOne", "LocalTwo", "Transferer", "Transferee", "OrigTransferer",
-             "SecondTransferer", "TransferTarget"))), Fields.identity,
+             "SecondTransferer", "TransferTarget"))), HeaderRedactor.identity,
     ),
-    **dict.fromkeys(("CallerIDNum", "ConnectedLineNum"), Fields.number),
-    "CallerIDName": Fields.person,
-    **dict.fromkeys(("Exten", "Extension", "Key"), Fields.exten),
-    "Context": Fields.context,
+    **dict.fromkeys(("CallerIDNum", "ConnectedLineNum"), HeaderRedactor.number),
+    "CallerIDName": HeaderRedactor.person,
+    **dict.fromkeys(("Exten", "Extension", "Key"), HeaderRedactor.exten),
+    "Context": HeaderRedactor.context,
     "AccountCode": _words("account"),
-    "Digit": lambda _fields, value: value,  # masked before: see `digits.masked`
+    "Digit": lambda _fields, value: value,  # masked before, see `digits.mask_digits`
     **dict.fromkeys(
         ("BridgeUniqueid", "BridgeId", "ToBridgeUniqueid", "FromBridgeUniqueid"), _words("bridge")
     ),
@@ -271,20 +271,20 @@ _KINDS: Final[Mapping[str, _KIND]] = {
     "Application": lambda _fields, value: _application(value),
     "ActionID": _words("action"),
     "Message": lambda _fields, value: value if value in _MESSAGES else LEFT_OUT,
-    "Variable": Fields.variable,
-    "UserEvent": Fields.event_name,
+    "Variable": HeaderRedactor.variable,
+    "UserEvent": HeaderRedactor.event_name,
     "Verb": _one_of(*Verb),
     "Way": _one_of(*WAYS),
-    "Agent": Fields.login,
-    "Recorder": Fields.recorder,
-    "Queue": Fields.queue,
-    **dict.fromkeys(("Location", "StateInterface"), Fields.device),
+    "Agent": HeaderRedactor.login,
+    "Recorder": HeaderRedactor.recorder,
+    "Queue": HeaderRedactor.queue,
+    **dict.fromkeys(("Location", "StateInterface"), HeaderRedactor.device),
     "Family": _words("family"),
     "File": _words("file"),
-    "Target": Fields.target,
+    "Target": HeaderRedactor.target,
     "Outcome": _one_of(*Outcome),
     "Evidence": _one_of(*(level.label for level in Evidence)),
     **dict.fromkeys(("Press", "Of"), _words("press")),
     "EndObjection": _one_of("yes"),
 }  # fmt: skip
-"""What each header is. Headers that are not here are left out."""
+"""How each header is redacted. Headers that are not here are left out."""

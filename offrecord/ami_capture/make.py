@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what was heard to what is written: masked, replaced, ordered, counted."""
+"""Makes the capture out of collected items: sorts, masks digits, redacts, checks for leaks."""
 
 import random
 import re
@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from offrecord import __version__
-from offrecord.ami_capture import configuration as settings
-from offrecord.ami_capture import digits
+from offrecord.ami_capture import configuration, digits
 from offrecord.ami_capture.capture_file import Entry, Head, clock, text
-from offrecord.ami_capture.collect import Collector, Raw
-from offrecord.ami_capture.header_kinds import Fields
-from offrecord.ami_capture.redact import Redactor, counted, is_unique, runs
+from offrecord.ami_capture.collect import Collector, StreamItem
+from offrecord.ami_capture.header_kinds import HeaderRedactor
+from offrecord.ami_capture.redact import Redactor, digit_runs, format_count, is_uniqueid
 from offrecord.assembly import build as sites
 from offrecord.base.errors import Exit, UserError
 from offrecord.config import Config, Loaded
@@ -27,38 +26,41 @@ _EVENT_NAME = re.compile(r"[A-Za-z ]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A capture as it is written, and the table of what was replaced, which is not."""
+class Capture:
+    """A redacted capture. `table` (kind, was, is now) is never written to the file."""
 
     head: Head
     entries: list[Entry]
     table: list[tuple[str, str, str]]
 
 
-def make(
-    heard: Collector,
+def make_capture(
+    collected: Collector,
     loaded: Loaded,
     *,
     asterisk: str,
     by_daemon: bool,
     hints: Mapping[str, str],
     chance: random.Random | None = None,
-) -> Made:
-    """Redact what was heard. `hints` are the PBX's own, devices and extensions.
+) -> Capture:
+    """Return the redacted capture of collected items. `hints`: the PBX's, extensions by device.
 
-    Raises `UserError` when that cannot be done, and rather than let a number through.
+    Raises UserError when that is not possible, or when the result would still hold a number.
     """
     config = loaded.config
     rules = sites.name_rules(config, hints)
-    items = sorted(heard.items, key=lambda item: item.at)
-    items = digits.masked(items, config.keypad.codes, config.keypad.digit_timeout)
+    items = sorted(collected.items, key=lambda item: item.at)
+    items = digits.mask_digits(items, config.keypad.codes, config.keypad.digit_timeout)
     redactor = Redactor(
-        _runs(items, config), settings.patterns(config), rules.looks_like_extension, chance
+        _digit_runs(items, config),
+        configuration.patterns(config),
+        rules.looks_like_extension,
+        chance,
     )
-    redactor.shift(_uniqueids(items, heard.view))
-    fields = Fields(
+    redactor.shift_uniqueids(_uniqueids(items, collected.monitors))
+    headers = HeaderRedactor(
         redactor,
-        recorders=settings.recorder_names(config),
+        recorders=configuration.recorder_names(config),
         variable=config.extensions.variable,
         user_event=config.user_event.name,
     )
@@ -66,70 +68,72 @@ def make(
     entries = [
         Entry(round((item.at - begin) * 1000), item.mark, made)
         for item in items
-        if (made := fields.packet(item.fields))
+        if (made := headers.packet(item.fields))
     ]
-    entries[:0] = _view(heard.view, redactor)
-    configuration = settings.redacted(config, fields, redactor, rules, sites.agents(loaded))
-    head = Head(_told(heard, redactor, asterisk, by_daemon, entries), configuration)
+    entries[:0] = _monitor_entries(collected.monitors, redactor)
+    written = configuration.redacted(config, headers, redactor, rules, sites.agents(loaded))
+    head = Head(_info(collected, redactor, asterisk, by_daemon, entries), written)
     _expect_clean(head, entries, redactor, config)
-    return Made(head, entries, list(redactor.table))
+    return Capture(head, entries, list(redactor.table))
 
 
-def _view(view: Mapping[str, int | None], redactor: Redactor) -> Iterator[Entry]:
-    """Yield what was known of MixMonitors at the beginning, which no listing tells."""
+def _monitor_entries(monitors: Mapping[str, int | None], redactor: Redactor) -> Iterator[Entry]:
+    """Yield the MixMonitors at the beginning, which are in no listing."""
     told = tuple(
         ("MixMonitors", f"{redactor.uniqueid(one)} {'?' if count is None else count}")
-        for one, count in view.items()
+        for one, count in monitors.items()
     )
     for begin in range(0, len(told), 100):
         yield Entry(0, "=", told[begin : begin + 100])
 
 
-def _told(
-    heard: Collector,
+def _info(
+    collected: Collector,
     redactor: Redactor,
     asterisk: str,
     by_daemon: bool,
     entries: list[Entry],
 ) -> dict[str, str]:
     out: Counter[str] = Counter()
-    for name, n in heard.left_out.items():
+    for name, n in collected.left_out.items():
         out[name if _EVENT_NAME.fullmatch(name) else "others"] += n
-    left = ", ".join(f"{name} {counted(n)}" for name, n in sorted(out.items()))
-    what = ", ".join(f"{kind} {counted(n)}" for kind, n in sorted(redactor.counts.items()))
+    left = ", ".join(f"{name} {format_count(n)}" for name, n in sorted(out.items()))
+    what = ", ".join(f"{kind} {format_count(n)}" for kind, n in sorted(redactor.counts.items()))
     presses = sum(dict(one.fields).get("What") == "pressed" for one in entries)
     told = {
         "Offrecord": __version__,
         "Asterisk": asterisk or "unknown",
         "Heard-by": BY_DAEMON if by_daemon else BY_LOGIN,
         "Lasted": clock(entries[-1].at if entries else 0),
-        "Blocks": counted(len(entries)),
-        "Presses": counted(presses),
+        "Blocks": format_count(len(entries)),
+        "Presses": format_count(presses),
         "Redacted": f"{what or 'nothing'}; pressed digits that are of no code; every time",
         "Left-out": left or "nothing",
     }
-    if redactor.lost:
-        told["Not-kept"] = f"patterns of the site for {counted(redactor.lost)} numbers"
+    if redactor.patterns_lost:
+        told["Not-kept"] = (
+            f"patterns of the site for {format_count(redactor.patterns_lost)} numbers"
+        )
     return told
 
 
-def _runs(items: list[Raw], config: Config) -> frozenset[str]:
-    """Return the runs of digits that may be somebody's number, all but those of the codes."""
-    found = {run for item in items for _, value in item.fields for run in runs(value)}
-    found.update(run for at, value in leaves(config) for run in runs(f"{at} {value}"))
-    return frozenset(found - {run for code in config.keypad.codes for run in runs(code)})
+def _digit_runs(items: list[StreamItem], config: Config) -> frozenset[str]:
+    """Return the runs of digits that may be phone numbers, without those of the codes."""
+    found = {run for item in items for _, value in item.fields for run in digit_runs(value)}
+    found.update(run for at, value in leaves(config) for run in digit_runs(f"{at} {value}"))
+    return frozenset(found - {run for code in config.keypad.codes for run in digit_runs(code)})
 
 
-def _uniqueids(items: list[Raw], view: Mapping[str, Any]) -> set[str]:
-    told = {value for item in items for _, value in item.fields if is_unique(value)}
-    return told.union(view)
+def _uniqueids(items: list[StreamItem], monitors: Mapping[str, Any]) -> set[str]:
+    told = {value for item in items for _, value in item.fields if is_uniqueid(value)}
+    return told.union(monitors)
 
 
 def _expect_clean(head: Head, entries: list[Entry], redactor: Redactor, config: Config) -> None:
-    """Look through every line once more; codes are there on purpose."""
-    codes = {run for code in config.keypad.codes for run in runs(code)}
+    """Raise UserError if any line still holds a run of the input, other than a code's."""
+    codes = {run for code in config.keypad.codes for run in digit_runs(code)}
     for number, line in enumerate(text(head, entries), 1):
-        if redactor.leaks(line) and not codes.intersection(runs(line)):
+        if redactor.leaks(line) and not codes.intersection(digit_runs(line)):
             raise UserError(
                 f"line {number} of the capture would hold a number of the site; nothing is written",
                 "report this, without the capture",
@@ -137,4 +141,4 @@ def _expect_clean(head: Head, entries: list[Entry], redactor: Redactor, config: 
             )
 
 
-__all__ = ["BY_DAEMON", "BY_LOGIN", "Made", "make"]
+__all__ = ["BY_DAEMON", "BY_LOGIN", "Capture", "make_capture"]

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replacements for what tells of people and places: one table for one file.
+"""The table of replacements for numbers and names in one capture.
 
 The same input has the same replacement throughout a file, and two inputs never share one. The
-table is made at random and kept in no file, so nobody can go back from a capture, nor put two
-captures together. A number keeps its length, and whether the site's patterns and its rule for
-extensions take it; any other word becomes a kind and a count, as `login-2`.
+table is random and not in the file: a capture cannot be reversed, nor two captures be matched. A
+number keeps its length, and still matches, or does not match, the site's patterns and its rule for
+extensions. Any other word becomes a kind and a count, such as `login-2`.
 
-`forbidden` are all runs of five digits or more of the input. None of them occurs in a replacement,
-not even by chance, so that a search for somebody's number in a capture finds nothing.
+`forbidden`: all runs of five digits or more in the input. None occurs in a replacement, not even by
+chance: a search for a real number in a capture finds nothing.
 """
 
 import random
@@ -20,7 +20,7 @@ from typing import Final
 from offrecord.base.errors import Exit, UserError
 
 LONG: Final = 5
-"""Digits from which on a run of them is taken for somebody's number."""
+"""Digits in a row from which on they count as somebody's number."""
 
 _TRIES: Final = 20_000
 _NUMBER: Final = re.compile(r"([+*#]?)([0-9]+)")
@@ -32,36 +32,36 @@ _WILD: Final = frozenset("*?[")
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 
 
-def runs(text: str) -> list[str]:
-    """Return the runs of digits in a text that may be somebody's number."""
+def digit_runs(text: str) -> list[str]:
+    """Return the runs of `LONG` digits or more in a text."""
     return _RUN.findall(text)
 
 
 def leaks(text: str, forbidden: frozenset[str]) -> bool:
-    """Say whether a text holds a forbidden run of digits, also as a part of a longer one."""
+    """Return whether a text holds a forbidden run of digits, also as a part of a longer one."""
     return any(
         run[begin:end] in forbidden
-        for run in runs(text)
+        for run in digit_runs(text)
         for begin in range(len(run) - LONG + 1)
         for end in range(begin + LONG, len(run) + 1)
     )
 
 
-def is_unique(text: str) -> bool:
-    """Say whether a text is a uniqueid of Asterisk's own making."""
+def is_uniqueid(text: str) -> bool:
+    """Return whether a text has the form of a uniqueid made by Asterisk."""
     return _UNIQUE.fullmatch(text) is not None
 
 
-def counted(number: int) -> str:
-    """Return a count as it is written in a capture: never five digits in a row."""
+def format_count(number: int) -> str:
+    """Return a count with underscores, without five digits in a row."""
     return f"{number:_}"
 
 
 class Redactor:
     """The table of one capture.
 
-    `patterns` are the site's shell patterns; `extension` says whether a word is taken for an
-    extension by the site's rule. `chance` is random, of the system unless told.
+    `patterns`: the site's shell patterns. `extension`: returns whether the site's rule takes a
+    number for an extension. `chance`: the source of randomness, by default the system's.
     """
 
     def __init__(
@@ -81,16 +81,16 @@ class Redactor:
         self._epoch = self._serial = (0, 0)
         self._by_number: dict[str, str] = {}
         self._by_word: dict[str, str] = {}
-        self.lost = 0
-        """Numbers for which a pattern could not be kept true."""
+        self.patterns_lost = 0
+        """How many replacements do not match the patterns that their numbers match."""
         for pattern in dict.fromkeys(patterns):
             self._take_pattern(pattern)
 
-    # what comes out
+    # results
 
     @property
     def table(self) -> Iterator[tuple[str, str, str]]:
-        """The kind, the input and its replacement of each; for the eyes of the site alone."""
+        """Kind, input and replacement of each entry; not for the file."""
         yield from (("number", old, new) for old, new in self._numbers.items())
         yield from ((kind, old, new) for (kind, old), new in self._words.items())
 
@@ -100,24 +100,24 @@ class Redactor:
         return {**({"number": len(self._numbers)} if self._numbers else {}), **self._counts}
 
     def leaks(self, text: str) -> bool:
-        """Say whether a text holds a run of digits of the input."""
+        """Return whether a text holds a run of digits of the input."""
         return leaks(text, self._forbidden)
 
     # words
 
     def word(self, kind: str, value: str) -> str:
-        """Return the replacement of a word of one kind; nothing and `<unknown>` stay."""
+        """Return the replacement of a word of one kind; empty and `<unknown>` stay."""
         if not value or value == "<unknown>":
             return value
         found = self._words.get((kind, value))
         if found is None:
             count = self._counts[kind] = self._counts.get(kind, 0) + 1
             fits = [f".p{place}." for place, p in enumerate(self._by_word) if fnmatchcase(value, p)]
-            found = self._words[kind, value] = f"{kind}-{counted(count)}{''.join(fits)}"
+            found = self._words[kind, value] = f"{kind}-{format_count(count)}{''.join(fits)}"
         return found
 
     def suffix(self, value: str) -> str:
-        """Return the replacement of the unique part of a channel's name: letters alone."""
+        """Return the replacement of the unique suffix of a channel name: letters only."""
         found = self._words.get(("suffix", value))
         if found is None:
             count = self._counts["suffix"] = self._counts.get("suffix", 0) + 1
@@ -131,13 +131,13 @@ class Redactor:
     # numbers
 
     def number(self, value: str, kind: str = "text") -> str:
-        """Return the replacement of a number; codes and up to two digits stay, words do not."""
+        """Return the replacement of a number, or of a word of `kind`; short codes stay."""
         if _CODE.fullmatch(value):
             return value
-        told = _NUMBER.fullmatch(value)
-        if told is None:
+        match = _NUMBER.fullmatch(value)
+        if match is None:
             return self.word(kind, value)
-        return told[1] + self._digits(told[2])
+        return match[1] + self._digits(match[2])
 
     def _digits(self, digits: str) -> str:
         found = self._numbers.get(digits)
@@ -149,7 +149,7 @@ class Redactor:
         return found
 
     def _draw(self, digits: str) -> str:
-        """Choose a number that nobody has, of the same length, that fits what this one fits."""
+        """Return an unused number of the same length that matches the same patterns. Random."""
         fits = [p for p in self._by_number if fnmatchcase(digits, p)]
         template = max((self._by_number[p] for p in fits), key=_literal, default="*")
         wanted = [p in fits for p in self._by_number]
@@ -168,10 +168,10 @@ class Redactor:
         if not spare:
             raise UserError(
                 f"there are not enough numbers of {len(digits)} digits to replace all of them",
-                "record a shorter time",
+                "capture a shorter time",
                 Exit.FAILED,
             )
-        self.lost += 1
+        self.patterns_lost += 1
         return spare
 
     def _candidates(self, template: str, length: int) -> Iterator[str]:
@@ -186,7 +186,7 @@ class Redactor:
             yield self._filled("*", length)
 
     def _filled(self, template: str, length: int) -> str:
-        """Return a number of a length that a pattern may take."""
+        """Return a random number of a length that fits a template."""
         parts = _PARTS.findall(template)
         spare = length - sum(part != "*" for part in parts)
         made = ""
@@ -204,9 +204,9 @@ class Redactor:
     # patterns
 
     def pattern(self, pattern: str, kind: str) -> str:
-        """Return the replacement of one of `patterns`: it takes what the given one took.
+        """Return the replacement of one of `patterns`: it matches the replaced values likewise.
 
-        One without a wildcard is a word, or number, of `kind` like any other.
+        One without a wildcard is replaced like any word or number of `kind`.
         """
         if not _WILD & set(pattern):
             return self.number(pattern, kind)
@@ -225,30 +225,32 @@ class Redactor:
             made = self._some(length)
             if not self.leaks(made) and made not in self._used:
                 return made
-        raise UserError("no number is left for a pattern", "record a shorter time", Exit.FAILED)
+        raise UserError("no number is left for a pattern", "capture a shorter time", Exit.FAILED)
 
-    # unique ids
+    # uniqueids
 
-    def shift(self, uniqueids: Iterable[str]) -> None:
-        """Choose by how much unique ids are shifted; these are all there are."""
-        told = [m for one in uniqueids if (m := _UNIQUE.fullmatch(one))]
-        epochs, serials = [int(m[2]) for m in told], [int(m[3]) for m in told]
+    def shift_uniqueids(self, uniqueids: Iterable[str]) -> None:
+        """Choose random offsets for the uniqueids of the capture. Call it with all of them."""
+        matches = [m for one in uniqueids if (m := _UNIQUE.fullmatch(one))]
+        epochs, serials = [int(m[2]) for m in matches], [int(m[3]) for m in matches]
         self._epoch, self._serial = (min(epochs, default=0), 0), (min(serials, default=0), 0)
         for _ in range(_TRIES):
             self._epoch = (self._epoch[0], self._chance.randrange(10**9, 11 * 10**8))
             self._serial = (self._serial[0], self._chance.randrange(1, 1000))
-            if not any(self.leaks(self.uniqueid(m[0])) for m in told):
+            if not any(self.leaks(self.uniqueid(m[0])) for m in matches):
                 return
-        raise UserError("no shift of the unique ids is left", "record a shorter time", Exit.FAILED)
+        raise UserError(
+            "no offset for the uniqueids is left", "capture a shorter time", Exit.FAILED
+        )
 
     def uniqueid(self, value: str) -> str:
-        """Return the replacement of a uniqueid or linkedid: the order of them stays."""
-        told = _UNIQUE.fullmatch(value)
-        if told is None:
+        """Return the replacement of a uniqueid or linkedid; their order stays."""
+        match = _UNIQUE.fullmatch(value)
+        if match is None:
             return self.word("channel", value)
-        epoch = int(told[2]) - self._epoch[0] + self._epoch[1]
-        serial = int(told[3]) - self._serial[0] + self._serial[1]
-        system = f"{self.word('system', told[1])}-" if told[1] else ""
+        epoch = int(match[2]) - self._epoch[0] + self._epoch[1]
+        serial = int(match[3]) - self._serial[0] + self._serial[1]
+        system = f"{self.word('system', match[1])}-" if match[1] else ""
         return f"{system}{epoch}.{serial}"
 
 

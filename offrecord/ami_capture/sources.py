@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a recording hears what it keeps: the running daemon, else a login of its own.
+"""Receives the packets of a capture: from the running daemon, otherwise over its own AMI login.
 
-Both end when the collector has enough. The login asks for the events the daemon asks for, lists
-the calls, and sends nothing else.
+Both end when the collector has ended. The login requests the same events as the daemon, lists the
+calls, and sends nothing else.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from ami.calls.graph import CallGraph
 from ami.errors import AmiError
 from ami.pbx import Pbx
 from offrecord.ami_capture.collect import Collector
-from offrecord.ami_capture.daemon_side import ALIVE, Tapped
+from offrecord.ami_capture.daemon_side import KEEPALIVE, PacketQueue
 from offrecord.assembly import build as sites
 from offrecord.base.errors import Exit, UserError, user_error
 from offrecord.config import Loaded
@@ -26,26 +26,26 @@ from offrecord.control import client
 from offrecord.control.client import MAX_REPLY
 
 LINGER: Final = 1.5
-"""Seconds that go on being recorded after the last press: its call is swept a second later."""
+"""Seconds to go on after the last press: the daemon checks its call again a second later."""
 
-Begun = Callable[[], None]
+OnStart = Callable[[], None]
 
 _STATUS: Final = 5.0
 _KNOWN: Final = 10.0
 
 
 @dataclass(slots=True)
-class Heard:
-    """What was told beside the stream."""
+class PbxFacts:
+    """What is known of the PBX besides the stream: Asterisk's version, hints by device."""
 
     asterisk: str = ""
     hints: Mapping[str, str] = field(default_factory=dict)
 
 
 def daemon_runs(path: Path) -> bool:
-    """Say whether a daemon answers on a control socket.
+    """Return whether a daemon answers on a control socket.
 
-    Raises `UserError` when there is one that may not be used, or does not answer.
+    Raises UserError when there is one that may not be used, or does not answer.
     """
     try:
         list(client.ask(path, {"op": "status"}, _STATUS))
@@ -56,67 +56,75 @@ def daemon_runs(path: Path) -> bool:
     return True
 
 
-async def from_daemon(path: Path, collector: Collector, begun: Begun) -> Heard:
-    """Hear the daemon's own link; `begun` is told when it is heard. Raises `UserError`."""
-    heard = Heard()
+async def collect_from_daemon(path: Path, collector: Collector, on_start: OnStart) -> PbxFacts:
+    """Collect the packets of the daemon's link. Calls `on_start` once they arrive.
+
+    Raises UserError.
+    """
+    facts = PbxFacts()
     reader, writer = await asyncio.open_unix_connection(str(path), limit=MAX_REPLY)
-    reading = asyncio.create_task(_replies(reader, collector, heard, begun), name="record")
+    reading = asyncio.create_task(_read_replies(reader, collector, facts, on_start), name="record")
     try:
         writer.write(encode({"op": "record"}))
-        await _enough(collector, reading)
+        await _wait_until_ended(collector, reading)
     finally:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
-    return heard
+    return facts
 
 
-async def _replies(
-    reader: asyncio.StreamReader, collector: Collector, heard: Heard, begun: Begun
+async def _read_replies(
+    reader: asyncio.StreamReader, collector: Collector, facts: PbxFacts, on_start: OnStart
 ) -> None:
     gone = UserError("the daemon has ended", "see its log, and start it again", Exit.DAEMON_DOWN)
     while True:
         try:
             # not `wait_for`: on Python 3.11 it swallows a cancellation that comes with a line
-            async with asyncio.timeout(2 * ALIVE):
+            async with asyncio.timeout(2 * KEEPALIVE):
                 line = await reader.readline()
         except TimeoutError:
             raise gone from None
         if not line.endswith(b"\n"):
             raise gone
-        told = json.loads(line)
-        _take(told, collector, heard)
-        if "view" in told:
-            begun()
+        reply = json.loads(line)
+        _collect_reply(reply, collector, facts)
+        if "view" in reply:
+            on_start()
 
 
-def _take(told: Mapping[str, Any], collector: Collector, heard: Heard) -> None:
-    if "error" in told:
-        code = Exit(told.get("exit", Exit.FAILED))
-        raise UserError(str(told["error"]), str(told.get("fix", "")), code)
-    if "hints" in told:
-        heard.asterisk, heard.hints = told["asterisk"], told["hints"]
-    if "view" in told:
-        collector.view = told["view"]
-    collector.left(told.get("left_out", {}))
-    for at, mark, packet in told.get("packets", ()):
+def _collect_reply(reply: Mapping[str, Any], collector: Collector, facts: PbxFacts) -> None:
+    if "error" in reply:
+        code = Exit(reply.get("exit", Exit.FAILED))
+        raise UserError(str(reply["error"]), str(reply.get("fix", "")), code)
+    if "hints" in reply:
+        facts.asterisk, facts.hints = reply["asterisk"], reply["hints"]
+    if "view" in reply:
+        collector.monitors = reply["view"]
+    collector.add_left_out(reply.get("left_out", {}))
+    for at, mark, packet in reply.get("packets", ()):
         if mark == "!":
-            news = json.loads(packet)
-            collector.news(news["kind"], news["at"], news["press"] or "", news["body"])
+            record = json.loads(packet)
+            collector.add_record(
+                record["kind"], record["at"], record["press"] or "", record["body"]
+            )
         else:
-            collector.packet(at, mark, packet.encode("latin-1"))
+            collector.add_packet(at, mark, packet.encode("latin-1"))
 
 
-async def from_login(loaded: Loaded, collector: Collector, begun: Begun) -> Heard:
-    """Log in beside whoever else does, and hear what the PBX tells. Raises `UserError`."""
-    config, tap = loaded.config, Tapped()
+async def collect_from_login(loaded: Loaded, collector: Collector, on_start: OnStart) -> PbxFacts:
+    """Collect over a second AMI login. Calls `on_start` once the calls are listed.
+
+    Raises UserError.
+    """
+    config, queue = loaded.config, PacketQueue()
     settings = replace(sites.ami_settings(config), probe_timeout=0.0)
     pbx = Pbx(settings, graph=CallGraph(sites.name_rules(config)))
-    pbx.link.packet_listeners.append(tap)
+    pbx.link.packet_listeners.append(queue)
     running = asyncio.create_task(pbx.run(), name="record-pbx")
-    taking = asyncio.create_task(_tapped(tap, collector), name="record-tap")
+    collecting = asyncio.create_task(_collect_queued(queue, collector), name="record-queue")
     try:
         waiting = asyncio.create_task(pbx.wait_known(_KNOWN), name="record-known")
         await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
@@ -127,27 +135,27 @@ async def from_login(loaded: Loaded, collector: Collector, begun: Begun) -> Hear
             raise pbx.link.problem or UserError(
                 "the PBX's calls could not be listed", "see offrecord check", Exit.PBX_UNREACHABLE
             )
-        begun()
-        await _enough(collector, running, taking)
+        on_start()
+        await _wait_until_ended(collector, running, collecting)
     except AmiError as problem:
         raise user_error(problem) from problem
     finally:
-        for task in (running, taking):
+        for task in (running, collecting):
             task.cancel()
-        await asyncio.gather(running, taking, return_exceptions=True)
-    collector.left(tap.left_out)
-    return Heard(".".join(map(str, pbx.version)), dict(pbx.graph.rules.hints))
+        await asyncio.gather(running, collecting, return_exceptions=True)
+    collector.add_left_out(queue.left_out)
+    return PbxFacts(".".join(map(str, pbx.version)), dict(pbx.graph.rules.hints))
 
 
-async def _tapped(tap: Tapped, collector: Collector) -> None:
+async def _collect_queued(queue: PacketQueue, collector: Collector) -> None:
     while True:
-        await tap.more.wait()
-        for at, mark, packet in tap.take():
-            collector.packet(at, mark, packet.encode("latin-1"))
+        await queue.more.wait()
+        for at, mark, packet in queue.take():
+            collector.add_packet(at, mark, packet.encode("latin-1"))
 
 
-async def _enough(collector: Collector, *tasks: "asyncio.Task[None]") -> None:
-    """Wait until there is enough, and a moment more. What a task raises meanwhile is raised."""
+async def _wait_until_ended(collector: Collector, *tasks: "asyncio.Task[None]") -> None:
+    """Wait until the collector has ended, then `LINGER`. Raises what one of the tasks raises."""
     ended = asyncio.create_task(collector.ended.wait(), name="record-ended")
     try:
         await asyncio.wait({ended, *tasks}, return_when=asyncio.FIRST_COMPLETED)

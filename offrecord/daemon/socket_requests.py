@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from bridges.model import Outcome, Verb
-from offrecord.ami_capture.daemon_side import tapped
+from offrecord.ami_capture.daemon_side import serve_capture
 from offrecord.assembly.service import DaemonService
 from offrecord.control.server import Handler
 from offrecord.presses.intake import told
@@ -35,7 +35,7 @@ class Operations:
             "ack": self._ack,
             "status": self._status,
             "watch": self._watch,
-            "record": lambda request: tapped(self._inside, request),
+            "record": lambda request: serve_capture(self._inside, request),
         }
 
     async def _press(self, request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:

@@ -10,7 +10,7 @@ from tomlkit import dumps
 
 from offrecord.ami_capture.capture_file import Reader, write
 from offrecord.ami_capture.collect import Collector
-from offrecord.ami_capture.make import Made, make
+from offrecord.ami_capture.make import Capture, make_capture
 from offrecord.ami_capture.replay import clock
 from offrecord.ami_capture.replay.player import Playback
 from offrecord.config import Loaded, load
@@ -54,20 +54,20 @@ def collected(said: Iterable[Said], *, step: float = 0.01) -> Collector:
     """Return what is kept of packets that came one after the other; `step` is in seconds."""
     collector = Collector()
     for place, (mark, packet) in enumerate(said):
-        collector.packet(1_795_000_000.0 + place * step, mark, packet.encode())
+        collector.add_packet(1_795_000_000.0 + place * step, mark, packet.encode())
     return collector
 
 
 def made(
     heard: Collector, loaded: Loaded, *, by_daemon: bool = True, seed: int = 1, **hints: str
-) -> Made:
-    return make(
+) -> Capture:
+    return make_capture(
         heard, loaded, asterisk="22.10.1", by_daemon=by_daemon, hints=hints,
         chance=random.Random(seed),
     )  # fmt: skip
 
 
-def replayed(capture: Made, folder: Path, until: float | None = None) -> dict[str, Any]:
+def replayed(capture: Capture, folder: Path, until: float | None = None) -> dict[str, Any]:
     """Write a capture, read and play it; return what was made of it."""
     path = folder / "capture.txt"
     write(path, capture.head, capture.entries)

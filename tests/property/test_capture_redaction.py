@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ami.calls import names
 from offrecord.ami_capture.capture_file import text
-from offrecord.ami_capture.make import Made
+from offrecord.ami_capture.make import Capture
 from offrecord.ami_capture.redact import Redactor
 from tests.kits.capture_kit import NO_CALLS, Said, collected, configured, made
 
@@ -69,7 +69,7 @@ def said(call: dict[str, object]) -> list[Said]:
     return packets
 
 
-def lines(capture: Made) -> str:
+def lines(capture: Capture) -> str:
     return "\n".join(text(capture.head, capture.entries))
 
 
@@ -91,7 +91,7 @@ def redacted(*every: dict[str, object]) -> str:
             body = {"verb": "stop", "way": "fastagi", "target": f"SIP/{call['extension']}-1",
                     "agent": call["login"], "options": {"note": call["name"]},
                     "detail": call["secret"], "recorder": call["name"]}  # fmt: skip
-            heard.news("pressed", int(at), str(call["secret"]), body)
+            heard.add_record("pressed", int(at), str(call["secret"]), body)
         return lines(made(heard, loaded))
 
 

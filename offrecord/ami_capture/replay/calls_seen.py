@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The calls of a replay, from their first channel to their last, however they were joined."""
+"""Lists the calls of a replay with their channels, also after transfers joined them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from offrecord.presses.find_call import everything
 
 @dataclass(slots=True)
 class ChannelSeen:
-    """One channel: whose it is and why, when it was up (milliseconds), what recorded it at most."""
+    """One channel. `begins`, `ends`: milliseconds. `monitors`: the most MixMonitors at one time."""
 
     channel: str
     uniqueid: str
@@ -38,7 +38,7 @@ class ChannelSeen:
 
 @dataclass(slots=True)
 class CallSeen:
-    """One call: every id that meant it, and its channels by uniqueid."""
+    """One call: all uniqueids and linkedids that meant it, and its channels by uniqueid."""
 
     call: str
     ids: set[str] = field(default_factory=set)
@@ -50,7 +50,7 @@ class CallSeen:
 
 
 class CallsSeen:
-    """Follows the calls of a graph: `before` and `after` each block of the stream."""
+    """Follows the calls of a graph: call `before` and `after` for each block of the stream."""
 
     def __init__(self, graph: CallGraph) -> None:
         self._graph = graph
@@ -65,7 +65,7 @@ class CallsSeen:
         return next((self._by_id[one] for one in ids if one in self._by_id), None)
 
     def before(self, entry: Entry) -> None:
-        """Note the end of a channel while it is still known whose it was."""
+        """Note the end of a channel, before a hang-up removes it from the graph."""
         told = dict(entry.fields)
         if told.get("Event") == "Hangup":
             uniqueid = told.get("Uniqueid", "")
@@ -74,7 +74,7 @@ class CallsSeen:
                 seen.channels[uniqueid].ends = entry.at
 
     def after(self, entry: Entry) -> None:
-        """Note what the graph now says of the channels that a block is about."""
+        """Note the channels that a block is about, as the graph has them now."""
         if entry.mark != "<":
             return
         told = dict(entry.fields)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An event loop whose time is that of a capture.
+"""An event loop that runs in the time of a capture.
 
-Time stands still while anything is left to do, and then leaps to the next thing that is due: an
-hour is played in seconds, and every timeout and pause comes in the same order as it did. In real
-time it sleeps instead of leaping.
+Time stands still while there is work, then jumps to the next timer: an hour is replayed in seconds,
+and all timeouts and pauses happen in the same order as in the capture. With `real_time` it sleeps
+instead of jumping.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 
-class _Leaping(selectors.DefaultSelector):
-    """A selector that moves a clock forward where another would wait."""
+class _JumpingSelector(selectors.DefaultSelector):
+    """A selector that moves a clock forward instead of waiting."""
 
     def __init__(self, *, real_time: bool) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class _Leaping(selectors.DefaultSelector):
         self._real_time = real_time
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Return what is ready; else let the time pass."""
+        """Return what is ready; otherwise move the clock on by `timeout` seconds."""
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
@@ -36,19 +36,19 @@ class _Leaping(selectors.DefaultSelector):
         return []
 
 
-class CaptureLoop(asyncio.SelectorEventLoop):
+class ReplayLoop(asyncio.SelectorEventLoop):
     """The event loop of a replay; `time` begins at 0."""
 
     def __init__(self, *, real_time: bool = False) -> None:
-        self._leaping = _Leaping(real_time=real_time)
-        super().__init__(self._leaping)
+        self._selector = _JumpingSelector(real_time=real_time)
+        super().__init__(self._selector)
 
     def time(self) -> float:
         """Return the seconds since the capture began."""
-        return self._leaping.now
+        return self._selector.now
 
 
 def run(job: Coroutine[Any, Any, Result], *, real_time: bool = False) -> Result:
-    """Run a coroutine on a loop of its own and return what it does."""
-    with asyncio.Runner(loop_factory=lambda: CaptureLoop(real_time=real_time)) as runner:
+    """Run a coroutine on a new `ReplayLoop` and return its result."""
+    with asyncio.Runner(loop_factory=lambda: ReplayLoop(real_time=real_time)) as runner:
         return runner.run(job)

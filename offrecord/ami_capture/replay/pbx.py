@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The PBX of a replay: its events and its answers are those of the capture, nothing is asked.
+"""The PBX of a replay: takes events and answers from the capture. Contacts no real PBX.
 
-An action is answered by what that very action was answered with: the first unused answer to the
-same action on the same channel. One that is on its way is waited for, so that whatever the PBX
-said before it has been heard. What the capture has no answer to is refused, and says so.
+An action gets the answer in the capture: the first unused one to the same action on the same
+channel. An answer that is later in the stream is waited for, and the events before it are applied
+first. An action without an answer in the capture raises AmiDenied.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from offrecord.ami_capture.capture_file import Entry
 
 NO_ANSWER: Final = "the capture holds no answer to this"
 _PATIENCE: Final = 1.0
-"""Seconds of the capture's own time that an answer may take, as for a real PBX."""
+"""Seconds, in the capture's time, that an answer may take, as for a real PBX."""
 
 _KEYS: Final = ("Channel", "Variable", "Direction", "State", "Conference", "Family", "Key")
 """The headers that tell one action from another of the same name."""
@@ -34,7 +34,7 @@ Pairs = tuple[tuple[str, str], ...]
 
 @dataclass(slots=True)
 class _Answers:
-    """The answers to one action: those that nobody has asked for yet, and who waits for one."""
+    """The answers to one action that are not used yet, and the futures that wait for one."""
 
     ready: deque[list[Response]] = field(default_factory=deque)
     waiting: deque["asyncio.Future[list[Response]]"] = field(default_factory=deque)
@@ -44,8 +44,8 @@ def _key(fields: Mapping[str, str | Sequence[str]], name: str) -> Key:
     return (name.lower(), *(str(fields.get(key, "")) for key in _KEYS))
 
 
-class PlayedPbx:
-    """Stands for `ami.pbx.Pbx`. `answered` says whether the capture has answers at all."""
+class ReplayPbx:
+    """A `ami.ports.PbxPort` over a capture. `answered`: whether the capture has answers at all."""
 
     def __init__(self, graph: CallGraph, version: str, *, answered: bool) -> None:
         self.graph = graph
@@ -62,12 +62,12 @@ class PlayedPbx:
         """Actions that the capture has no answer to."""
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
-        """Have each event told in order, once the graph has taken it."""
+        """Call `callback(event, graph)` for every event; returns a function that unsubscribes."""
         self._subscribers.append(callback)
         return lambda: self._subscribers.remove(callback)
 
     async def wait_known(self, timeout: float) -> bool:
-        """Wait until the view of live calls is true; False when `timeout` seconds did not do."""
+        """Wait until the live calls are known; return False if not within `timeout` seconds."""
         try:
             async with asyncio.timeout(timeout):
                 await self._known.wait()
@@ -75,10 +75,10 @@ class PlayedPbx:
             return False
         return True
 
-    # what the capture tells
+    # the stream
 
     def take(self, entry: Entry) -> Event | None:
-        """Take one block of the stream; return the event it is, after everybody has heard it."""
+        """Process one block; return its event, if it is one, after the subscribers were called."""
         told = dict(entry.fields)
         ident = told.get("ActionID", "")
         if entry.mark == ">":
@@ -128,7 +128,7 @@ class PlayedPbx:
         found.ready.append(rows)
 
     def _listed(self, name: str, rows: list[Response]) -> None:
-        """Put the graph in step with a listing, as it was when the listing was whole."""
+        """Reconcile the graph with a listing that is complete."""
         if name == "coreshowchannels":
             self._rows = [row for one in rows if (row := channel_row(one.headers))]
         elif name == "bridgelist":
@@ -136,7 +136,7 @@ class PlayedPbx:
             self.graph.reconcile(self._rows, self._monitors, bridges)
             self._known.set()
 
-    # what is asked
+    # actions
 
     async def action(
         self,
@@ -145,20 +145,20 @@ class PlayedPbx:
         *,
         timeout: float | None = None,
     ) -> Response:
-        """Return what the PBX answered to this action. Raises AmiDenied when nothing is known."""
+        """Return the capture's answer to this action. Raises AmiDenied when it has none."""
         return (await self._ask(name, fields or {}, timeout))[0]
 
     async def action_list(
         self, name: str, fields: Mapping[str, str | Sequence[str]], *, timeout: float
     ) -> list[Response]:
-        """Return the rows the PBX answered with. Raises AmiDenied."""
+        """Return the rows of the capture's answer to this action. Raises AmiDenied."""
         first, *rows = await self._ask(name, fields, timeout)
         if not first.ok:
             raise AmiDenied(name, first.message)
         return rows[:-1]
 
     async def getvar(self, uniqueid: str, name: str) -> str:
-        """Return a channel's variable. Raises AmiDenied."""
+        """Return a channel variable, empty when it was not set. Raises AmiDenied."""
         answer = await self.action("Getvar", {"Channel": uniqueid, "Variable": name})
         if not answer.ok:
             raise AmiDenied("Getvar", answer.message)

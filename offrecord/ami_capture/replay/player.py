@@ -36,7 +36,7 @@ from offrecord.ami_capture import configuration as settings
 from offrecord.ami_capture.capture_file import Entry, Head
 from offrecord.ami_capture.make import BY_LOGIN
 from offrecord.ami_capture.replay.calls_seen import CallsSeen
-from offrecord.ami_capture.replay.pbx import PlayedPbx
+from offrecord.ami_capture.replay.pbx import ReplayPbx
 from offrecord.assembly import build as sites
 from offrecord.base.errors import Exit, UserError
 from offrecord.config import ConfigError, Loaded, load
@@ -136,7 +136,7 @@ class Then:
 
 
 class Playback:
-    """One replay. Make it on a `clock.CaptureLoop`, then `play`.
+    """One replay. Make it on a `clock.ReplayLoop`, then `play`.
 
     `calls` are the calls that were seen, `memory` the records of the presses, `then` what became
     of them when it happened.
@@ -146,10 +146,10 @@ class Playback:
         loop = asyncio.get_running_loop()
         loaded = _loaded(head.configuration)
         config, self.then = loaded.config, Then()
-        self.pbx = PlayedPbx(
+        self.pbx = ReplayPbx(
             CallGraph(sites.name_rules(config)),
-            head.told.get("Asterisk", ""),
-            answered=head.told.get("Heard-by") != BY_LOGIN,
+            head.info.get("Asterisk", ""),
+            answered=head.info.get("Heard-by") != BY_LOGIN,
         )
         self.recorders = self._recorders(loaded)
         self.elsewhere = sorted(n for n, one in self.recorders.items() if one.kind != LOCAL)

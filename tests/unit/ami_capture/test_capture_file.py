@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from offrecord.ami_capture.capture_file import Entry, Head, Reader, write
-from offrecord.ami_capture.daemon_side import tapped
+from offrecord.ami_capture.daemon_side import serve_capture
 from offrecord.ami_capture.replay import clock
 from offrecord.ami_capture.replay.player import Playback
 from offrecord.base.errors import Exit, UserError
@@ -100,6 +100,6 @@ def test_what_is_packed_larger_than_the_limit_is_refused(
 async def test_whoever_is_neither_root_nor_the_daemon_gets_nothing() -> None:
     nobody = {"op": "record", "peer": {"uid": 65534, "pid": 1}}
     with pytest.raises(UserError, match="only root and the daemon's own user") as problem:
-        _ = [reply async for reply in tapped(None, nobody)]  # type: ignore[arg-type]
+        _ = [reply async for reply in serve_capture(None, nobody)]  # type: ignore[arg-type]
 
     assert problem.value.exit is Exit.DENIED

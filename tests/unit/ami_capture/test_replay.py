@@ -149,14 +149,14 @@ def test_a_press_by_the_dialplan_comes_from_the_capture(tmp_path: Path) -> None:
     uniqueid = caller.partition("Uniqueid: ")[2].partition("\r\n")[0]
     first = next(i for i in heard.items if ("Action", "Getvar") in i.fields)
     at = int(first.at * 1000) - 1
-    heard.news("pressed", at, "0hfk2", {
+    heard.add_record("pressed", at, "0hfk2", {
         "verb": "stop", "way": "fastagi", "target": uniqueid, "uniqueid": uniqueid,
         "channel": "PJSIP/410-00000000", "options": {},
     })  # fmt: skip
     for recorder, outcome in (("ours", "confirmed"), ("acme", "accepted")):
         answer = {"recorder": recorder, "outcome": outcome, "evidence": "L1", "detail": "fred"}
-        heard.news("answered", at + 50, "0hfk2", answer)
-    heard.news(
+        heard.add_record("answered", at + 50, "0hfk2", answer)
+    heard.add_record(
         "verdict", at + 60, "0hfk2", {"verb": "stop", "outcome": "accepted", "evidence": "L1"}
     )
     body = replayed(made(heard, loaded), tmp_path)

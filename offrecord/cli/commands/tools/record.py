@@ -16,7 +16,7 @@ from rich.table import Table
 from offrecord.ami_capture import sources
 from offrecord.ami_capture.capture_file import Head, Reader, clock, write
 from offrecord.ami_capture.collect import Collector
-from offrecord.ami_capture.make import Made, make
+from offrecord.ami_capture.make import Capture, make_capture
 from offrecord.ami_capture.replay import clock as clocks
 from offrecord.ami_capture.replay.player import Playback
 from offrecord.assembly import build as sites
@@ -83,8 +83,10 @@ def record(
             err=True,
         )
     collector = Collector(max_mb * 1024 * 1024, presses or 0)
-    heard = asyncio.run(_hear(loaded, socket_path, collector, by_daemon=by_daemon, seconds=seconds))
-    made = make(collector, loaded, asterisk=heard.asterisk, by_daemon=by_daemon, hints=heard.hints)
+    facts = asyncio.run(_hear(loaded, socket_path, collector, by_daemon=by_daemon, seconds=seconds))
+    made = make_capture(
+        collector, loaded, asterisk=facts.asterisk, by_daemon=by_daemon, hints=facts.hints
+    )
     write(file, made.head, made.entries)
     _tell(file, made, collector.why, show_redactions=show_redactions, as_json=as_json)
 
@@ -92,35 +94,35 @@ def record(
 async def _hear(
     loaded: Loaded, socket_path: Path, collector: Collector, *, by_daemon: bool,
     seconds: float | None,
-) -> sources.Heard:  # fmt: skip
+) -> sources.PbxFacts:  # fmt: skip
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, collector.end, "told to end")
     if seconds is not None:
         loop.call_later(seconds, collector.end, f"{seconds:g} s are over")
     if by_daemon:
-        return await sources.from_daemon(socket_path, collector, _begun)
+        return await sources.collect_from_daemon(socket_path, collector, _begun)
     collector.keypad = sites.keypad(loaded)
     collector.user_event = loaded.config.user_event.name
-    return await sources.from_login(loaded, collector, _begun)
+    return await sources.collect_from_login(loaded, collector, _begun)
 
 
 def _begun() -> None:
     click.echo("recording; Ctrl-C ends it", err=True)
 
 
-def _tell(file: Path, made: Made, why: str, *, show_redactions: bool, as_json: bool) -> None:
+def _tell(file: Path, made: Capture, why: str, *, show_redactions: bool, as_json: bool) -> None:
     if as_json:
         table = [{"kind": k, "was": w, "is": i} for k, w, i in made.table]
         more = {"redactions": table} if show_redactions else {}
-        print_json({"file": str(file), "ended": why, **made.head.told, **more})
+        print_json({"file": str(file), "ended": why, **made.head.info, **more})
         return
     if show_redactions:
         shown = Table("kind", "was", "is now", box=None)
         for row in made.table:
             shown.add_row(*row)
         print_table(shown)
-    told = made.head.told
+    told = made.head.info
     click.echo(
         f"{file}: {told['Blocks']} blocks in {told['Lasted']}, {told['Presses']} presses ({why})"
     )
@@ -158,7 +160,7 @@ async def _play(
     reader: Reader, head: Head, until: float | None, target: str | None
 ) -> dict[str, Any]:
     playback = Playback(head)
-    body: dict[str, Any] = {"head": dict(head.told), "not_contacted": playback.elsewhere}
+    body: dict[str, Any] = {"head": dict(head.info), "not_contacted": playback.elsewhere}
     if target is not None:
         try:
             return body | {"explained": await playback.explained(reader.entries(), target, until)}
