@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plays a capture through the code that the daemon runs: graph, triggers, engine, keeper.
+"""Replays a capture through the daemon's own code: call graph, intake, lifecycle, enforcer.
 
-Presses by AMI digits and by user events are found anew in the stream; those by the dialplan, the
-command line and HTTP come from the capture, which is the only place where they stand. The
-recorder of kind `mixmonitor` is the real one, on the capture's answers. Recorders elsewhere are
-not contacted: one that stands in says what the real one had answered, and does not decide.
+Presses by AMI digits and by UserEvents are recognised again in the stream; those by the dialplan,
+the command line and HTTP are read from the capture. The recorder of kind `mixmonitor` is the real
+one, on the capture's answers. Recorders elsewhere are not contacted: a `ReplayRecorder` returns
+what the real one had answered, and has no say in the verdict.
 """
 
 import asyncio
@@ -59,8 +59,8 @@ _TICK: Final = 0.01
 _NO_CONTACT: Final = "not contacted: a replay asks no recorder elsewhere"
 
 
-class Memory(Journal):
-    """A journal that keeps its records and writes none."""
+class MemoryJournal(Journal):
+    """A journal that keeps its records in memory and writes no file."""
 
     def __init__(self) -> None:
         super().__init__(Path("/dev/null"))
@@ -72,8 +72,8 @@ class Memory(Journal):
         return len(self.records)
 
 
-class StandIn:
-    """Stands for a recorder elsewhere: it says what the capture holds of its answers."""
+class ReplayRecorder:
+    """A recorder elsewhere in a replay: returns the answer that is in the capture."""
 
     capabilities = Capabilities(frozenset(ORDERS), Evidence.READ_BACK)
 
@@ -91,15 +91,15 @@ class StandIn:
         """Nothing to close."""
 
     async def probe(self) -> str:
-        """Say that nobody is asked."""
+        """Return that no recorder is contacted."""
         return _NO_CONTACT
 
     def plan(self, order: Order) -> Plan:  # noqa: ARG002 - nothing is planned for any order
-        """Say that nobody is asked."""
+        """Return that no recorder is contacted."""
         return Plan(self.name, self.kind, "-", (), _NO_CONTACT)
 
     async def act(self, order: Order) -> RecorderResult:
-        """Return what the real one had answered to this press, as far as the capture tells."""
+        """Return the real recorder's answer to this press, if the capture has it in time."""
         ends = asyncio.get_running_loop().time() + order.budget
         while (told := self._then.get((order.press_id, self.name))) is None:
             if asyncio.get_running_loop().time() > ends:
@@ -117,15 +117,18 @@ class StandIn:
 
 
 @dataclass(slots=True)
-class Then:
-    """What the capture tells of presses as they were: by press, and by press and recorder."""
+class CapturedResults:
+    """The results in the capture: verdicts by press id, answers by press id and recorder.
+
+    `seen`: ids of the presses that were found in the stream, by way, in order.
+    """
 
     verdicts: dict[str, Mapping[str, str]] = field(default_factory=dict)
     answers: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     seen: dict[str, list[str]] = field(default_factory=dict)
 
     def take(self, told: Mapping[str, str]) -> None:
-        """Take one block that is marked `!`."""
+        """Add one block with the mark `!`."""
         press, what = told.get("Press", ""), told.get("What")
         if what == "pressed" and told.get("Way") in _SEEN_IN_STREAM:
             self.seen.setdefault(told["Way"], []).append(press)
@@ -136,16 +139,16 @@ class Then:
 
 
 class Playback:
-    """One replay. Make it on a `clock.ReplayLoop`, then `play`.
+    """One replay. Create it on a `clock.ReplayLoop`, then `play`.
 
-    `calls` are the calls that were seen, `memory` the records of the presses, `then` what became
-    of them when it happened.
+    `calls`: the calls in the stream. `memory`: the journal records of the replay's presses. `then`:
+    their results in the capture.
     """
 
     def __init__(self, head: Head) -> None:
         loop = asyncio.get_running_loop()
         loaded = _loaded(head.configuration)
-        config, self.then = loaded.config, Then()
+        config, self.then = loaded.config, CapturedResults()
         self.pbx = ReplayPbx(
             CallGraph(sites.name_rules(config)),
             head.info.get("Asterisk", ""),
@@ -153,7 +156,7 @@ class Playback:
         )
         self.recorders = self._recorders(loaded)
         self.elsewhere = sorted(n for n, one in self.recorders.items() if one.kind != LOCAL)
-        self.memory = Memory()
+        self.memory = MemoryJournal()
         pbx = cast("Pbx", self.pbx)  # what is used of one is all there
         site = sites.site(loaded, self.recorders)
         self.engine = Engine(
@@ -191,7 +194,7 @@ class Playback:
             if given.kind == LOCAL:
                 made[name] = MixMonitorRecorder(name, MixMonitorSettings(), self.pbx, clock=clock)
             else:
-                made[name] = StandIn(name, given.kind, self.then.answers)
+                made[name] = ReplayRecorder(name, given.kind, self.then.answers)
         return made
 
     async def play(self, entries: Iterator[Entry], until: float | None = None) -> None:
@@ -302,7 +305,7 @@ class Playback:
         except (KeyError, ValueError):
             raise UserError(
                 f"the press {ident!r} of the capture lacks what a press has",
-                "have it recorded anew by `offrecord record`",
+                "have it captured again by `offrecord record`",
                 Exit.USAGE,
             ) from None
         self.engine.press(press)
@@ -331,7 +334,7 @@ def _loaded(configuration: str) -> Loaded:
             return load(path, {"OFFRECORD_REPLAY": "none"})
         except ConfigError as problem:
             what = str(problem.problems[0]).replace(str(path), "the capture")
-            raise UserError(what, "have it recorded anew", Exit.USAGE) from problem
+            raise UserError(what, "have it captured again", Exit.USAGE) from problem
 
 
 def _ids(record: Record) -> Iterator[str]:
