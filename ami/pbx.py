@@ -14,21 +14,20 @@ How the view of the calls stays correct:
 import asyncio
 import logging
 import random
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from ami import hints, privileges, recording_actions
+from ami import hints, recording_actions
+from ami.account_check import AccountCheck
 from ami.calls.graph import CallGraph
-from ami.errors import AmiDenied, AmiDown, AmiError
+from ami.errors import AmiDenied, AmiError
 from ami.events.headers import bridge_row, channel_row
 from ami.events.types import Event, FullyBooted
 from ami.link.supervisor import AmiLink, LinkState, Response
-from ami.privileges import Granted, Missing, PrivilegeReport
+from ami.privileges import Missing, PrivilegeReport
 from ami.settings import AmiSettings
 
 log = logging.getLogger(__name__)
@@ -42,8 +41,6 @@ COUNTABLE: Final = 1000
 """Channels above which MixMonitors are not counted after a reconnect; a stop finds them anyway."""
 RETRY_FIRST: Final = 0.25
 RETRY_CAP: Final = 30.0
-BOOT_CHECKS: Final = 60
-"""Checks, a second apart, for modules that Asterisk has not loaded yet."""
 
 
 class Pbx:
@@ -71,10 +68,6 @@ class Pbx:
             clock=clock,
             chance=chance,
         )
-        self.version: tuple[int, ...] = ()
-        """Asterisk's version, such as (22, 10, 1); empty when not known."""
-        self.privileges: PrivilegeReport | None = None
-        """What the account may do; None until checked after a login."""
         self.dropped = 0
         """Events lost because the queue was full."""
         self.faults = 0
@@ -84,12 +77,10 @@ class Pbx:
         self._queued = 0
         self._wake = asyncio.Event()
         self._known = asyncio.Event()
-        self._checked = asyncio.Event()
         self._stale = asyncio.Event()
-        self._account = asyncio.Event()
+        self._account = AccountCheck(self.link, self._on_privileges)
         self._epoch = 0
         self._blind = False  # the account reads no events, and no listing stays correct
-        self._granted: Granted = {}
 
     # life
 
@@ -99,7 +90,7 @@ class Pbx:
             (self.link.run(), "ami link"),
             (self._consume(), "ami consumer"),
             (self._keep_in_step(), "ami resync"),
-            (self._keep_account(), "ami account"),
+            (self._account.run(), "ami account"),
         )
         tasks = [asyncio.create_task(job, name=name) for job, name in jobs]
         try:
@@ -115,6 +106,16 @@ class Pbx:
     async def close(self) -> None:
         """End `run` and wait until the connection is closed."""
         await self.link.close()
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Asterisk's version, such as (22, 10, 1); empty when not known."""
+        return self._account.version
+
+    @property
+    def privileges(self) -> PrivilegeReport | None:
+        """What the account may do; None until checked after a login."""
+        return self._account.report
 
     @property
     def missing_privileges(self) -> tuple[Missing, ...]:
@@ -145,7 +146,7 @@ class Pbx:
 
     async def wait_privileges(self, timeout: float) -> PrivilegeReport | None:
         """Return what the account may do; None if that is not known within `timeout` seconds."""
-        return self.privileges if await _within(self._checked, timeout) else None
+        return self.privileges if await _within(self._account.checked, timeout) else None
 
     # actions
 
@@ -190,7 +191,7 @@ class Pbx:
     def _on_state(self, state: LinkState) -> None:
         if state is LinkState.UP:
             self._stale.set()
-            self._account.set()
+            self._account.request()
         else:
             self._break()
 
@@ -245,9 +246,8 @@ class Pbx:
                     log.exception("ami subscriber failed, event=%s", type(event).__name__)
         if not self.graph.known:
             self._known.clear()
-        booting = self.privileges is not None and self.privileges.not_loaded
-        if booting and any(isinstance(event, FullyBooted) for event in batch):
-            self._account.set()
+        if any(isinstance(event, FullyBooted) for event in batch):
+            self._account.booted()
 
     # listings
 
@@ -278,15 +278,15 @@ class Pbx:
     async def _resync(self) -> bool:
         """List the calls and reconcile the graph; return False if the view became unknown again."""
         epoch, started = self._epoch, asyncio.get_running_loop().time()
-        await self._ask_account()
-        if hints.LIST in self._granted:
+        await self._account.list_actions()
+        if hints.LIST in self._account.granted:
             self._use_hints(await hints.read(self.link))
         listed = await self.link.action_list("CoreShowChannels", timeout=LISTING_TIMEOUT)
         rows = [row for each in listed if (row := channel_row(each.headers))]
         listed = await self.link.action_list("BridgeList", timeout=LISTING_TIMEOUT)
         bridges = [bridge for each in listed if (bridge := bridge_row(each.headers))]
         counted = None
-        if "Command" in self._granted and len(rows) <= COUNTABLE:
+        if "Command" in self._account.granted and len(rows) <= COUNTABLE:
             counted = await recording_actions.count(self, rows)
             # one more answer: events about what was counted come before it
             await self.action("Ping")
@@ -313,45 +313,9 @@ class Pbx:
         if owners is not None and (new := replace(rules, hints=owners)) != rules:
             self.graph.use_rules(new)
 
-    async def _ask_account(self) -> None:
-        self._granted = privileges.granted(await self.action("ListCommands"))
-        if "CoreSettings" in self._granted:
-            core = await self.action("CoreSettings")
-            self.version = parse_version(core.headers.get("AsteriskVersion", ""))
-
-    async def _keep_account(self) -> None:
-        """Check what the account may do after each login, and repeat until Asterisk has booted."""
-        checks = 0
-        while True:
-            await self._account.wait()
-            self._account.clear()
-            try:
-                self._granted = privileges.granted(await self.action("ListCommands"))
-                report = await privileges.check(self.link, self._granted)
-            except AmiDown:
-                checks = 0
-                continue  # the next login repeats this
-            except AmiError as error:
-                log.warning(
-                    "ami account not checked, pbx=%s reason=%s", self.settings.address, error
-                )
-                report = None
-            if report is not None and report != self.privileges:
-                for missing in report.missing:
-                    log.error("ami privilege missing, pbx=%s: %s", self.settings.address, missing)
-                self.privileges = report
-                self._see(blind=any(lack.names("read", "call") for lack in report.missing))
-            if report is not None:
-                self._checked.set()
-            checks = checks + 1 if report is None or report.not_loaded else 0
-            if 0 < checks < BOOT_CHECKS:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(1):
-                        await self._account.wait()
-                self._account.set()
-
-    def _see(self, *, blind: bool) -> None:
-        """Set whether the account reads no call events; no listing is trusted."""
+    def _on_privileges(self, report: PrivilegeReport) -> None:
+        """Trust no listing while the account reads no call events, which would correct it."""
+        blind = any(lack.names("read", "call") for lack in report.missing)
         if blind and not self._blind:
             self._break()
         elif self._blind and not blind:
@@ -366,9 +330,3 @@ async def _within(event: asyncio.Event, timeout: float) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-def parse_version(text: str) -> tuple[int, ...]:
-    """Return the numbers of an `AsteriskVersion`, such as (22, 10, 1); empty if it has none."""
-    found = re.match(r"(?:[A-Za-z/-]*)(\d+)(?:\.(\d+))?(?:\.(\d+))?", text)
-    return tuple(int(part) for part in found.groups() if part is not None) if found else ()

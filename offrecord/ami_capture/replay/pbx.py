@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from ami.account_check import parse_version
 from ami.calls.graph import CallGraph
 from ami.errors import AmiDenied
 from ami.events.headers import BridgeRow, ChannelRow, bridge_row, channel_row
 from ami.events.packet_to_event import decode
 from ami.events.types import Event
 from ami.link.actions import Response, response
-from ami.pbx import Subscriber, parse_version
+from ami.pbx import Subscriber
 from offrecord.ami_capture.capture_file import Entry
 
 NO_ANSWER: Final = "the capture holds no answer to this"

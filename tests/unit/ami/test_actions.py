@@ -6,11 +6,11 @@ import re
 import pytest
 
 from ami import errors, recording_actions
+from ami.account_check import parse_version
 from ami.errors import AmiError, AmiInjection, AmiTimeout
 from ami.events.headers import ChannelRow, headers
 from ami.link.actions import MAX_HEADERS, MAX_LINE, Response, encode, flatten, response
 from ami.link.supervisor import full_jitter
-from ami.pbx import parse_version
 from ami.settings import AmiSettings, is_loopback
 
 
