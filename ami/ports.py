@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What other code may ask of one PBX, as protocols: its live calls, actions, channel variables.
+"""Protocols for what other code needs of one PBX: its live calls, actions, channel variables.
 
 `ami.pbx.Pbx` is all of them. A function names the smallest one it needs, and a test may pass an
 object with nothing else.

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 ACTIONS: Final = frozenset({"parked", "asyncgoto", "bridge", "surrogate"})
-"""What Asterisk puts before a name while it moves the channel to another thread or place."""
+"""Prefixes Asterisk puts before a name while it moves the channel to another thread or place."""
 
 PHONES: Final = frozenset(
     {
@@ -32,7 +32,7 @@ the configured map can give to an extension.
 """
 
 PATTERN: Final = r"[+*#]?[0-9]{1,20}"
-"""What an endpoint must look like to be taken for an extension: digits, perhaps after one sign.
+"""The pattern of an endpoint that counts as an extension: digits, perhaps after one sign.
 
 A login such as `fred` or `410@acme`, an address such as `10.0.0.5` and a trunk such as `my-trunk`
 do not match; the first two become extensions through the map alone.
@@ -59,7 +59,7 @@ class ChannelName(NamedTuple):
 
     @property
     def is_local(self) -> bool:
-        """True for a half of a Local channel: plumbing between two bridges, nobody's phone."""
+        """True for a half of a Local channel, which connects two bridges and is no phone."""
         return self.technology.lower() == "local"
 
     @property
@@ -96,7 +96,7 @@ class Rules:
     _matcher: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Fold the case of all names once, so that each lookup is a plain one."""
+        """Compile the pattern and lower the case of all names once."""
         try:
             matcher = re.compile(self.pattern)
         except re.error as problem:

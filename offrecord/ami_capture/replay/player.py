@@ -211,7 +211,7 @@ class Playback:
             await asyncio.gather(keeping, return_exceptions=True)
 
     async def step(self, entry: Entry) -> Event | None:
-        """Play one block at its time, and have done all that follows at once."""
+        """Process one block at its time, and wait for what follows from it at once."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(INSTANT, entry.at / 1000 - loop.time()))
         if entry.mark == "!":
@@ -223,7 +223,7 @@ class Playback:
         return event
 
     async def settle(self) -> None:
-        """Let presses end, for a while."""
+        """Wait up to `LINGER` seconds for presses to end, then close."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LINGER):
                 await self.engine.idle()
@@ -292,7 +292,7 @@ class Playback:
         return there[place] if place < len(there) else press
 
     def _press(self, told: Mapping[str, str]) -> None:
-        """Take what the capture tells of a press, and press where the stream does not."""
+        """Add a record of a press, and submit the press if it is not in the stream."""
         self.then.take(told)
         way, ident = told.get("Way"), told.get("Press", "")
         if told.get("What") not in {"pressed", "joined"} or way in _SEEN_IN_STREAM:
