@@ -23,7 +23,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from offrecord.journal import Journal, Record
+from offrecord.journal.journal import Journal, Record
 
 ROUNDS = 5
 SINGLES = 100

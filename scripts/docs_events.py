@@ -45,7 +45,6 @@ KINDS: Mapping[str, str] = {
     "alarm": "somebody should look; the table below has each of them",
     "incident": "found after the call: a recording holds time that was to be silent",
     "recovered": "what was made, at a start, of a press that the daemon before had left open",
-    "migrated": "of the file, not of a press: how many records are older than the chain",
     "sealed": "of the file, not of a press: which records went into which archive",
 }
 """Every kind of record, in the order in which they come, and what it says."""
@@ -75,17 +74,10 @@ _BODIES: Mapping[str, tuple[Callable[..., object], ...]] = {
 }
 """What else makes the bodies, where they are not written out in the call."""
 
-_SCHEMA = ROOT / "offrecord" / "journal" / "migrations" / "versions" / "schema_0002.py"
-
 
 def noted() -> dict[str, set[str]]:
     """Return every kind that the source writes into the journal, and the keys found beside it."""
-    migrated = next(
-        node
-        for node in ast.walk(ast.parse(_SCHEMA.read_text()))
-        if isinstance(node, ast.FunctionDef) and node.name == "_note"
-    )
-    found: dict[str, set[str]] = {"sealed": set(), "migrated": set(_made(migrated))}
+    found: dict[str, set[str]] = {"sealed": set()}
     for call in _calls({"note", "_note", "_write"}):
         kind = _word(call, 1)
         if kind is not None and kind.isidentifier():
@@ -137,11 +129,10 @@ def _keys(node: ast.AST) -> set[str]:
     return {str(key.value) for key in node.keys if isinstance(key, ast.Constant)}
 
 
-def _made(function: Callable[..., object] | ast.AST) -> list[str]:
+def _made(function: Callable[..., object]) -> list[str]:
     """Return the keys of the first mapping that a function writes out, in their order."""
-    if not isinstance(function, ast.AST):
-        function = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    first = next(node for node in ast.walk(function) if isinstance(node, ast.Dict))
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    first = next(node for node in ast.walk(tree) if isinstance(node, ast.Dict))
     either: list[ast.expr] = []  # a key may be one of two words
     for key in filter(None, first.keys):
         either += [key.body, key.orelse] if isinstance(key, ast.IfExp) else [key]

@@ -17,7 +17,7 @@ from offrecord.config import Config, ConfigError, Loaded
 from offrecord.config.sections.journal import place
 from offrecord.enforcement.context import Observers, State
 from offrecord.enforcement.enforcer import Enforcer
-from offrecord.journal import Journal
+from offrecord.journal.journal import Journal
 from offrecord.model.intents import Intent, Intents
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict

@@ -17,7 +17,7 @@ import structlog
 from bridges.model import Verb
 from offrecord.assembly.components import Components
 from offrecord.base.errors import Exit, UserError
-from offrecord.journal import Record
+from offrecord.journal.journal import Record
 from offrecord.model.press import Press, Way
 from offrecord.presses.find_call import Unresolved
 from offrecord.presses.lifecycle import PressHandle

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Walking along a chain of records and naming the first place where it is broken. Pure.
+"""Walks along a chain of records and names the first place where it is broken. Pure.
 
-Every record is looked at with the one after it, because a record that was changed together with
-its own hash is only betrayed by what its successor remembers.
+Every record is checked together with its successor: a record that was changed together with its
+own hash is only found by the `prev` of the next one.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -12,15 +12,15 @@ from typing import Any, Literal, NamedTuple
 from offrecord.journal.hash_chain import GENESIS, Link, digest
 
 What = Literal["edited", "missing", "moved", "inserted", "unreadable", "unguarded", "unexpected"]
-"""What is wrong at a place; `docs/audit.md` explains each."""
+"""The kinds of breaks; `docs/audit.md` explains each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
     """The first place where a chain does not hold.
 
-    `seq` is the number of the record concerned; `press`, `at` and `kind` are those it shows now,
-    None where there is none. `at` is milliseconds since the epoch, UTC.
+    `seq` is the number of the record, `press`, `at` and `kind` are its present fields; None if
+    there is no such record. `at` is milliseconds since the epoch, UTC.
     """
 
     seq: int | None
@@ -37,18 +37,14 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """Number and hash of the last record, as they were noted when it was written."""
+    """Number and hash of the last record, noted in the same commit as the record."""
 
     seq: int
     hash: str
 
 
 class Range(NamedTuple):
-    """Records without a missing number between them.
-
-    `prev` is the hash of the record before the first, `hash` that of the last; both are empty
-    where the chain does not count the numbers.
-    """
+    """Consecutive records: numbers, hash of the record before the first, hash of the last."""
 
     first: int
     last: int
@@ -57,28 +53,33 @@ class Range(NamedTuple):
 
 
 Gap = Callable[[int, int], Iterable[Link | Range | Break]]
-"""Given the first and last number of records that are not there: what explains them, in order.
-Records as found elsewhere, ranges that may be skipped, or what is wrong."""
+"""Takes the first and last number of a gap; returns what fills it, in order: records found in an
+archive, ranges that may be skipped, or a break."""
 
 
 def nothing(first: int, last: int) -> Iterator[Break]:
-    """Stand for a gap that nothing explains."""
+    """Yield the break of a gap that nothing explains."""
     which = f"record {first} is" if first == last else f"records {first} to {last} are"
     yield Break(first, "missing", f"{which} missing")
 
 
 @dataclass(slots=True)
 class Walk:
-    """One walk along a chain. `broken` is the first break found, None while all is well.
+    """One walk along a chain.
 
-    `gap` explains numbers that are missing; `expected` is a hash that must turn up on the way. The
-    walk begins at number `first`, after the hash `start`. `count` says how many records were
-    good, and `elsewhere` how many of them lay in archives.
+    gap: explains missing numbers.
+    expected: a hash that one of the records must have.
+    first: the number of the first record.
+    start: the hash of the record before that.
+    broken: the first break, None if there is none.
+    count: how many records were intact.
+    met: whether `expected` was found.
+    elsewhere: how many of the intact records came from `gap`.
     """
 
     gap: Gap = nothing
     expected: str | None = None
-    first: int | None = None
+    first: int = 1
     start: str = GENESIS
     broken: Break | None = None
     count: int = 0
@@ -91,15 +92,15 @@ class Walk:
 
     @property
     def last(self) -> Anchor:
-        """Where the walk has come to: the last good record."""
+        """The last intact record so far."""
         return Anchor(self._next - 1, self._head)
 
     def along(self, links: Iterable[Link], anchor: Anchor | None) -> Break | None:
         """Walk along records in the order of the file up to the anchor; return the first break."""
         self._anchor = anchor
+        self._head, self._next = self.start, self.first
         found = iter(links)
         link = next(found, None)
-        self._begin(link)
         while link is not None and self.broken is None:
             after = next(found, None)
             self._step(link, after.prev if after else anchor.hash if anchor else None)
@@ -108,14 +109,8 @@ class Walk:
             self._end(anchor)
         return self.broken
 
-    def _begin(self, link: Link | None) -> None:
-        self._head = self.start
-        self._next = 1 if self.first is None else self.first
-        if self.first is None and link is not None and link.seq == 0 and link.kind == "migrated":
-            self._next = 0
-
     def _step(self, link: Link, remembered: str | None) -> None:
-        """Take one record; `remembered` is the hash that whatever follows holds of it."""
+        """Check one record; `remembered` is the `prev` of the next one, or the anchor's hash."""
         if not _typed(link):
             self._break(link, "edited", "a field is not of its type any more")
             return
@@ -138,7 +133,7 @@ class Walk:
             self._changed(link)
 
     def _across(self, first: int, last: int) -> None:
-        """Cross numbers that the file does not hold."""
+        """Continue over numbers that are not in the file."""
         for item in self.gap(first, last):
             if isinstance(item, Break):
                 self.broken = item
@@ -158,10 +153,10 @@ class Walk:
             self.broken = next(nothing(self._next, last))
 
     def _skip(self, span: Range) -> None:
-        if span.first != self._next or (span.prev and span.prev != self._head):
+        if span.first != self._next or span.prev != self._head:
             self.broken = Break(self._next, "missing", "what was sealed does not follow here")
             return
-        self._head, self._next = span.hash or self._head, span.last + 1
+        self._head, self._next = span.hash, span.last + 1
         self.met = self.met or self._head == self.expected
 
     def _take(self, link: Link) -> None:
@@ -170,7 +165,7 @@ class Walk:
         self.met = self.met or link.hash == self.expected
 
     def _fork(self, link: Link, remembered: str | None) -> None:
-        """Judge a record that is whole in itself but does not follow the one before it."""
+        """Record the break of an intact record that does not follow the previous one."""
         before = self._before
         if remembered != link.hash:
             self._break(link, "edited", "it was changed together with its hash")
@@ -188,9 +183,9 @@ class Walk:
         self._break(link, "inserted", f"the last one written was number {self._anchor.seq}")
 
     def _changed(self, link: Link) -> None:
-        """Judge a record whose hash is not that of what it says."""
+        """Record the break of a record whose hash does not fit its fields."""
         before, last = self._before, self._anchor.seq if self._anchor else link.seq
-        was = next((n for n in range(last + 1) if digest(n, *link[1:7]) == link.hash), None)
+        was = next((n for n in range(1, last + 1) if digest(n, *link[1:7]) == link.hash), None)
         if was is None and link.seq > last:
             self._late(link)
         elif was is None:
@@ -228,7 +223,7 @@ class Walk:
 
 
 def _typed(link: tuple[Any, ...]) -> bool:
-    """Say whether every field is of its type: whoever changes a file may put anything there."""
+    """Return whether every field has its type; in a file that was changed it may be any other."""
     seq, press, at, offset, kind, body, prev, own = link
     return (
         type(seq) is type(at) is int
@@ -238,7 +233,7 @@ def _typed(link: tuple[Any, ...]) -> bool:
 
 
 def runs(links: Iterable[Link]) -> Iterator[list[Link]]:
-    """Split records into runs without a missing number."""
+    """Yield runs of records with consecutive numbers."""
     run: list[Link] = []
     for link in links:
         if run and link.seq != run[-1].seq + 1:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records for other programs: JSON lines with every hash, and a table with a row a recorder.
+"""Exports records as JSON lines with every hash, and as a table with one row per recorder.
 
-Nothing that looks like a card number or stands under the key of a secret leaves the journal by
-these ways; a line that was changed so says `redacted`, because its hash cannot be made from it.
+Everything that looks like a card number or has the key of a secret is masked. A line that was
+masked says `redacted`: its hash cannot be computed from it.
 """
 
 import csv
@@ -24,23 +24,22 @@ COLUMNS: Final = (
     "exposed_ms", "verdict", "verdict_evidence", "told",
 )  # fmt: skip
 
-_OWN: Final = frozenset({"migrated", "sealed"})
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def clean(value: Any) -> Any:
-    """Return a value of a body without what must not leave the journal."""
+    """Return a value of a body with card numbers and secrets masked."""
     return _REDACTOR.value(value)
 
 
 def line(record: StoredRecord) -> dict[str, Any]:
     """Return one record as a line of the export.
 
-    Its hash can be made anew from the line: `body` written without spaces, keys in their order,
-    is the text that was hashed, unless the line says `redacted`.
+    Its hash can be computed from the line: the hashed text is `body` written without spaces, keys
+    in their order, unless the line says `redacted`.
     """
-    # What the journal says of itself holds hashes, and nothing from outside.
-    body = record.body if record.kind in _OWN else clean(record.body)
+    # `sealed` records hold hashes, which a mask would destroy, and nothing from outside.
+    body = record.body if record.kind == "sealed" else clean(record.body)
     made = {
         "seq": record.seq,
         "press": record.press,
@@ -62,7 +61,7 @@ def jsonl(records: Iterable[StoredRecord]) -> Iterator[str]:
 
 
 def table(records: Iterable[StoredRecord]) -> Iterator[str]:
-    """Yield CSV (RFC 4180): a row for each recorder that a press asked, one for a press of none."""
+    """Yield CSV (RFC 4180): one row per press and recorder, one for a press without recorders."""
     yield _row(COLUMNS)
     for press in by_press(records):
         for asked in press.asked():
@@ -90,7 +89,7 @@ def _cells(press: Pressed, asked: Asked | None) -> list[str]:
 
 
 def safe(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula.
+    """Return a cell that no spreadsheet interprets as a formula.
 
     An apostrophe before it is what OWASP's page on CSV injection recommends
     (https://owasp.org/www-community/attacks/CSV_Injection).

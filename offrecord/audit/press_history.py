@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bridges.model import Outcome, Verb
-from offrecord.journal.reader import StoredRecord, presses, reading
-from offrecord.journal.schema import schema_of
+from offrecord.journal.reader import STORED, StoredRecord, presses, reading, stored
 from offrecord.reconcile.silent_windows import windows
 
 PROVEN: Final = frozenset(
@@ -59,15 +58,8 @@ def records(
         # The end of a press that was joined to an earlier one stands with that one.
         ids += [name for (name,) in db.execute(_JOINED_TO, {"ids": json.dumps(ids)})]
         asked = {"ids": json.dumps(ids), "all": call is None, "since": since, "until": end}
-        chain = "utc_offset, prev, hash" if schema_of(db, path) > 1 else "NULL, NULL, NULL"
-        rows = db.execute(
-            f"SELECT seq, press, at, kind, body, {chain} FROM records {_CHOSEN}",  # noqa: S608
-            asked,
-        ).fetchall()
-    return [
-        StoredRecord(seq, press, at, kind, json.loads(body), offset, prev, own)
-        for seq, press, at, kind, body, offset, prev, own in rows
-    ]
+        rows = db.execute(f"SELECT {STORED} FROM records {_CHOSEN}", asked).fetchall()  # noqa: S608
+    return [stored(row) for row in rows]
 
 
 def iso(at: int) -> str:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sealing: moving closed presses out of the journal into archives, so that it stays small.
+"""Sealing: moves closed presses out of the journal into archives, to keep the journal small.
 
-An archive is written, synced and read back first. Then one transaction leaves a `sealed` record
-that names the file, its SHA-256 and the numbers, lifts the guard against deletion, deletes those
-numbers and puts the guard back. Whatever breaks off in between leaves the journal as it was.
+An archive is written, synced and read back first. Then one transaction appends a `sealed` record
+that names the file, its SHA-256 and the numbers, drops the trigger against deletion, deletes those
+records and creates the trigger again. If anything fails in between, the journal is unchanged.
 
-A press is sealed whole: once it is over (a verdict, and no intent that still holds) and its last
-record is old enough. Records that belong to no press in the journal go by their own age. What the
-journal says about itself, `migrated` and `sealed`, stays.
+A press is sealed as a whole, once it is over (a verdict, and no intent in force) and its last
+record is old enough. For records that belong to no press their own age counts. `sealed` records
+stay in the journal.
 """
 
 import json
@@ -25,12 +25,13 @@ from offrecord.audit.archive import ArchiveError, Manifest
 from offrecord.audit.chain_walk import runs
 from offrecord.audit.verify import folder_of, verify
 from offrecord.base.errors import Exit, UserError
-from offrecord.journal import utc_ms, utc_offset
 from offrecord.journal.hash_chain import COLUMNS, Link, Row, append
-from offrecord.journal.schema import GUARDS, JournalError, open_writer, unusable
+from offrecord.journal.journal import utc_ms, utc_offset
+from offrecord.journal.opening import open_writer
+from offrecord.journal.schema import GUARDS, JournalError, unusable
 
 AT_ONCE: Final = 10_000
-"""Records of one archive: how much is in memory, and how long the daemon's writer has to wait."""
+"""Records of one archive. Bounds the memory, and how long the daemon's writer must wait."""
 
 _OPEN: Final = """
 SELECT DISTINCT press FROM records AS p WHERE kind = 'pressed' AND (
@@ -43,13 +44,13 @@ SELECT DISTINCT press FROM records AS p WHERE kind = 'pressed' AND (
 """
 
 _DUE: Final = f"""
-SELECT {COLUMNS} FROM records WHERE at < :before AND kind NOT IN ('migrated', 'sealed')
+SELECT {COLUMNS} FROM records WHERE at < :before AND kind != 'sealed'
 AND press NOT IN (SELECT press FROM temp.open) AND seq > :after ORDER BY seq LIMIT :limit
 """  # noqa: S608 - the columns are a constant
 
 
 class NotWhole(UserError):
-    """The journal has a break; sealing would bury it."""
+    """Raised instead of sealing a journal that has a break."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
@@ -61,7 +62,7 @@ class NotWhole(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Sealing:
-    """One archive that was made: its file, what it holds, and whether the journal kept it too."""
+    """One archive that was made; `kept` is whether its records are still in the journal too."""
 
     path: Path
     sha256: str
@@ -83,12 +84,15 @@ class Sealing:
 def seal(
     path: Path, before: int, *, folder: Path | None = None, keep: bool = False, busy: float = 5.0
 ) -> list[Sealing]:
-    """Seal every press of the journal at `path` that was over before `before`.
+    """Seal every press of the journal at `path` that was over before `before`; return the archives.
 
-    `before` is milliseconds since the epoch, UTC. Archives go to `folder`, by default beside the
-    journal; `keep` has the journal hold the records as well. Returns what was made, nothing when
-    nothing is due. Works beside a running daemon, which then waits for at most one archive's
-    deletion. Raises `JournalError` and `ArchiveError`; what was sealed until then stays sealed.
+    before: milliseconds since the epoch, UTC.
+    folder: of the archives; by default `archives` in the journal's folder.
+    keep: keep the records in the journal too.
+    busy: how many seconds to wait for the daemon's lock.
+
+    Works while the daemon runs, which waits at most for the deletion of one archive's records.
+    Raises `JournalError` and `ArchiveError`; archives made until then stay.
     """
     if not path.exists():
         raise JournalError(f"there is no journal at {path}", "name another, or start the daemon")
@@ -97,7 +101,7 @@ def seal(
     with closing(open_writer(path, busy=busy)) as db:
         try:
             _find_open(db, before)
-            after = -1
+            after = 0
             while links := _due(db, before, after):
                 done.append(_seal(db, path, target, links, keep=keep))
                 after = links[-1].seq
@@ -109,26 +113,26 @@ def seal(
 def seal_daily(
     path: Path, keep_days: int, *, folder: Path | None = None, now: int | None = None
 ) -> list[Sealing]:
-    """Seal what is older than `keep_days` days, if the whole journal can be proven first.
+    """Seal what is older than `keep_days` days, after the journal was verified.
 
-    For the daemon to run once a day in a thread; `now` is milliseconds since the epoch, UTC.
-    Raises `NotWhole`, `JournalError` and `ArchiveError`.
+    Blocking: the daemon calls it once a day in a thread. `now` is milliseconds since the epoch,
+    UTC. Raises `NotWhole`, `JournalError` and `ArchiveError`.
     """
-    # What lies in older archives was proven when it was sealed; here it is the journal's turn.
+    # Records in older archives were proven when they were sealed.
     if verify(path, without_archives=True).broken is not None:
         raise NotWhole(path)
     return seal(path, (utc_ms() if now is None else now) - keep_days * 86_400_000, folder=folder)
 
 
 def _find_open(db: sqlite3.Connection, before: int) -> None:
-    """Note which presses stay, in a table of this connection alone."""
+    """Collect the presses that stay in a temporary table of this connection."""
     db.execute("PRAGMA temp_store = MEMORY")
     db.execute(f"CREATE TEMP TABLE open AS {_OPEN}", {"before": before})
     db.execute("CREATE INDEX temp.open_presses ON open (press)")
 
 
 def _due(db: sqlite3.Connection, before: int, after: int) -> list[Link]:
-    """Return the next records to be sealed. A press may lie in two archives that follow."""
+    """Return the next records to be sealed. A press may be split over two successive archives."""
     rows = db.execute(_DUE, {"before": before, "after": after, "limit": AT_ONCE})
     return [Link(*row) for row in rows]
 
@@ -153,12 +157,11 @@ def _seal(
             if not keep:
                 for one in told.ranges:
                     db.execute(
-                        "DELETE FROM records WHERE seq BETWEEN ? AND ?"
-                        " AND kind NOT IN ('migrated', 'sealed')",
+                        "DELETE FROM records WHERE seq BETWEEN ? AND ? AND kind != 'sealed'",
                         (one.first, one.last),
                     )
     except (sqlite3.Error, UserError):
-        target.unlink(missing_ok=True)  # nothing names it
+        target.unlink(missing_ok=True)  # no record names it
         raise
     return Sealing(target, sha256, told, keep)
 
@@ -183,7 +186,7 @@ def _note(name: str, sha256: str, told: Manifest, *, keep: bool) -> Row:
 
 @contextmanager
 def _unguarded(db: sqlite3.Connection, *, lift: bool) -> Iterator[None]:
-    """Hold a transaction in which records may be deleted; nobody else ever sees it that way."""
+    """Hold a transaction without the trigger against deletion; no other connection sees that."""
     db.execute("PRAGMA secure_delete = ON")  # zeros over what was deleted
     db.execute("BEGIN IMMEDIATE")
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Proving a journal, with the archives that were sealed out of it, while a daemon writes to it."""
+"""Proves a journal and its sealed archives, also while a daemon writes to the journal."""
 
 import itertools
 import json
@@ -14,17 +14,19 @@ from offrecord.audit.archive import ArchiveError
 from offrecord.audit.chain_walk import Anchor, Break, Range, Walk, nothing
 from offrecord.journal.hash_chain import COLUMNS, Link
 from offrecord.journal.reader import reading
-from offrecord.journal.schema import GUARDS, JournalError, schema_of
+from offrecord.journal.schema import GUARDS
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a look along the chain found.
+    """The result of a verification.
 
-    `records` are those whose place in the chain is proven, `archived` how many of them lie in
-    `archives`, which were left out where `without_archives`. `head` is the hash of the last record:
-    whoever keeps it elsewhere can ask for it later. `migrated` says how many records are older
-    than the chain.
+    records: how many records are proven to be in their place in the chain.
+    head: the last record. Its hash, noted elsewhere, can be passed as `expected` later.
+    broken: the first break, None if there is none.
+    archived: how many of the records lie in archives.
+    archives: the names of the archives that the journal mentions.
+    without_archives: whether the archives were left out.
     """
 
     path: Path
@@ -34,7 +36,6 @@ class Proof:
     archived: int = 0
     archives: tuple[str, ...] = ()
     without_archives: bool = False
-    migrated: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the proof as `--json` prints it."""
@@ -45,7 +46,6 @@ class Proof:
             "archived": self.archived,
             "archives": list(self.archives),
             "without_archives": self.without_archives,
-            "migrated": self.migrated,
             "last": self.head.seq,
             "head": self.head.hash,
             "broken": self.broken.as_json() if self.broken else None,
@@ -54,7 +54,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """One `sealed` record: which records went into which file."""
+    """One `sealed` record: which records were moved into which file."""
 
     name: str
     sha256: str
@@ -63,32 +63,32 @@ class Sealed:
 
 @dataclass(slots=True)
 class _Gaps:
-    """Explains numbers that the journal does not hold, by what it says was sealed or migrated."""
+    """Fills gaps of the journal's numbers from the archives that its `sealed` records name."""
 
     sealed: list[Sealed]
     folder: Path
-    older: list[Range]
     without: bool
     _open: dict[str, list[Link]] = field(default_factory=dict)
 
     def __call__(self, first: int, last: int) -> Iterator[Link | Range | Break]:
         while first <= last:
-            seal, span = self._of(first)
-            if span is None or span.last > last:
+            found = self._of(first)
+            if found is None or found[1].last > last:
                 yield from nothing(first, last)
                 return
-            if seal is None or self.without:
+            seal, span = found
+            if self.without:
                 yield span
             else:
                 yield from self._fetch(seal, span)
             first = span.last + 1
 
-    def _of(self, seq: int) -> tuple[Sealed | None, Range | None]:
+    def _of(self, seq: int) -> tuple[Sealed, Range] | None:
         for seal in self.sealed:
             for span in seal.ranges:
                 if span.first == seq:
                     return seal, span
-        return None, next((span for span in self.older if span.first == seq), None)
+        return None
 
     def _fetch(self, seal: Sealed, span: Range) -> Iterator[Link | Break]:
         if seal.name not in self._open:
@@ -105,7 +105,7 @@ class _Gaps:
 
     @staticmethod
     def _inside(seal: Sealed, path: Path) -> Break:
-        """Name the place where an archive is not what was sealed."""
+        """Return the first place where an archive differs from what was sealed."""
         try:
             _, broken = archive.check(path)
         except ArchiveError as problem:
@@ -126,27 +126,23 @@ def verify(
     without_archives: bool = False,
     expected: str | None = None,
 ) -> Proof:
-    """Prove the journal at `path`, as it stands at this moment, and its archives with it.
+    """Prove the present state of the journal at `path`, and its archives.
 
-    Archives are looked for in `archives`, by default the folder of the journal's archives; with
-    `without_archives` it is only proven that the chain leads over them. `expected` is the hash of
-    a record that was noted earlier, and must still be there. Raises `JournalError` when the
-    journal cannot be read at all or has no chain yet.
+    archives: the folder of the archives; by default `archives` in the journal's folder.
+    without_archives: prove only that the chain leads over the archives.
+    expected: the hash of a record, noted earlier, that must still exist.
+
+    Raises `JournalError` if the journal cannot be read at all.
     """
     with reading(path) as db:
-        if schema_of(db, path) < 2:
-            raise JournalError(
-                f"the journal {path} is of schema 1 and has no chain",
-                "start the daemon: it chains the records that are there",
-            )
         db.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-        db.execute("BEGIN")  # one state of the file, whatever is written meanwhile
+        db.execute("BEGIN")  # a snapshot of the file, whatever is written meanwhile
         try:
-            sealed, older, migrated = _notes(db)
+            sealed = _seals(db)
         except sqlite3.DatabaseError as error:
             at_all = Break(None, "unreadable", f"SQLite says: {error}")
             return Proof(path, 0, Anchor(0, ""), at_all)
-        gaps = _Gaps(sealed, archives or folder_of(path), older, without_archives)
+        gaps = _Gaps(sealed, archives or folder_of(path), without_archives)
         walk = Walk(gap=gaps, expected=expected)
         try:
             row = db.execute("SELECT seq, hash FROM head").fetchone()
@@ -157,39 +153,32 @@ def verify(
         broken = walk.broken or _unguarded(db)
     return Proof(
         path, walk.count, walk.last, broken, walk.elsewhere,
-        tuple(dict.fromkeys(seal.name for seal in sealed)), without_archives, migrated,
+        tuple(dict.fromkeys(seal.name for seal in sealed)), without_archives,
     )  # fmt: skip
 
 
 def folder_of(journal: Path) -> Path:
-    """Return where the archives of a journal lie unless told otherwise."""
+    """Return the default folder of a journal's archives."""
     return journal.with_name("archives")
 
 
-def _notes(db: sqlite3.Connection) -> tuple[list[Sealed], list[Range], int]:
-    """Read what the journal says about itself; what is no sense there explains nothing."""
+def _seals(db: sqlite3.Connection) -> list[Sealed]:
+    """Read the `sealed` records whose numbers were deleted; skip those that make no sense."""
     sealed: list[Sealed] = []
-    older: list[Range] = []
-    migrated = 0
-    rows = db.execute(
-        "SELECT seq, kind, body FROM records WHERE kind IN ('migrated', 'sealed') ORDER BY seq"
-    )
-    for seq, kind, text in rows:
+    rows = db.execute("SELECT body FROM records WHERE kind = 'sealed' ORDER BY seq")
+    for (text,) in rows:
         try:
             body = json.loads(text)
-            if kind == "sealed" and not body["kept"]:
+            if not body["kept"]:
                 ranges = tuple(Range(*one) for one in body["ranges"])
                 sealed.append(Sealed(str(body["archive"]), str(body["sha256"]), ranges))
-            elif seq == 0:
-                older += [Range(int(first), int(last), "", "") for first, last in body["gaps"]]
-                migrated = int(body["records"])
         except (ValueError, KeyError, TypeError):
-            continue  # it was tampered with, and the walk will come to it
-    return sealed, older, migrated
+            continue  # tampered with: the walk finds it
+    return sealed
 
 
 def _unguarded(db: sqlite3.Connection) -> Break | None:
-    """Look at what is around the records: the triggers, and the indexes that readers go by."""
+    """Check the triggers, and the indexes that readers use."""
     there = dict(_schema(db))
     for name, statement in GUARDS.items():
         if there.get(name) != statement:

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chain of the journal: each record holds the hash of the one before it, and its own.
+"""The hash chain of the journal: each record holds its own hash and that of the previous record.
 
-A record's hash is SHA-256, in small hexadecimal letters, over these eight fields in this order,
-each as UTF-8 and written as a netstring (its length in bytes, a colon, the bytes, a comma):
+A record's hash is SHA-256, in lower-case hexadecimal, over these eight fields in this order, each
+as UTF-8 and written as a netstring (its length in bytes, a colon, the bytes, a comma):
 
 1. `offrecord-2`, the name of this form
 2. `seq`, 3. `press`, 4. `at`, 5. `utc_offset`, 6. `kind`, 7. `body`, as the file holds them;
    numbers in decimal digits, an unknown offset as an empty text
-8. `prev`, the hash of the record before; 64 zeros for the first one
+8. `prev`, the hash of the previous record; 64 zeros for the first record
 
-Lengths come first, so no text can pass for two. Netstrings: D. J. Bernstein,
+The lengths make the form unambiguous: no two records have the same bytes. Netstrings: D. J. Bernstein,
 https://cr.yp.to/proto/netstrings.txt
 """
 
@@ -19,15 +19,15 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 GENESIS: Final = "0" * 64
-"""What the first record of all names as the one before it."""
+"""The `prev` of the first record."""
 
 FORM: Final = b"11:offrecord-2,"
 
 
 class Row(NamedTuple):
-    """One record as it is handed in: `at` is milliseconds since the epoch, `body` is JSON.
+    """One record to be appended: `at` is milliseconds since the epoch, UTC, `body` is JSON.
 
-    `utc_offset` is how many seconds the host's clock was ahead of UTC; None when nobody knows.
+    `utc_offset` is how many seconds the host's local time was ahead of UTC; None if unknown.
     """
 
     press: str
@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
 
 class Link(NamedTuple):
-    """One record as it stands in the file, in the order of the table's columns."""
+    """One record of the file, in the order of the table's columns."""
 
     seq: int
     press: str
@@ -63,7 +63,7 @@ _NEXT: Final = (
 def digest(  # noqa: PLR0917 - the fields of the form, in its order
     seq: int, press: str, at: int, utc_offset: int | None, kind: str, body: str, prev: str
 ) -> str:
-    """Return the hash of a record. Bytes that are no UTF-8 may stand in a text as surrogates."""
+    """Return the hash of a record. Texts may hold bytes that are no UTF-8 as surrogate escapes."""
     offset = "" if utc_offset is None else str(utc_offset)
     parts = [FORM]
     for field in (str(seq), press, str(at), offset, kind, body, prev):
@@ -73,7 +73,7 @@ def digest(  # noqa: PLR0917 - the fields of the form, in its order
 
 
 def chained(rows: Iterable[Row], first: int, prev: str) -> list[Link]:
-    """Return rows as records numbered from `first` on, the first of them following `prev`."""
+    """Return rows as records numbered from `first`, chained to the record with the hash `prev`."""
     links: list[Link] = []
     for seq, row in enumerate(rows, first):
         links.append(Link(seq, *row, prev, digest(seq, *row, prev)))
@@ -82,10 +82,10 @@ def chained(rows: Iterable[Row], first: int, prev: str) -> list[Link]:
 
 
 def append(db: sqlite3.Connection, rows: Sequence[Row]) -> list[Link]:
-    """Append rows within the transaction that is open, which must hold the lock for writing.
+    """Append rows in the open transaction, which must hold the write lock; return the records.
 
-    The anchor says what comes next, not the last row that is there: if somebody removed that,
-    the hole stays to be seen. Raises `sqlite3.Error`.
+    The anchor determines the next number and hash, not the last existing row: if somebody deleted
+    that row, the gap stays visible. Raises `sqlite3.Error`.
     """
     last, prev, highest = db.execute(_NEXT, (GENESIS,)).fetchone()
     links = chained(rows, max(int(last), int(highest)) + 1, prev)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading the journal's file, with or without a daemon, never changing it."""
+"""Reads the journal's file, whether or not a daemon is running, and never changes it."""
 
 import json
 import sqlite3
@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from bridges.model import Outcome
-from offrecord.journal.schema import open_reader, schema_of, unusable
+from offrecord.journal.schema import open_reader, unusable
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """One record as it stands in the file. `at` is milliseconds since the epoch, UTC.
+    """One record as it is stored. `at` is milliseconds since the epoch, UTC.
 
-    `utc_offset` is how many seconds the host's clock was ahead of UTC; it and the hashes are None
-    in a file of schema 1.
+    `utc_offset` is how many seconds the host's local time was ahead of UTC, None if unknown. It and
+    the hashes are also None where the caller did not read these columns.
     """
 
     seq: int
@@ -31,12 +31,22 @@ class StoredRecord:
     hash: str | None = None
 
 
+STORED: Final = "seq, press, at, kind, body, utc_offset, prev, hash"
+"""The columns of `records` from which `stored` makes a `StoredRecord`."""
+
+
+def stored(row: tuple[Any, ...]) -> StoredRecord:
+    """Return a row of the columns `STORED` as a record. Raises ValueError if its body is no JSON."""
+    seq, press, at, kind, body, *rest = row
+    return StoredRecord(seq, press, at, kind, json.loads(body), *rest)
+
+
 @dataclass(frozen=True, slots=True)
 class PressSummary:
-    """One press in a list.
+    """One press as a row of a list.
 
-    `call` is its linkedid once resolved. `outcome` is that of the last verdict; None while there
-    is none, or when the daemon died before it.
+    `call` is its linkedid once resolved. `outcome` is that of the last verdict; None while there is
+    none, and if the daemon died before it. `at` is milliseconds since the epoch, UTC.
     """
 
     press: str
@@ -99,10 +109,13 @@ def presses(
     outcome: Outcome | None = None,
     limit: int = 1000,
 ) -> list[PressSummary]:
-    """Return the presses in the journal at `path`, newest first.
+    """Return the presses in the journal at `path`, newest first, at most `limit` of them.
 
-    `since` is milliseconds since the epoch. `call` is any linkedid that the call went by, the
-    uniqueid or name of any of its channels, or the target of the press. Raises `JournalError`.
+    since: milliseconds since the epoch, UTC.
+    call: any linkedid that the call has had, the uniqueid or name of any of its channels, or the
+        target of the press.
+
+    A `limit` below zero means no limit. Raises `JournalError`.
     """
     asked = {
         "since": since,
@@ -117,26 +130,21 @@ def presses(
 
 
 def show(path: Path, press: str) -> list[StoredRecord]:
-    """Return all records of a press, oldest first; empty when there is none of that id.
+    """Return all records of a press, oldest first; empty if there is no press of that id.
 
     Raises `JournalError`.
     """
     with reading(path) as db:
-        chain = "utc_offset, prev, hash" if schema_of(db, path) > 1 else "NULL, NULL, NULL"
         rows = db.execute(
-            f"SELECT seq, press, at, kind, body, {chain}"  # noqa: S608 - one of the texts above
-            " FROM records WHERE press = ? ORDER BY seq",
+            f"SELECT {STORED} FROM records WHERE press = ? ORDER BY seq",  # noqa: S608 - constant
             (press,),
         ).fetchall()
-    return [
-        StoredRecord(seq, press, at, kind, json.loads(body), offset, prev, own)
-        for seq, press, at, kind, body, offset, prev, own in rows
-    ]
+    return [stored(row) for row in rows]
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the journal for reading alone. Raises `JournalError`, also for what SQLite says then."""
+    """Open the journal read-only. Raises `JournalError`, also for SQLite errors in the block."""
     db = open_reader(path)
     try:
         yield db

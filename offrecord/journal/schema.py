@@ -1,26 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The journal's file: its schema, and how it is opened for writing and for reading.
+"""The schema of the journal's file, and how the file is opened for reading.
 
-SQLite in WAL mode with `synchronous=FULL`: a commit returns once the disk has it. The table of
-records is append-only; triggers refuse every change to a row that is there. The table `head` has
-one row, the anchor: number and hash of the last record, written in the same commit.
+SQLite in WAL mode with `synchronous=FULL`: a commit returns once the disk has it. The table
+`records` is append-only; triggers refuse every change to an existing row. The table `head` has one
+row, the anchor: number and hash of the last record, written in the same commit.
+
+`PRAGMA user_version` holds the number of the schema; `offrecord.journal.upgrade` brings a file from
+one number to the next.
 """
 
-import os
 import sqlite3
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from offrecord.base.errors import Exit, UserError
-from offrecord.journal.hash_chain import GENESIS
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
+"""The schema of this version. It rises with every change of the file."""
+FIRST_SCHEMA: Final = 3
+"""The oldest schema that can be upgraded; 1 and 2 were never released."""
 APPLICATION_ID: Final = 0x0FFEC04D
-"""Marks the file as ours in its header, so that no other database is taken for a journal."""
+"""Written into the file's header, to tell a journal from any other SQLite database."""
 
 FILE_MODE: Final = 0o640
-FOLDER_MODE: Final = 0o750
+"""The mode of a journal and of its copies: its owner writes, its group reads."""
 
 GUARDS: Final = {
     "records_stay": """CREATE TRIGGER records_stay BEFORE UPDATE ON records
@@ -54,7 +58,7 @@ SCHEMA: Final = (
 )""",
     "CREATE INDEX records_of_press ON records (press, seq)",
     "CREATE INDEX presses_by_time ON records (at) WHERE kind = 'pressed'",
-    "CREATE INDEX records_of_the_chain ON records (seq) WHERE kind IN ('migrated', 'sealed')",
+    "CREATE INDEX records_of_seals ON records (seq) WHERE kind = 'sealed'",
     """CREATE TABLE head (
     id   INTEGER PRIMARY KEY CHECK (id = 1),
     seq  INTEGER NOT NULL CHECK (typeof(seq) = 'integer'),
@@ -62,33 +66,18 @@ SCHEMA: Final = (
 )""",
     *GUARDS.values(),
 )
-"""Schema 2. A file of schema 1 gets the same by `offrecord.journal.migrate`; a test compares."""
-
-_NEW: Final = ";\n".join(
-    (
-        "BEGIN IMMEDIATE",
-        *SCHEMA,
-        f"INSERT INTO head (id, seq, hash) VALUES (1, 0, '{GENESIS}')",  # noqa: S608 - zeros
-        # What alembic would have left, so that it knows which scripts have run.
-        """CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,
-        CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))""",
-        "INSERT INTO alembic_version (version_num) VALUES ('0002')",
-        f"PRAGMA application_id = {APPLICATION_ID}",
-        f"PRAGMA user_version = {SCHEMA_VERSION}",
-        "COMMIT;",
-    )
-)
+"""The statements that make the tables, indexes and triggers of a new file."""
 
 
 class JournalError(UserError):
-    """The journal cannot be read or written; says why and what to do."""
+    """Raised when the journal cannot be read or written; holds the reason and the fix."""
 
     def __init__(self, message: str, fix: str) -> None:
         super().__init__(message, fix, Exit.JOURNAL)
 
 
 def unusable(path: Path, error: Exception) -> JournalError:
-    """Turn what SQLite or the system said into an error for the administrator."""
+    """Return the `JournalError` for an error of SQLite or of the operating system."""
     why = error.strerror if isinstance(error, OSError) else str(error)
     name = getattr(error, "sqlite_errorname", "")
     fix = "check the disk and who may write there"
@@ -101,58 +90,19 @@ def unusable(path: Path, error: Exception) -> JournalError:
     return JournalError(f"the journal {path} cannot be used: {why}", fix)
 
 
-def open_writer(path: Path, *, busy: float) -> sqlite3.Connection:
-    """Open the journal for appending and create it first if need be.
-
-    `busy` is how many seconds another writer's lock is waited for. Raises `JournalError`.
-    """
-    try:
-        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        # SQLite gives -wal and -shm the mode of the file itself, so this settles all three.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
-        db = sqlite3.connect(path, timeout=busy, isolation_level=None, check_same_thread=False)
-    except (OSError, sqlite3.Error) as error:
-        raise unusable(path, error) from error
-    try:
-        _prepare(db, path, busy)
-    except sqlite3.Error as error:
-        db.close()
-        raise unusable(path, error) from error
-    except JournalError:
-        db.close()
-        raise
-    return db
-
-
-def _prepare(db: sqlite3.Connection, path: Path, busy: float) -> None:
-    version = schema_of(db, path)
-    mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    if mode != "wal":
-        raise JournalError(
-            f"the journal {path} lies where SQLite's WAL does not work", "put it on a local disk"
-        )
-    db.execute("PRAGMA synchronous = FULL")
-    if not version:
-        db.executescript(_NEW)
-    elif version < SCHEMA_VERSION:
-        from offrecord.journal.migrate import upgrade  # half a second, for old files alone
-
-        upgrade(path, busy=busy)
-
-
 def open_reader(path: Path) -> sqlite3.Connection:
-    """Open the journal for reading alone, with or without a daemon. Raises `JournalError`."""
+    """Open the journal read-only, whether or not a daemon is running. Raises `JournalError`."""
     if not path.exists():
         raise JournalError(f"there is no journal at {path}", "name another, or start the daemon")
     address = f"file:{quote(str(path.absolute()))}"
-    # Without a -wal beside it nobody writes, and a reader that may not create one can still read.
+    # Without a -wal file nobody writes, and `immutable` needs no right to create one.
     lone = not Path(f"{path}-wal").exists()
     attempts = [f"{address}?mode=ro", *([f"{address}?mode=ro&immutable=1"] if lone else [])]
     failure = sqlite3.OperationalError("unable to open database file")
     for attempt in attempts:
         db = sqlite3.connect(attempt, uri=True, timeout=2.0, isolation_level=None)
         try:
-            _expect_ours(db, path)
+            _expect_current(db, path)
         except sqlite3.OperationalError as error:
             failure = error
             db.close()
@@ -167,15 +117,42 @@ def open_reader(path: Path) -> sqlite3.Connection:
     raise unusable(path, failure)
 
 
-def _expect_ours(db: sqlite3.Connection, path: Path) -> None:
-    if not schema_of(db, path):
+def _expect_current(db: sqlite3.Connection, path: Path) -> None:
+    version = schema_of(db, path)
+    if not version:
         raise JournalError(f"{path} is an empty file, not a journal", "name another")
+    if version < SCHEMA_VERSION:
+        raise JournalError(
+            f"the journal {path} was written by an older offrecord (schema {version})",
+            "start the daemon, which upgrades it",
+        )
 
 
 def schema_of(db: sqlite3.Connection, path: Path) -> int:
-    """Return the schema of a journal, 0 for an empty file.
+    """Return the schema of a journal that this version can use or upgrade, 0 for an empty file.
 
-    Raises `JournalError` for a database that is none, and for a newer one than this version knows.
+    Raises `JournalError` for another database, for a newer schema, and for schemas 1 and 2.
+    """
+    version = version_of(db, path)
+    if version > SCHEMA_VERSION:
+        raise JournalError(
+            f"the journal {path} was written by a newer offrecord (schema {version})",
+            "install that version again",
+        )
+    if 0 < version < FIRST_SCHEMA:
+        raise JournalError(
+            f"the journal {path} is of schema {version}, from before the first release, which"
+            " cannot be upgraded",
+            f"stop the daemon, move {path}* to another folder and keep them there; the daemon"
+            " begins a new journal when it starts",
+        )
+    return version
+
+
+def version_of(db: sqlite3.Connection, path: Path) -> int:
+    """Return the number of a journal's schema, whichever it is; 0 for an empty file.
+
+    Raises `JournalError` for a database that is not a journal.
     """
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     application = db.execute("PRAGMA application_id").fetchone()[0]
@@ -184,9 +161,4 @@ def schema_of(db: sqlite3.Connection, path: Path) -> int:
         return 0
     if application != APPLICATION_ID:
         raise JournalError(f"{path} is a database, but no journal", "set journal.path to another")
-    if version > SCHEMA_VERSION:
-        raise JournalError(
-            f"the journal {path} was written by a newer offrecord (schema {version})",
-            "install that version again",
-        )
     return version

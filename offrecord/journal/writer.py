@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The journal's one writer: a thread that commits in groups, so that the event loop stays free.
+"""The journal's only writer: a thread that commits records in groups and retries after failures.
 
 While one commit waits for the disk, records queue up; the next commit takes them all. Ten rows
-in a commit cost the same as one. A record that could not be written is kept in memory, in order,
-and written when the disk is back.
+in a commit cost the same as one. A record that could not be written stays in the queue, in order,
+and is written when the disk works again.
 """
 
 import logging
@@ -17,24 +17,26 @@ from pathlib import Path
 from typing import Final
 
 from offrecord.journal.hash_chain import Link, Row, append
-from offrecord.journal.schema import JournalError, open_writer, unusable
+from offrecord.journal.opening import open_writer
+from offrecord.journal.schema import JournalError, unusable
 
 MAX_WAITING: Final = 10_000
-"""Records kept in memory while the disk is away; further ones are refused."""
+"""Records kept in memory while the disk does not take them; further ones are refused."""
 
 _GROUP: Final = 256
+"""Records of one commit."""
 
 _log = logging.getLogger(__name__)
 
 
 Done = Callable[[int | JournalError], None]
-"""Called once, with the record's number or with why it has none yet."""
+"""Called once, with the record's number, or with the reason why it is not written yet."""
 
 Copy = Callable[[Sequence[Link]], None]
-"""Hears of every record once the disk has it; called from the writer's thread, must not block."""
+"""Called with the records that the disk has, from the writer's thread; must not block."""
 
 Post = Callable[[Callable[[], None]], None]
-"""Runs a function elsewhere, such as on an event loop; called from the writer's thread."""
+"""Runs a function in another thread, such as an event loop's; called from the writer's."""
 
 
 @dataclass(slots=True)
@@ -44,12 +46,13 @@ class _Job:
 
 
 class Worker:
-    """Writes rows to the journal at `path` from a thread of its own, in the order given.
+    """Writes rows to the journal at `path` in a thread of its own, in the order of `put`.
 
-    `busy` is how many seconds a lock of another program is waited for, `retry` how many pass
-    between two attempts while the disk is away. `post` runs all the news of one group at once,
-    because waking an event loop for each record would cost more than the record. `copy` hears of
-    what was written.
+    busy: seconds to wait for another program's lock.
+    retry: seconds between two attempts after a failure.
+    post: runs the callbacks of one commit, all in one call: to wake an event loop for each record
+        would cost more than the record.
+    copy: is called with the records of each commit.
     """
 
     def __init__(
@@ -65,20 +68,21 @@ class Worker:
         self._closing = False
         self._db: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None  # of the open file
-        self._unsure: list[Link] = []  # of a commit that may or may not have reached the file
+        self._unsure: list[Link] = []  # records of a commit whose result is unknown
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self.trouble: JournalError | None = None
-        """Why the last attempt to write failed; None while all is well."""
+        """Why the last attempt to write failed; None if it succeeded."""
 
     @property
     def waiting(self) -> int:
-        """How many records are in memory and not on the disk yet."""
+        """How many records are in memory and not yet on the disk."""
         return len(self._jobs)
 
     def start(self) -> None:
-        """Open the journal, then start the thread. Raises `JournalError`; it runs all the same.
+        """Open the journal and start the thread.
 
-        The thread goes on trying, so a daemon may choose to work with an alarm instead.
+        Raises `JournalError` if the journal cannot be opened. The thread runs nevertheless and
+        retries, for a daemon that continues with an alarm.
         """
         try:
             self._open()
@@ -89,22 +93,22 @@ class Worker:
             self._thread.start()
 
     def put(self, row: Row, done: Done) -> None:
-        """Queue a row; `done` hears of it. Raises `JournalError` when too much is queued."""
+        """Queue a row; call `done` with the result. Raises `JournalError` if the queue is full."""
         with self._wake:
             if self._closing:
                 raise JournalError("the journal is closed", "this daemon is shutting down")
             if len(self._jobs) >= MAX_WAITING:
                 raise JournalError(
                     f"{MAX_WAITING} records wait for the journal {self._path}",
-                    "check the disk; what comes now is lost",
+                    "check the disk; further records are lost",
                 )
             self._jobs.append(_Job(row, done))
             self._wake.notify()
 
     def close(self, timeout: float) -> int:
-        """Write what is queued, stop, and return how many records never reached the disk.
+        """Write the queued rows and stop; return how many records did not reach the disk.
 
-        Waits at most `timeout` seconds, also for a disk that hangs.
+        Waits at most `timeout` seconds, even if the disk hangs.
         """
         with self._wake:
             self._closing = True
@@ -142,7 +146,7 @@ class Worker:
             self._copy(links)
 
     def _failed(self, error: JournalError) -> None:
-        """Tell everyone who waits; the rows stay queued and are tried again."""
+        """Report the error to all callers that wait; the rows stay queued for the next attempt."""
         if self.trouble is None:
             _log.error("journal cannot be written: %s", error)
         self.trouble = error
@@ -163,10 +167,10 @@ class Worker:
             self._post(tell)
 
     def _write(self, rows: list[Row]) -> list[Link]:
-        """Commit rows; return them as they stand in the file. Raises `JournalError`.
+        """Commit rows; return the records as stored. Raises `JournalError`.
 
-        They are chained here and not when they were handed in: what waited while the disk was
-        away follows whatever reached it before.
+        Rows are chained here and not in `put`: after a failure, the previous record is known only
+        now.
         """
         try:
             db = self._open()
@@ -184,10 +188,10 @@ class Worker:
         return links
 
     def _settle(self, db: sqlite3.Connection) -> list[Link]:
-        """After a commit that ended in an error: return its rows if they are there all the same.
+        """Return the records of the last failed commit if they are in the file nevertheless.
 
-        A failed sync says nothing about what the file holds; writing the rows again could double
-        them. A hash tells a record from every other.
+        A failed sync says nothing about the contents of the file; writing the rows again could
+        duplicate them. The hash identifies the record.
         """
         if not self._unsure:
             return []
@@ -196,9 +200,9 @@ class Worker:
         return unsure if there == (unsure[0].hash,) else []
 
     def _open(self) -> sqlite3.Connection:
-        """Return the open file; anew when it was moved or deleted under us, or failed before.
+        """Return the open file; reopen it after a failure, or if it was moved or deleted.
 
-        Without this look at the path, records would go on into a file that nobody can find.
+        Without the check of the path, records would go into a file without a name.
         """
         if self._db is not None and self._seen() == self._inode:
             return self._db

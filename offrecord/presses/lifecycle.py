@@ -14,7 +14,8 @@ import structlog
 
 from bridges.model import Evidence, Outcome, RecorderResult, Verb
 from bridges.routing import Routed
-from offrecord.journal import Journal, JournalError, Record
+from offrecord.journal import JournalError
+from offrecord.journal.journal import Journal, Record
 from offrecord.model import outcome_codes
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict, judge, result_body

@@ -9,7 +9,7 @@ from typing import Any
 from ami.link.supervisor import LinkState
 from bridges.model import Outcome
 from offrecord.assembly.components import Components
-from offrecord.journal import Record
+from offrecord.journal.journal import Record
 
 _BAD = frozenset({Outcome.FAILED.value})
 

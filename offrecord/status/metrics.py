@@ -22,7 +22,7 @@ from bridges.model import Outcome, Verb
 from offrecord import __version__
 from offrecord.assembly.service import DaemonService
 from offrecord.audit.press_history import PROVEN
-from offrecord.journal import Record
+from offrecord.journal.journal import Record
 from offrecord.model.press import WAYS
 from offrecord.status.health import results
 

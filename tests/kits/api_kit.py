@@ -16,7 +16,7 @@ from ami.link.supervisor import LinkState
 from offrecord.assembly.components import Components
 from offrecord.assembly.service import DaemonService
 from offrecord.config.sections.http import ApiConfig
-from offrecord.journal import Record
+from offrecord.journal.journal import Record
 from offrecord.presses.intake import Intake
 from offrecord.status.health import Health
 from offrecord.status.metrics import Metrics

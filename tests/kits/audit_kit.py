@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from offrecord.journal.hash_chain import COLUMNS, INSERT, Link, Row, append, digest
-from offrecord.journal.schema import open_writer
+from offrecord.journal.opening import open_writer
 
 DAY = 86_400_000
 BEGAN = 1_700_000_000_000

@@ -23,7 +23,8 @@ from bridges.model import (
     Verb,
 )
 from bridges.routing import Router, Rule
-from offrecord.journal import Journal, PressSummary, StoredRecord, presses, show
+from offrecord.journal import PressSummary, StoredRecord, presses, show
+from offrecord.journal.journal import Journal
 from offrecord.model.press import Press, Way
 from offrecord.model.verdict import Verdict
 from offrecord.presses.agent_lookup import Agents

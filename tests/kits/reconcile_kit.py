@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from offrecord.config.sections.reconcile import ReconcileConfig
-from offrecord.journal import Journal, Record
+from offrecord.journal.journal import Journal, Record
 from offrecord.reconcile.reconciler import Reconciler
 
 LINKEDID = "1700.1"

@@ -42,7 +42,7 @@ from offrecord.base.errors import Exit, UserError
 from offrecord.config import ConfigError, Loaded, load
 from offrecord.enforcement.enforcer import Enforcer
 from offrecord.enforcement.orders import LOCAL
-from offrecord.journal import Journal, Record
+from offrecord.journal.journal import Journal, Record
 from offrecord.model.intents import Intents
 from offrecord.model.press import END_OBJECTION, Press, PressIds, Way
 from offrecord.presses.intake import Intake

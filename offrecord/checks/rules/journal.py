@@ -16,7 +16,6 @@ from offrecord.checks.model import Finding, broken, doubt, well
 from offrecord.journal import JournalError
 from offrecord.journal.hash_chain import COLUMNS, GENESIS, Link, digest
 from offrecord.journal.reader import reading
-from offrecord.journal.schema import SCHEMA_VERSION, schema_of
 
 TIGHT: Final = 500_000_000
 FULL: Final = 20_000_000
@@ -46,9 +45,6 @@ async def journal(scene: CheckInputs) -> list[Finding]:
 def _file(path: Path) -> list[Finding]:
     try:
         with reading(path) as db:
-            if schema_of(db, path) < SCHEMA_VERSION:
-                text = f"{path} is of an older schema"
-                return [doubt("journal", text, "start the daemon: it brings it up to date")]
             broken_at = _torn(db)
     except JournalError as problem:
         return [broken("journal", problem.message, problem.fix, problem.exit)]

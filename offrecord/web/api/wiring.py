@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from offrecord.assembly.service import DaemonService
 from offrecord.config.sections.http import ApiConfig
-from offrecord.journal import Record
+from offrecord.journal.journal import Record
 from offrecord.status.health import Health
 from offrecord.status.metrics import Metrics
 from offrecord.web.api.app import create_app

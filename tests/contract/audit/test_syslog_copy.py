@@ -16,7 +16,7 @@ from offrecord.audit.syslog_copy import Syslog
 from offrecord.config import audit_archives
 from offrecord.config.read_files import ConfigError
 from offrecord.config.sections.journal import AuditConfig, Place, place
-from offrecord.journal import Journal, Record
+from offrecord.journal.journal import Journal, Record
 from tests.kits import audit_kit as kit
 from tests.kits.audit_kit import BEGAN
 

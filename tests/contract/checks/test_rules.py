@@ -21,7 +21,7 @@ from offrecord.checks.inputs import scene
 from offrecord.checks.rules import recorders as recorder_rules
 from offrecord.checks.rules.machine import clock, service
 from offrecord.config import load
-from offrecord.journal import Journal, Record
+from offrecord.journal.journal import Journal, Record
 from offrecord.web.tokens import Tokens
 from tests.kits.ami_peer import SECRET, AmiPeer
 from tests.kits.daemon_kit import house, offrecord

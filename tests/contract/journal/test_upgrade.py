@@ -13,10 +13,12 @@ from click.testing import CliRunner, Result
 from offrecord.audit.verify import verify
 from offrecord.base.errors import Exit
 from offrecord.cli.main import cli
-from offrecord.journal import Journal, JournalError, Record, presses
+from offrecord.journal import JournalError, presses
 from offrecord.journal.backup import keep, restore
+from offrecord.journal.journal import Journal, Record
 from offrecord.journal.migrate import upgrade
-from offrecord.journal.schema import SCHEMA_VERSION, open_writer
+from offrecord.journal.opening import open_writer
+from offrecord.journal.schema import SCHEMA_VERSION
 from tests.kits.audit_kit import BEGAN, press, row, write, write_schema_1
 
 SCHEMAS: dict[int, Callable[[Path], object]] = {

@@ -8,7 +8,8 @@ import pytest
 import structlog
 
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
-from offrecord.journal import Journal, JournalError
+from offrecord.journal import JournalError
+from offrecord.journal.journal import Journal
 from tests.kits.call_kit import graph, new
 from tests.kits.lifecycle_kit import (
     Bench,

@@ -11,7 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ami.link.supervisor import LinkState
 from bridges.model import Evidence, Order, Outcome, RecorderResult
-from offrecord.journal import JournalError, Record
+from offrecord.journal import JournalError
+from offrecord.journal.journal import Record
 from offrecord.status.metrics import METRICS, _Process
 from tests.kits.api_kit import Api, api
 from tests.kits.enforcement_kit import record

@@ -22,9 +22,10 @@ from offrecord.audit.archive import ArchiveError
 from offrecord.audit.seal import NotWhole, seal, seal_daily
 from offrecord.audit.verify import verify
 from offrecord.base.errors import Exit
-from offrecord.journal import Journal, JournalError, Record, presses
+from offrecord.journal import JournalError, presses
 from offrecord.journal.hash_chain import GENESIS, INSERT, digest
-from offrecord.journal.schema import open_writer
+from offrecord.journal.journal import Journal, Record
+from offrecord.journal.opening import open_writer
 from tests.kits.audit_kit import BEGAN, DAY, links, press, replace, row, tamper, whole, write
 from tests.unit.journal.test_journal import WRITE_AND_DIE, disk_full
 

@@ -65,7 +65,7 @@ def test_records_are_found_with_what_they_hold() -> None:
     assert found["`pressed`"].startswith("`verb`, `way`, `target`")
     assert found["`rejoined`"] == "`why`"
     assert "`leg`, `file`" in found["`incident`"]
-    assert "`gaps`" in found["`migrated`"]
+    assert "`archive`, `sha256`" in found["`sealed`"]
     assert all(found.values())
 
 

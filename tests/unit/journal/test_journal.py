@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from offrecord.base.errors import Exit
-from offrecord.journal import Journal, JournalError, Record, presses, show
+from offrecord.journal import JournalError, presses, show
+from offrecord.journal.journal import Journal, Record
 
 
 def record(number: int = 0, *, press: str = "p1", kind: str = "asked", **body: Any) -> Record:
@@ -65,7 +66,7 @@ def move_away(path: Path, target: Path) -> None:
 
 WRITE_AND_DIE = """
 import asyncio, os, sys, pathlib
-from offrecord.journal import Journal, Record
+from offrecord.journal.journal import Journal, Record
 async def main():
     journal = Journal(pathlib.Path(sys.argv[1]))
     await journal.open()

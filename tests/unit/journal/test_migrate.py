@@ -12,9 +12,11 @@ import pytest
 
 from offrecord.audit.verify import verify
 from offrecord.base.errors import Exit
-from offrecord.journal import Journal, JournalError, Record, presses, show
+from offrecord.journal import JournalError, presses, show
+from offrecord.journal.journal import Journal, Record
 from offrecord.journal.migrate import downgrade, upgrade
-from offrecord.journal.schema import SCHEMA_VERSION, open_writer
+from offrecord.journal.opening import open_writer
+from offrecord.journal.schema import SCHEMA_VERSION
 from tests.kits.audit_kit import BEGAN, links, press, tamper, write, write_schema_1
 
 
@@ -138,7 +140,7 @@ def test_going_down_where_nothing_is_makes_nothing(tmp_path: Path) -> None:
 LOADS = """
 import sys, pathlib
 from offrecord.cli import main
-from offrecord.journal.schema import open_writer
+from offrecord.journal.opening import open_writer
 import offrecord.cli.commands.prove.audit, offrecord.audit.verify
 import offrecord.audit.seal, offrecord.audit.report
 open_writer(pathlib.Path(sys.argv[1]), busy=1)

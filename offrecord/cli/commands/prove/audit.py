@@ -63,8 +63,6 @@ def verify(
         if sealed:
             how = "left out" if proof.without_archives else f"{proof.archived} of these records"
             click.echo(f"archives: {sealed}, {how}")
-        if proof.migrated:
-            click.echo(f"older than the chain: {proof.migrated} records")
         click.echo(f"head: {proof.head.hash}")
     else:
         click.echo(_broken(proof.broken))
@@ -227,21 +225,6 @@ def seal(
         )
     if not done and not as_json:
         click.echo("nothing is due")
-
-
-@audit.command()
-@_shared
-@click.option("--to", type=click.IntRange(1, 2), required=True, help="The schema wanted.")
-def migrate(config_path: Path, journal_file: Path | None, as_json: bool, to: int) -> None:
-    """Bring the journal's file to another schema, as for an older offrecord. Stop the daemon."""
-    from offrecord.journal.migrate import downgrade
-
-    path = journal_file or journal_path(config_path, os.environ)
-    downgrade(path, to)
-    if as_json:
-        print_json({"journal": str(path), "schema": to})
-    else:
-        click.echo(f"{path} is of schema {to}")
 
 
 @audit.command()

@@ -32,7 +32,7 @@ from offrecord.cli.options import (
     socket_option,
 )
 from offrecord.config import Loaded, load
-from offrecord.journal import Record
+from offrecord.journal.journal import Record
 from offrecord.presses.find_call import Unresolved
 
 _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))

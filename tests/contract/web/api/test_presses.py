@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridges.model import Evidence, Outcome, Verb
-from offrecord.journal import Record
+from offrecord.journal.journal import Record
 from offrecord.model.policy_terms import Allow, Rule
 from offrecord.policy.policy import Policy
 from offrecord.web.api.schemas import PENDING, STATUS, TITLES, BadVerdict, Pending, Verdict

@@ -12,7 +12,7 @@ import pytest
 from bridges.model import Recorder
 from offrecord.config import ConfigError, api_tokens, load
 from offrecord.config.sections.http import ApiConfig
-from offrecord.journal import Record
+from offrecord.journal.journal import Record
 from offrecord.web.api.wiring import attach, hear
 from offrecord.web.server import HttpServer
 from offrecord.web.tokens import Tokens

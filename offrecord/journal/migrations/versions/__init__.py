@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""One script a schema; none is changed once it was released."""
