@@ -9,8 +9,8 @@ as UTF-8 and written as a netstring (its length in bytes, a colon, the bytes, a 
    numbers in decimal digits, an unknown offset as an empty text
 8. `prev`, the hash of the previous record; 64 zeros for the first record
 
-The lengths make the form unambiguous: no two records have the same bytes. Netstrings: D. J. Bernstein,
-https://cr.yp.to/proto/netstrings.txt
+The lengths make the form unambiguous: no two records have the same bytes. Netstrings:
+D. J. Bernstein, https://cr.yp.to/proto/netstrings.txt
 """
 
 import sqlite3

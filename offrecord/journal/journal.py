@@ -64,7 +64,7 @@ class Record:
 
 
 class Journal:
-    """Appends records to the journal at `path`. Use it in an `async with`, or `open` and `close` it.
+    """Appends records to the journal at `path`; used in an `async with`, or by `open` and `close`.
 
     timeout: seconds that `write` waits for the disk.
     grace: seconds that `close` waits for the disk.

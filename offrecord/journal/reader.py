@@ -36,7 +36,7 @@ STORED: Final = "seq, press, at, kind, body, utc_offset, prev, hash"
 
 
 def stored(row: tuple[Any, ...]) -> StoredRecord:
-    """Return a row of the columns `STORED` as a record. Raises ValueError if its body is no JSON."""
+    """Return a row of the columns `STORED` as a record. Raises ValueError if `body` is not JSON."""
     seq, press, at, kind, body, *rest = row
     return StoredRecord(seq, press, at, kind, json.loads(body), *rest)
 

@@ -14,29 +14,6 @@ from offrecord.journal.opening import open_writer
 DAY = 86_400_000
 BEGAN = 1_700_000_000_000
 
-SCHEMA_1 = """
-BEGIN IMMEDIATE;
-CREATE TABLE records (
-    seq   INTEGER PRIMARY KEY,
-    press TEXT NOT NULL CHECK (typeof(press) = 'text'),
-    at    INTEGER NOT NULL CHECK (typeof(at) = 'integer'),
-    kind  TEXT NOT NULL CHECK (typeof(kind) = 'text'),
-    body  TEXT NOT NULL CHECK (typeof(body) = 'text')
-);
-CREATE INDEX records_of_press ON records (press, seq);
-CREATE INDEX presses_by_time ON records (at) WHERE kind = 'pressed';
-CREATE TRIGGER records_stay BEFORE UPDATE ON records
-    BEGIN SELECT raise(ABORT, 'the journal is append-only'); END;
-CREATE TRIGGER records_remain BEFORE DELETE ON records
-    BEGIN SELECT raise(ABORT, 'the journal is append-only'); END;
-CREATE TRIGGER records_follow BEFORE INSERT ON records
-    WHEN new.seq <= (SELECT coalesce(max(seq), 0) FROM records)
-    BEGIN SELECT raise(ABORT, 'the journal is append-only'); END;
-PRAGMA application_id = 268353613;
-PRAGMA user_version = 1;
-COMMIT;
-"""
-
 
 def row(press: str, kind: str, at: int = BEGAN, /, **body: Any) -> Row:
     return Row(press, at, 3600, kind, json.dumps(body, ensure_ascii=False, separators=(",", ":")))
@@ -49,17 +26,6 @@ def write(path: Path, rows: Sequence[Row]) -> list[Link]:
         links = append(db, rows)
         db.execute("COMMIT")
     return links
-
-
-def write_schema_1(path: Path, rows: Sequence[Row]) -> None:
-    """Make a journal as offrecord 0.3 made them."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(SCHEMA_1)
-        db.executemany(
-            "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
-            [(seq, r.press, r.at, r.kind, r.body) for seq, r in enumerate(rows, 1)],
-        )
 
 
 def links(path: Path) -> list[Link]:

@@ -12,8 +12,9 @@ import pytest
 from offrecord.base.errors import Exit
 from offrecord.cli import main as cli
 from offrecord.journal import presses
-from tests.kits.audit_kit import BEGAN, DAY, links, press, row, tamper, write, write_schema_1
+from tests.kits.audit_kit import BEGAN, DAY, links, press, row, tamper, write
 from tests.kits.daemon_kit import Ran, house
+from tests.kits.journal_kit import set_schema
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_a_whole_journal_is_said_to_be_so_with_its_head(run: Here, path: Path) -
     assert plain.out == f"whole: 16 records, the last one is number 16\nhead: {head}\n"
     assert told.json == {
         "journal": str(path), "whole": True, "records": 16, "archived": 0, "archives": [],
-        "without_archives": False, "migrated": 0, "last": 16, "head": head, "broken": None,
+        "without_archives": False, "last": 16, "head": head, "broken": None,
     }  # fmt: skip
 
 
@@ -81,15 +82,15 @@ def test_a_noted_head_must_still_be_there(run: Here, path: Path) -> None:
     assert gone.out == f"unexpected: no record has the hash {'0' * 64} that was noted\n"
 
 
-def test_a_journal_without_a_chain_is_no_journal_to_prove(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+def test_a_journal_from_before_the_first_release_is_refused_with_the_way_out(
+    run: Here, path: Path
 ) -> None:
-    write_schema_1(tmp_path / "old", press(1))
-    ran = Here(capsys, tmp_path / "old")("verify")
+    set_schema(path, 2)
+    ran = run("verify")
 
     assert ran.code == Exit.JOURNAL
     assert len(ran.err.splitlines()) == 1
-    assert "start the daemon" in ran.err
+    assert f"move {path}* to another folder" in ran.err
 
 
 # export
@@ -203,16 +204,6 @@ def test_keeping_says_what_was_made(run: Here, path: Path) -> None:
     ran = run("seal", "--before", "2023-11-16T23:00:00Z", "--keep")
     assert ran.out.startswith("sealed 12 records of 3 presses: ")
     assert len(presses(path)) == 4
-
-
-# migrate
-
-
-def test_a_journal_goes_back_to_schema_1(run: Here) -> None:
-    ran = run("migrate", "--to", "1")
-    assert (ran.code, ran.out.endswith(" is of schema 1\n")) == (Exit.OK, True)
-    assert run("verify").code == Exit.JOURNAL
-    assert run("migrate", "--to", "3").code == Exit.USAGE
 
 
 # beside a daemon

@@ -272,7 +272,7 @@ async def test_a_file_that_is_no_journal_is_refused_and_left_alone(
 
 async def test_a_journal_of_a_newer_version_is_refused(journal: Journal) -> None:
     with closing(sqlite3.connect(journal.path)) as db:
-        db.execute("PRAGMA user_version = 3")
+        db.execute("PRAGMA user_version = 4")
     with pytest.raises(JournalError, match="newer offrecord"):
         presses(journal.path)
 
