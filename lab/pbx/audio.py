@@ -2,24 +2,30 @@
 """Listen to a recording: how strong one tone is in each slice of a WAV file."""
 
 import math
-import struct
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
+from offrecord.reconcile.wav_file import MediaUnreadable, open_wav
+
 RATE = 8000
-"""Samples a second of Asterisk's `wav` format, 16 bit, one channel."""
-
-_HEADER = 44
+"""Samples per second of Asterisk's `wav` format, 16 bit, one channel."""
 
 
-def samples(path: Path) -> tuple[int, ...]:
-    """Return the samples of a WAV file that may still be growing.
+def samples(path: Path) -> "array[int]":
+    """Return the samples of a WAV file that may still be growing; none if it has no header yet.
 
-    The header's length field is only right once Asterisk has closed the file, so it is not read.
+    Raises `MediaUnreadable`.
     """
-    data = path.read_bytes()[_HEADER:]
-    count = len(data) // 2
-    return struct.unpack(f"<{count}h", data[: count * 2])
+    found = array("h")
+    try:
+        with open_wav(path) as wav:
+            for block in wav.blocks(RATE):
+                found += block
+    except MediaUnreadable as problem:
+        if not problem.empty:
+            raise
+    return found
 
 
 def goertzel(window: Sequence[int], hertz: float, rate: int = RATE) -> float:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A sealed archive: records taken out of the journal, as JSON lines in a gzip file.
+"""Sealed archives: records moved out of the journal, as JSON lines in a gzip file.
 
-The first line is the manifest, each other line one record with all that its hash is made of;
-`body` is the text as the journal held it. Nothing else is needed to prove an archive.
+The first line is the manifest, each other line one record with all fields of its hash; `body` is
+the text as stored in the journal. An archive can be proven without the journal.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ from offrecord.journal.hash_chain import Link
 
 FORMAT: Final = "offrecord-archive-1"
 MODE: Final = 0o440
-"""An archive is read, never written again."""
+"""The mode of an archive, which is never written again."""
 
 _TROUBLE: Final = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError)
 
 
 class ArchiveError(UserError):
-    """An archive cannot be read or written; says why."""
+    """Raised when an archive cannot be read or written; holds the reason and the fix."""
 
     def __init__(self, path: Path, why: str, fix: str = "fetch it from its copy") -> None:
         super().__init__(f"the archive {path}: {why}", fix, Exit.JOURNAL)
@@ -36,10 +36,10 @@ class ArchiveError(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The first line: what an archive holds, and what stood around it in the journal.
+    """The first line: what an archive contains, and its neighbours in the journal.
 
-    `after` holds for each range the hash of the record that followed it, None at the end. `made`
-    is milliseconds since the epoch, UTC.
+    `after` is for each range the hash of the record that followed it, None at the end of the
+    journal. `made` is milliseconds since the epoch, UTC.
     """
 
     records: int
@@ -62,23 +62,22 @@ class Manifest:
 
 
 def describe(links: Sequence[Link], after: Sequence[str | None], made: int) -> Manifest:
-    """Return the manifest of records; `after` holds the hash of what follows each run of them."""
+    """Return the manifest of records; `after` is the hash of the record after each run."""
     ranges = tuple(Range(run[0].seq, run[-1].seq, run[0].prev, run[-1].hash) for run in runs(links))
     presses = len({link.press for link in links if link.press})
     return Manifest(len(links), presses, made, ranges, tuple(after))
 
 
 def write(path: Path, manifest: Manifest, links: Iterable[Link], *, like: Path) -> str:
-    """Write an archive whole or not at all; return the SHA-256 of the file.
+    """Write an archive completely or not at all; return the SHA-256 of the file.
 
-    It is given to the owner of the file `like`, where root writes it: the daemon must be able to
-    read what an administrator sealed. Raises `ArchiveError`, also when there is a file of that
-    name.
+    If root writes it, it gets the owner of the file `like`: the daemon must be able to read what
+    an administrator sealed. Raises `ArchiveError`, also if there is a file of that name.
     """
     part = path.with_name(f".{path.name}.part")
     lines = [manifest.as_json(), *(link._asdict() for link in links)]
     texts = (json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in lines)
-    # No time in the file's head: the same records make the same file.
+    # Without a time in the header of gzip, the same records give the same file.
     raw = gzip.compress("".join(f"{text}\n" for text in texts).encode(), mtime=0)
     try:
         owner = like.stat()
@@ -123,7 +122,7 @@ def fingerprint(path: Path) -> str:
 
 
 def manifest(path: Path) -> Manifest:
-    """Return what an archive says that it holds. Raises `ArchiveError`."""
+    """Return the manifest of an archive. Raises `ArchiveError`."""
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             first = json.loads(file.readline())
@@ -151,9 +150,9 @@ def links(path: Path) -> Iterator[Link]:
 
 
 def check(path: Path) -> tuple[int, Break | None]:
-    """Prove an archive by itself: how many records are good, and the first break.
+    """Prove an archive by itself; return how many records are intact, and the first break.
 
-    What stands before and after it in the journal is not looked at. Raises `ArchiveError`.
+    Its neighbours in the journal are not checked. Raises `ArchiveError`.
     """
     told = manifest(path)
     found = {run[0].seq: run for run in runs(links(path))}

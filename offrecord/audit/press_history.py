@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the records of a press say, put together for people: which recorder, when, how proven.
+"""Summarizes the records of a press for people: which recorder was asked, when, with what proof.
 
-Kinds and keys that a journal of another version lacks are left empty, never guessed.
+Missing kinds and keys of records are left empty, never guessed.
 """
 
 import json
@@ -45,17 +45,19 @@ ORDER BY seq
 def records(
     path: Path, *, call: str | None = None, since: int = 0, until: int | None = None
 ) -> list[StoredRecord]:
-    """Return every record of the presses on a call, or of those that began from `since` on.
+    """Return every record of the presses on a call, or of those that began in a span of time.
 
-    Without a call, what belongs to no press is there too, if it was written in that time. `since`
-    and `until`, before which they began, are milliseconds since the epoch, UTC. Raises
-    `JournalError`.
+    call: a linkedid, or the uniqueid or name of a channel. If it is None, the records of the span
+        that belong to no press are included.
+    since, until: the first millisecond, and the one after the last, since the epoch, UTC.
+
+    Raises `JournalError`.
     """
     end = 1 << 62 if until is None else until
     found = presses(path, since=since, call=call, limit=-1)
     ids = [one.press for one in found if one.at < end]
     with reading(path) as db:
-        # The end of a press that was joined to an earlier one stands with that one.
+        # The end of a press that was joined to an earlier one is recorded with the earlier one.
         ids += [name for (name,) in db.execute(_JOINED_TO, {"ids": json.dumps(ids)})]
         asked = {"ids": json.dumps(ids), "all": call is None, "since": since, "until": end}
         rows = db.execute(f"SELECT {STORED} FROM records {_CHOSEN}", asked).fetchall()  # noqa: S608
@@ -63,7 +65,7 @@ def records(
 
 
 def iso(at: int) -> str:
-    """Return milliseconds since the epoch as a time in UTC; as a number if no calendar has it."""
+    """Return milliseconds since the epoch as ISO 8601 in UTC; as a number beyond the year 9999."""
     try:
         moment = datetime.fromtimestamp(at // 1000, UTC)
     except (OverflowError, ValueError, OSError):
@@ -73,7 +75,14 @@ def iso(at: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One recorder of one press. Milliseconds from the press, None where it was not so."""
+    """One recorder of one press.
+
+    tries: how many answers it gave.
+    answered, proven: milliseconds from the press to the first answer and to the proof.
+    exposed: milliseconds that were recorded after the press.
+
+    None stands for what did not happen.
+    """
 
     recorder: str
     kind: str
@@ -87,11 +96,11 @@ class Asked:
 
 
 class Pressed:
-    """One press and all that became of it, from its records in order.
+    """One press with its results, from its records in order.
 
-    One that was found to be the same as an earlier one only when its call was known is `joined`
-    to it after its own `pressed`: what is tried again is that one, so its end is that one's
-    `closed`. `other` is that one, None where the records do not hold it.
+    A press that turned out to repeat an earlier one only when its call was known is `joined` to it
+    after its own `pressed`. Only the earlier press is retried, and its `closed` ends both. `other`
+    is that earlier press, None if there is none among the records.
     """
 
     def __init__(self, found: Sequence[StoredRecord], other: "Pressed | None" = None) -> None:
@@ -111,7 +120,7 @@ class Pressed:
 
     @property
     def verb(self) -> str:
-        """What was asked for."""
+        """The verb of the press."""
         return text(self.first.body.get("verb"))
 
     @property
@@ -121,27 +130,27 @@ class Pressed:
 
     @property
     def outcome(self) -> str:
-        """The last word on the press; empty while there is none."""
+        """The final outcome, or that of the verdict; empty if there is none yet."""
         return text(self.closed.get("outcome") or self.verdict.get("outcome"))
 
     @property
     def evidence(self) -> str:
-        """The evidence of that word."""
+        """The evidence of the outcome."""
         return text((self.closed or self.verdict).get("evidence"))
 
     @property
     def said(self) -> str:
-        """The sentence that the person was told."""
+        """The sentence that the presser was told."""
         return text(self.verdict.get("text"))
 
     @property
     def agent(self) -> str:
-        """Who it was to the recorders."""
+        """The recorders' name for the presser."""
         return text(self.resolved.get("agent") or self.first.body.get("agent"))
 
     @property
     def agent_from(self) -> str:
-        """How that was derived."""
+        """How the agent was derived."""
         return text(self.resolved.get("agent_from"))
 
     @property
@@ -151,11 +160,11 @@ class Pressed:
 
     @property
     def policy(self) -> str:
-        """How the policy ruled, and why."""
+        """The ruling of the policy, with its reason."""
         return text(self.resolved.get("policy"))
 
     def asked(self) -> list[Asked]:
-        """Return what each recorder that was asked made of it, in the order they answered."""
+        """Return each recorder that was asked, in the order of their answers."""
         answers = [one for one in self.records if one.kind in _ANSWERS]
         names = dict.fromkeys(text(one.body.get("recorder")) for one in answers)
         return [self._asked(name, answers) for name in names]
@@ -179,7 +188,7 @@ class Pressed:
         )  # fmt: skip
 
     def recorders(self) -> frozenset[str]:
-        """Return the names of those that were asked, by their answers and by the verdict."""
+        """Return the names of the recorders that the answers and the verdict mention."""
         told = [one.body for one in self.records if one.kind in _ANSWERS]
         listed = self.verdict.get("recorders")
         told += [one for one in listed or () if isinstance(one, dict)]
@@ -194,7 +203,7 @@ def by_press(found: Iterable[StoredRecord]) -> Iterator[Pressed]:
     made: dict[str, Pressed] = {}
     for name, group in groups.items():
         if any(one.kind == "pressed" for one in group):
-            # What a press is joined to was written down before it.
+            # The press that this one is joined to was journalled earlier.
             other = next((text(one.body.get("of")) for one in group if one.kind == "joined"), "")
             made[name] = Pressed(group, made.get(other))
             yield made[name]
@@ -203,9 +212,9 @@ def by_press(found: Iterable[StoredRecord]) -> Iterator[Pressed]:
 def silent(found: Sequence[Pressed], end: int) -> list[_Span]:
     """Return when the recordings of one call were to be silent, in milliseconds UTC.
 
-    That is while every recorder that a press asked was proven to be silent for it, as
-    `offrecord.reconcile.silent_windows` has it of each: to the next press that does not silence,
-    to the end of its intent, or to `end`, and without the time in which a recording had come back.
+    These are the times in which every recorder that a press asked was proven to be silent. They
+    end at the next press that does not silence, at the end of the intent, or at `end`; times in
+    which a recording had started again are left out. See `offrecord.reconcile.silent_windows`.
     """
     records = sorted((one for press in found for one in press.records), key=lambda one: one.seq)
     proven = [one for one in windows(records, end) if one.outcome in PROVEN]
@@ -226,7 +235,7 @@ def _common(some: Sequence[_Span], others: Sequence[_Span]) -> list[_Span]:
 
 
 def _united(spans: Iterable[_Span]) -> list[_Span]:
-    """Return the times that are in any of them, oldest first, none touching another."""
+    """Return the union of the times, oldest first, overlapping and adjacent ones merged."""
     joined: list[_Span] = []
     for begin, until in sorted(spans):
         if joined and begin <= joined[-1][1]:
@@ -237,7 +246,7 @@ def _united(spans: Iterable[_Span]) -> list[_Span]:
 
 
 def text(value: object) -> str:
-    """Return a value of a body as text; tables and lists as JSON, nothing as an empty text."""
+    """Return a value of a body as text: None as an empty text, anything but a text as JSON."""
     if value is None:
         return ""
     if isinstance(value, str):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A copy of every record to syslog, after the disk has it, from a thread of its own.
+"""Sends a copy of every record to syslog in a thread of its own, once the disk has the record.
 
-RFC 5424 lines whose message is the record as JSON, as the export writes it. To a socket of this
-machine by datagrams; to another over TCP, each line with its length before it (RFC 6587, 3.4.1),
-or by UDP (RFC 5426). The journal never waits: what finds no place in the queue, or cannot be sent,
-is lost to the copy, counted and said. What a UDP datagram meets on its way nobody knows.
+Each message is an RFC 5424 line with the record as JSON, as in the export. It goes to a Unix socket
+by datagrams, or to another host over TCP, each line after its length (RFC 6587, 3.4.1), or over UDP
+(RFC 5426). The journal never waits: records that do not fit into the queue or cannot be sent are
+missing from the copy, counted and logged. Lost UDP datagrams are not noticed.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from offrecord.journal.hash_chain import Link
 from offrecord.journal.reader import StoredRecord
 
 QUEUE: Final = 10_000
-"""Records that wait for syslog at most."""
+"""The most records that wait for syslog."""
 
 _NOTICE: Final = 13 * 8 + 5
 """Facility "log audit" and severity "notice": RFC 5424, 6.2.1."""
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 def message(link: Link, host: str, process: int) -> bytes:
-    """Return the line of one record."""
+    """Return one record as an RFC 5424 line."""
     record = StoredRecord(
         link.seq, link.press, link.at, link.kind, json.loads(link.body), link.utc_offset,
         link.prev, link.hash,
@@ -42,15 +42,18 @@ def message(link: Link, host: str, process: int) -> bytes:
     text = json.dumps(line(record), ensure_ascii=False, separators=(",", ":"))
     kind = re.sub(r"[^!-~]", "_", link.kind)[:32] or "-"
     head = f"<{_NOTICE}>1 {iso(link.at)} {host} offrecord {process} {kind} - "
-    # The mark says that the text is UTF-8: RFC 5424, 6.4.
+    # The byte order mark declares the text as UTF-8: RFC 5424, 6.4.
     return head.encode() + b"\xef\xbb\xbf" + text.encode("utf-8", "backslashreplace")
 
 
 class Syslog:
-    """Sends a copy of each record. `put` is for the journal's writer and never blocks.
+    """Sends a copy of each record. `put` is called by the journal's writer and never blocks.
 
-    `patience` is how many seconds the other side has to take one line, and how many pass before
-    it is tried again once it did not. `lost` counts the records that it did not get.
+    where: the address of the syslog server.
+    patience: seconds that the server has to take one line, and seconds to wait after a failure.
+    room: the most records that wait.
+
+    `sent` and `lost` count the records that were sent, and those missing from the copy.
     """
 
     def __init__(self, where: Place, *, patience: float = 5.0, room: int = QUEUE) -> None:
@@ -71,7 +74,7 @@ class Syslog:
         self._thread.start()
 
     def put(self, links: Sequence[Link]) -> None:
-        """Take records to be sent; those that find no place are lost to the copy."""
+        """Queue records; those that do not fit are missing from the copy."""
         for number, link in enumerate(links):
             try:
                 self._queue.put_nowait(link)
@@ -80,9 +83,9 @@ class Syslog:
                 return
 
     def close(self, timeout: float = 2.0) -> int:
-        """Send what waits, stop, and return how many records were lost to the copy in all."""
+        """Send the queued records and stop; return how many are missing from the copy in all."""
         self._closing.set()
-        with contextlib.suppress(queue.Full):  # it sees the flag after the record it is at
+        with contextlib.suppress(queue.Full):  # the thread checks the flag after each record
             self._queue.put_nowait(None)
         self._thread.join(timeout)
         left = [link for link in self._left() if link is not None]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recording as a picture: its loudness over time, with the times marked when it was silenced."""
+"""Draws a recording as SVG: its loudness over time, with the silent windows marked."""
 
 import math
 from collections.abc import Sequence
@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Final
 
 from offrecord.reconcile import wav_levels
-from offrecord.reconcile.wav_levels import Levels, MediaUnreadable
+from offrecord.reconcile.wav_file import MediaUnreadable
+from offrecord.reconcile.wav_levels import Levels
 
 WIDTH: Final = 720
 HEIGHT: Final = 96
 _COLUMNS: Final = 360
 _FLOOR: Final = -60.0
-"""Decibels below full scale that are drawn as nothing."""
+"""Decibels relative to full scale from which down nothing is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An SVG of a recording and the sentence under it; without an SVG where it cannot be read."""
+    """An SVG of a recording and its caption; `svg` is empty if the recording cannot be read."""
 
     name: str
     svg: str
@@ -27,9 +28,9 @@ class Picture:
 
 
 def draw(path: Path, windows: Sequence[tuple[int, int]]) -> Picture:
-    """Draw the recording at `path`; `windows` are milliseconds since the epoch, UTC.
+    """Draw the recording at `path`; `windows` are the silent ones, in milliseconds UTC.
 
-    A file says nothing of when it was recorded, so it is placed by its end: its last change.
+    A WAV file has no date. Its last change is taken as the end of the recording.
     """
     try:
         levels = wav_levels.read(path)
@@ -85,7 +86,7 @@ def _svg(levels: Levels, inside: Sequence[tuple[float, float]]) -> str:
 
 
 def _tall(level: float) -> float:
-    """Return how high a level is drawn, 0 to 1: by decibels, since speech is mostly quiet."""
+    """Return the height of a level, 0 to 1, in decibels: speech would be flat on a linear scale."""
     if level <= 0:
         return 0.0
     return max(0.0, 1 - 20 * math.log10(level) / _FLOOR) if level < 1 else 1.0

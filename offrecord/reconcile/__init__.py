@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""After the call: recordings held against the times in which they were to be silent."""
+"""After the call: compares recordings with the times in which they had to be silent."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which calls are to be checked when they end, and which files were recorded of them.
+"""Watches calls with a silencing press: when they end, and which files MixMonitor wrote for them.
 
-The event of a MixMonitor does not name its file, on no version. The channel variable
-`MIXMONITOR_FILENAME` does, with its whole path, and stays set; a second MixMonitor on the same
-channel overwrites it, so it is asked for at each start (measured on Asterisk 16.28 and 22.10).
+No version of Asterisk names the file in the events of MixMonitor. The channel variable
+`MIXMONITOR_FILENAME` holds its full path and stays set. A second MixMonitor on the same channel
+overwrites it; therefore it is read at each start (measured on Asterisk 16.28 and 22.10).
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from offrecord.reconcile.silent_windows import SILENCING
 
 VARIABLE: Final = "MIXMONITOR_FILENAME"
 EVERY: Final = 1.0
-"""Seconds between two looks for calls that have ended."""
+"""Seconds between two checks for calls that have ended."""
 ASKED_AT_ONCE: Final = 32
-"""Names of files asked for at the same time; more than that are found by their names alone."""
+"""Variables read at the same time; files beyond that are found by their names alone."""
 SPARE: Final = 100
-"""Channels beyond the live ones that are remembered before those that are gone are looked for."""
+"""How many more channels than the live ones are remembered before the gone ones are removed."""
 
 
 @dataclass(slots=True)
@@ -41,10 +41,10 @@ class _Watched:
 
 
 class CallWatch:
-    """Tells a reconciler of each call that had a silencing press, once its last channel is gone.
+    """Hands each call with a silencing press to the reconciler once its last channel is gone.
 
-    Subscribe `event` to the PBX and have the engine call `pressed` for each verdict. `now` is ms
-    since the epoch, UTC.
+    Subscribe `event` to the PBX, and call `pressed` for each verdict. `now` returns milliseconds
+    since the epoch, UTC; `every` is the number of seconds between two checks.
     """
 
     def __init__(
@@ -69,16 +69,16 @@ class CallWatch:
 
     @property
     def remembered(self) -> int:
-        """How many channels are remembered to be recorded."""
+        """How many channels are known to be recorded."""
         return len(self._running)
 
     def open(self) -> None:
-        """Begin to look for calls that end."""
+        """Start checking for calls that have ended."""
         if self._task is None:
             self._task = asyncio.create_task(self._sweep(), name="reconcile-watch")
 
     async def close(self) -> None:
-        """Stop looking, and leave nothing running."""
+        """Stop checking, and cancel every task."""
         tasks = [*self._asking, *([self._task] if self._task else [])]
         self._task = None
         for task in tasks:
@@ -88,17 +88,17 @@ class CallWatch:
                 await task
 
     def pressed(self, verb: str, linkedid: str | None) -> None:
-        """Take note of a press that was carried out on a call."""
+        """Watch the call of a press that was carried out, if its verb silences."""
         if linkedid is not None and verb in SILENCING:
             self._watched.setdefault(linkedid, _Watched(linkedid, {linkedid}))
 
     def event(self, event: Event, _graph: CallGraph) -> None:
-        """Take note of recordings that begin and end, and of channels that go."""
+        """Remember when recordings start and stop, and when channels hang up."""
         match event:
             case MixMonitorStart():
                 self._started(event.uniqueid)
             case MixMonitorStop():
-                # Without an id the newest one is stopped.
+                # StopMixMonitor without an id stops the newest one.
                 self._end_newest(event.uniqueid)
             case Hangup():
                 self._hung_up(event.uniqueid, event.linkedid)
@@ -144,10 +144,10 @@ class CallWatch:
             self.look()
 
     def look(self) -> None:
-        """Tell the reconciler of the watched calls that are over."""
+        """Hand the watched calls that are over to the reconciler."""
         graph = self._pbx.graph
         if not graph.known:
-            return  # the link is away: a call that is not seen may live
+            return  # the AMI link is down: a missing call may be alive
         told: set[str] = set()
         for watched in [*self._watched.values()]:
             calls = graph.find(watched.linkedid)
@@ -168,12 +168,12 @@ class CallWatch:
         )
 
     def _forget(self) -> None:
-        """Let go of what no watched call can need."""
+        """Drop what no watched call needs."""
         wanted = {one for watched in self._watched.values() for one in watched.lineage}
         for kept in (self._gone, self._past):
             _keep(kept, wanted)
         graph = self._pbx.graph
-        if len(self._running) > graph.size + SPARE:  # hang-ups were missed while the link was away
+        if len(self._running) > graph.size + SPARE:  # hang-ups were missed while the link was down
             live = {uniqueid for uniqueid in self._running if graph.channel(uniqueid)}
             _keep(self._running, live)
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Local recordings held against the times in which they were to be silent.
+"""Finds MixMonitor's local recordings of a call, and checks them for sound in silent windows.
 
-Measured on Asterisk 16.28 and 22.10: a MixMonitor writes in blocks of two seconds, puts the rest
-and the right header into the file within 20 ms of its end, and writes nothing while its channel
-has no audio (while it rings). So a recording is placed in time by its end, which is the file's
-last change; its beginning cannot be had that way.
+Measured on Asterisk 16.28 and 22.10: MixMonitor writes in blocks of two seconds, completes the file
+and its header within 20 ms of its end, and writes nothing while the channel has no audio (while it
+rings). A recording is therefore placed in time by its end, which is the file's last change; its
+beginning cannot be determined that way.
 """
 
 import os
@@ -17,22 +17,23 @@ from typing import Final
 
 from offrecord.reconcile import wav_levels
 from offrecord.reconcile.silent_windows import Silent
-from offrecord.reconcile.wav_levels import Levels, MediaUnreadable, Window
+from offrecord.reconcile.wav_file import MediaUnreadable
+from offrecord.reconcile.wav_levels import Levels, Window
 
 HEADER: Final = 44
 """Bytes of a WAV file that holds no audio."""
 _LATE: Final = 2000
-"""Milliseconds after the end of a call from which on a change is not MixMonitor's any more."""
+"""Milliseconds after the end of a call, after which a change is not MixMonitor's."""
 _FAR: Final = 1000
-"""Milliseconds by which a file's audio cannot reach beyond its last change."""
+"""Milliseconds of tolerance for audio that ends after the file's last change."""
 _LEAST: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Monitored:
-    """What was seen of one MixMonitor while it ran: its file, and when it began and ended.
+    """One MixMonitor as its events told: its file, as Asterisk names it, and start and stop.
 
-    `file` is as Asterisk names it. Milliseconds UTC; `stopped` is None where it was not seen.
+    Both are milliseconds UTC; `stopped` is None if no event told it.
     """
 
     file: str
@@ -42,7 +43,7 @@ class Monitored:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A recording of the call on this machine; `monitored` where it was seen to begin."""
+    """A recording of the call on this machine; `monitored` if its start was seen."""
 
     path: Path
     monitored: Monitored | None = None
@@ -50,9 +51,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something was recorded in a window. Milliseconds UTC.
+    """Something that was recorded in a silent window.
 
-    `label` names the file or leg, `what` says which kind of thing it is, `detail` is for people.
+    what: the kind of incident, as in `docs/reconciliation.md`.
+    label: the name of the file or of the leg.
+    begin, end: when it was recorded, in milliseconds UTC.
+    detail: a sentence for people.
     """
 
     what: str
@@ -63,7 +67,7 @@ class Incident:
     detail: str
 
     def body(self) -> dict[str, object]:
-        """Return the incident as the journal keeps it."""
+        """Return the incident as the body of a journal record."""
         return {
             "what": self.what,
             "leg" if self.what == "leg_in_window" else "file": self.label,
@@ -79,10 +83,13 @@ class Incident:
 
 
 def find(folder: Path, ids: Collection[str], seen: Sequence[Monitored], since: int) -> list[Found]:
-    """Return the recordings of a call below `folder`: those seen, and those named after it.
+    """Return the recordings of a call below `folder`: those seen, and those named after its ids.
 
-    `ids` are the uniqueids and linkedids of the call; `since` is ms UTC before which no file of
-    it was made. Raises `OSError` when the folder cannot be read.
+    ids: the uniqueids and linkedids of the call.
+    seen: the MixMonitors of the call.
+    since: milliseconds UTC; no file of the call is older.
+
+    Raises `OSError` if the folder cannot be read.
     """
     found: dict[Path, Found] = {}
     for one in seen:
@@ -99,9 +106,9 @@ def find(folder: Path, ids: Collection[str], seen: Sequence[Monitored], since: i
 
 
 def here(folder: Path, file: str) -> Path | None:
-    """Return a file below `folder` by the name that Asterisk has for it, or None.
+    """Return the file below `folder` that has a name of Asterisk, None if there is none.
 
-    Asterisk may see the folder by another path: the longest end of its path that is there counts.
+    Asterisk may know the folder by another path: the longest end of its path that exists counts.
     """
     parts = PurePosixPath(file).parts
     if ".." in parts:
@@ -111,7 +118,7 @@ def here(folder: Path, file: str) -> Path | None:
 
 
 def _files(folder: Path, since: float) -> Iterator["os.DirEntry[str]"]:
-    """Yield files below a folder, but not of folders in which none was made since then."""
+    """Yield files below a folder; skip folders that did not change since `since` (seconds)."""
     facts = folder.stat()
     if facts.st_mtime < since and facts.st_nlink == 2:
         return  # no folders in it either
@@ -126,10 +133,13 @@ def _files(folder: Path, since: float) -> Iterator["os.DirEntry[str]"]:
 def check(
     found: Found, silent: Iterable[Silent], ended: int, *, tolerance: float, threshold: float
 ) -> list[Incident]:
-    """Return what one recording holds that it must not, for a call that ended at `ended`.
+    """Return the incidents in one recording of a call that ended at `ended` (milliseconds UTC).
 
-    `tolerance` is in seconds, `threshold` a level. Raises `MediaUnreadable`, also for a file whose
-    audio cannot be placed in time because it was changed later.
+    tolerance: seconds at both ends of a window that are not checked.
+    threshold: the level from which on something counts as sound.
+
+    Raises `MediaUnreadable`, also for a file that was changed after the call: its audio cannot be
+    placed in time.
     """
     facts = wav_levels.measure(found.path)
     if not facts.frames:
@@ -154,11 +164,11 @@ def check(
 
 
 def _until(found: Found, facts: Levels, ended: int) -> int:
-    """Return when the last sample of a recording was heard, in ms UTC."""
+    """Return the time of the last sample of a recording, in milliseconds UTC."""
     changed = found.path.stat().st_mtime_ns // 1_000_000
     seen = found.monitored
-    # Its audio reaches at least so far; more where nothing came while it rang. Not where the file
-    # was there before and only more was appended.
+    # The audio lasts at least until then, longer if nothing was written while it rang; but not in a
+    # file that existed before and was appended to.
     sure = seen.began + round(facts.length * 1000) if seen else None
     if sure is not None and sure > changed + _FAR:
         sure = None
@@ -198,5 +208,5 @@ _SAID: Final = {
 
 
 def _breathe() -> None:
-    """Let the presses through: samples are summed up with the interpreter's lock held."""
+    """Sleep a moment for the event loop: the samples are summed up under the interpreter's lock."""
     time.sleep(0.001)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was recorded, held against what was promised, once a call has ended.
+"""Compares recordings with the silent windows of a call once the call has ended.
 
-For each call with a silencing press the journal says when which recorder was to be silent. Local
-recordings are listened to there, and vendors are asked for what they hold. Whatever was recorded
-all the same is an incident: it is journalled and logged, and names both.
+For each call with a silencing press the journal says when which recorder had to be silent. Local
+recordings are checked for sound in these windows, and vendors are asked for their recordings. Each
+recording that overlaps a window is an incident, which is journalled and logged.
 
-It is done some seconds after the call and again later, since vendors' lists lag behind. It never
-stands in the way of a press: files are read in a thread, and the queue is bounded.
+The check runs some seconds after the call and again later, since vendors' lists lag behind. It
+does not delay presses: files are read in a thread, and the queue is bounded.
 """
 
 import asyncio
@@ -28,17 +28,17 @@ from offrecord.config.sections.reconcile import ReconcileConfig
 from offrecord.journal import JournalError, StoredRecord, presses, show
 from offrecord.reconcile.local_files import Found, Incident, Monitored, check, find
 from offrecord.reconcile.silent_windows import Silent, of_call, windows
-from offrecord.reconcile.wav_levels import MediaUnreadable
+from offrecord.reconcile.wav_file import MediaUnreadable
 
 Note = Callable[[str, str, Mapping[str, object]], object]
-"""Takes press id, kind and body of a journal record, and does not wait."""
+"""Journals a record of a press id, kind and body, without waiting."""
 
 LOCAL: Final = "mixmonitor"
-"""The kind of recorder whose files are local."""
+"""The kind of recorder that writes local files."""
 MOST: Final = 1000
-"""Calls that wait to be checked; beyond that the oldest is given up, and said to be."""
+"""The most calls that wait for a check; beyond that the oldest is dropped and logged."""
 ASKING: Final = 30.0
-"""Seconds that one vendor has to tell what it holds of a call."""
+"""Seconds that one vendor has to list its recordings of a call."""
 
 _HOUR: Final = 3_600_000
 _DAY: Final = 24 * _HOUR
@@ -46,7 +46,7 @@ _DAY: Final = 24 * _HOUR
 
 @dataclass(slots=True)
 class _Job:
-    """One ended call, and how far its check has come."""
+    """One ended call and the state of its check."""
 
     linkedid: str
     lineage: frozenset[str]
@@ -59,10 +59,13 @@ class _Job:
 
 
 class Reconciler:
-    """Checks calls that have ended, one after the other.
+    """Checks calls that have ended, one after the other, between `open` and `close`.
 
-    `journal` is the journal's file; `recorders` returns the configured ones by name; `settings`
-    may be replaced at any time. `now` is ms since the epoch, UTC. Use `open` and `close`.
+    journal: the journal's file.
+    recorders: returns the configured recorders by name.
+    settings: may be replaced at any time.
+    now: returns milliseconds since the epoch, UTC.
+    most: the most calls that wait.
     """
 
     def __init__(
@@ -92,16 +95,16 @@ class Reconciler:
 
     @property
     def waiting(self) -> int:
-        """How many calls wait to be checked, again or for the first time, or are checked now."""
+        """How many calls wait for their first or a later check, or are being checked."""
         return len(self._jobs) + (self._checking is not None)
 
     def open(self) -> None:
-        """Begin to work, in a task of its own."""
+        """Start the task that checks."""
         if self._task is None:
             self._task = asyncio.create_task(self._work(), name="reconcile")
 
     async def close(self) -> None:
-        """Stop at once. Calls that still wait are named in the log: nobody checks them later."""
+        """Cancel the task; log the calls that were never checked, which no later daemon checks."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -122,11 +125,10 @@ class Reconciler:
         ended: int | None = None,
         seen: Sequence[Monitored] = (),
     ) -> None:
-        """Have a call checked that ended at `ended` (ms UTC, now if not told). Returns at once.
+        """Queue the check of a call that ended at `ended` (milliseconds UTC, by default now).
 
-        `seen` are the recordings that were seen to begin on it; those whose files are named after
-        one of its uniqueids are found without. A call without a silencing press costs one look
-        into the journal.
+        `seen` are the MixMonitors of the call; files that are named after one of its uniqueids are
+        found without. A call without a silencing press costs one query of the journal.
         """
         if not self.settings.enabled:
             return
@@ -173,7 +175,7 @@ class Reconciler:
                 self._log.warning("not_reconciled", call=job.linkedid, what=label, problem=why)
 
     async def _check(self, job: _Job) -> bool:
-        """Check one call; return False when there is nothing to come back for."""
+        """Check one call; return whether it must be checked again."""
         job.troubles.clear()
         try:
             records = await asyncio.to_thread(self._records, job)
@@ -186,7 +188,7 @@ class Reconciler:
         lineage, uniqueids = of_call(records, job.lineage)
         local = [window for window in silent if window.kind == LOCAL]
         if local and self.settings.monitor_folder is not None:
-            # A copy of what it is to go by: the settings may be replaced meanwhile.
+            # It gets the present settings, as they may be replaced while it runs.
             work = _Listening(job, self.settings, self.settings.monitor_folder, local, uniqueids)
             for incident in await asyncio.to_thread(work.run):
                 self._tell(job, incident)
@@ -204,8 +206,8 @@ class Reconciler:
         return True
 
     def _records(self, job: _Job) -> list[StoredRecord]:
-        """Read all records of the presses of a call, by every linkedid it went by."""
-        since = _begun(job.lineage, job.ended) - _HOUR  # the PBX may have a clock of its own
+        """Read all records of the presses of a call, by every linkedid that it had."""
+        since = _begun(job.lineage, job.ended) - _HOUR  # the PBX's clock may differ
         found: dict[str, list[StoredRecord]] = {}
         asked: set[str] = set()
         waiting = set(job.lineage)
@@ -265,7 +267,7 @@ class Reconciler:
 
 @dataclass(frozen=True, slots=True)
 class _Listening:
-    """The part of a check that reads files; runs in a thread while the loop waits for it."""
+    """The part of a check that reads files, run in a thread."""
 
     job: _Job
     settings: ReconcileConfig
@@ -274,7 +276,7 @@ class _Listening:
     ids: set[str]
 
     def run(self) -> list[Incident]:
-        """Listen to the recordings of the call that were not listened to before."""
+        """Check the recordings of the call that were not checked before; return the incidents."""
         job, incidents = self.job, []
         try:
             found = find(self.folder, self.ids, job.seen, _begun(self.ids, job.ended) - _HOUR)
@@ -304,7 +306,7 @@ class _Listening:
 
 
 def _begun(ids: Iterable[str], ended: int) -> int:
-    """Return when a call began at the earliest, in ms UTC: a uniqueid is `[name-]seconds.count`."""
+    """Return the earliest start in milliseconds UTC of calls with ids `[name-]seconds.count`."""
     seconds = [one.rpartition("-")[2].partition(".")[0] for one in ids]
     told = [int(one) * 1000 for one in seconds if one.isdecimal()]
     return min([*told, ended]) if told else ended - _DAY

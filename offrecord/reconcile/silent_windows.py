@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a call was promised to be silent, recorder by recorder: journal records in, windows out.
+"""Derives from journal records when each recorder of a call had to be silent. Pure.
 
-Pure. A window of one recorder opens with the answer in which it said, or proved, that it no longer
-records, and closes with whatever ended the promise: a resume or start that was not refused, the
-end of the pause, or the end of the call. While the daemon silenced a recording that had come back
-(`reapplied`) nothing was promised, so the window is cut there.
+A window of one recorder opens with the answer that confirms, or proves, that it no longer records.
+It closes with a resume or start that was not denied, with the end of the pause, or with the end of
+the call. A window is interrupted while the daemon silenced a recording that had started again
+(`reapplied`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ _GOOD: Final = frozenset({"confirmed", "accepted", "contained", "nothing_to_stop
 
 
 class Noted(Protocol):
-    """One journal record; `offrecord.journal.StoredRecord` is one. `at` is ms UTC."""
+    """A journal record, such as `offrecord.journal.StoredRecord`. `at` is milliseconds UTC."""
 
     @property
     def press(self) -> str:
@@ -27,22 +27,25 @@ class Noted(Protocol):
 
     @property
     def at(self) -> int:
-        """When it was noted."""
+        """When it was written, in milliseconds UTC."""
 
     @property
     def kind(self) -> str:
-        """What happened."""
+        """The kind of record."""
 
     @property
     def body(self) -> Mapping[str, Any]:
-        """The rest."""
+        """The body of the record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """A time in which one recorder was to hold no sound of the call. Milliseconds UTC.
+    """A time in which one recorder had to record no sound of the call.
 
-    `outcome` is that of the recorder, `kind` its kind, `verb` what was pressed.
+    press, verb: the press that silenced it.
+    recorder, kind: the recorder's name and its kind.
+    outcome: the recorder's outcome.
+    begin, end: milliseconds UTC.
     """
 
     press: str
@@ -55,13 +58,13 @@ class Silent:
 
     @property
     def ended_recording(self) -> bool:
-        """True when not even silence may be recorded: the recording was proven to have ended."""
+        """Whether not even silence may be recorded: the recording was proven to have ended."""
         return self.verb != "pause" and self.outcome in {"confirmed", "nothing_to_stop"}
 
 
 @dataclass(slots=True)
 class _Pressed:
-    """What is known of one press before the records are gone through in order."""
+    """Facts about one press, collected before the records are read in order."""
 
     verb: str = ""
     only: str | None = None
@@ -85,7 +88,7 @@ def windows(records: Iterable[Noted], ended: int) -> list[Silent]:
 
 
 def of_call(records: Iterable[Noted], lineage: Iterable[str]) -> tuple[set[str], set[str]]:
-    """Return the linkedids and the channels' uniqueids by which a call is known to the journal."""
+    """Return the linkedids of a call and the uniqueids of its channels, as journalled."""
     linkedids = set(lineage)
     uniqueids: set[str] = set()
     for record in records:
@@ -119,7 +122,7 @@ def _presses(records: Sequence[Noted]) -> dict[str, _Pressed]:
 
 
 class _Reader:
-    """Goes through the records in order; `open` is by recorder what is promised now."""
+    """Reads the records in order; `open` holds the present window of each recorder."""
 
     def __init__(self, presses: Mapping[str, _Pressed], ended: int) -> None:
         self._presses = presses
@@ -133,7 +136,7 @@ class _Reader:
         match record.kind:
             case "answered" | "retried":
                 self._answer(record, press, body)
-            case "verdict" if not press.joined:  # the promise is that of the other press
+            case "verdict" if not press.joined:  # the window belongs to the other press
                 for result in _list(body, "recorders"):
                     if result.get("recorder") not in press.answered:
                         self._answer(record, press, result)
@@ -149,7 +152,7 @@ class _Reader:
                 pass
 
     def close_all(self) -> None:
-        """End every window: the call is over."""
+        """Close every window at the end of the call."""
         for name in [*self.open]:
             self._close(name, self._ended)
 
@@ -167,13 +170,13 @@ class _Reader:
     def _end_intent(self, intent: str, at: int, body: Mapping[str, Any]) -> None:
         until = self._presses[intent].until if intent in self._presses else None
         if body.get("why") == "expired" and until is not None:
-            at = min(at, until)  # sound is let in before it is written down that it was
+            at = min(at, until)  # recording resumes before the record of that is written
         for name, window in [*self.open.items()]:
             if window.press == intent:
                 self._close(name, at)
 
     def _cut(self, at: int, body: Mapping[str, Any]) -> None:
-        """Take it that a recording had come back, and was silenced by `at`."""
+        """Interrupt the windows: a recording had started again and was silenced by `at`."""
         results = {str(one.get("recorder")): one for one in _list(body, "results")}
         took = body.get("took_ms")
         since = at - (round(took) if isinstance(took, int | float) else 0)

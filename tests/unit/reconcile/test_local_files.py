@@ -8,7 +8,7 @@ import pytest
 
 from offrecord.reconcile.local_files import Found, Incident, Monitored, check, find, here
 from offrecord.reconcile.silent_windows import Silent
-from offrecord.reconcile.wav_levels import MediaUnreadable
+from offrecord.reconcile.wav_file import MediaUnreadable
 from tests.kits.wav_kit import Part, header, wav
 
 T = 1_700_000_000_000

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from offrecord.reconcile import wav_levels
-from offrecord.reconcile.wav_levels import MediaUnreadable, measure, peaks, read, silence, sound_in
+from offrecord.reconcile.wav_file import MediaUnreadable
+from offrecord.reconcile.wav_levels import measure, peaks, read, sound_in
 from tests.kits.wav_kit import header, wav
 
 HALF = 0.5 / math.sqrt(2)
@@ -29,7 +30,6 @@ def test_a_tone_has_its_level_and_silence_has_none(tmp_path: Path, rate: int) ->
     assert levels.window == 0.1
     assert list(voice) == pytest.approx([HALF] * 5 + [0.0] * 5 + [HALF] * 3, abs=0.01)
     assert spans(sound_in(levels, 0, 9)) == [(0.0, 0.5), (1.0, 1.25)]
-    assert spans(silence(levels)) == [(0.5, 1.0)]
 
 
 def test_each_channel_has_its_own_levels_and_any_of_them_is_sound(tmp_path: Path) -> None:
@@ -41,7 +41,6 @@ def test_each_channel_has_its_own_levels_and_any_of_them_is_sound(tmp_path: Path
         [False] * 6 + [True] * 4,
     ]
     assert spans(sound_in(levels, 0, 1)) == [(0.0, 0.3), (0.6, 1.0)]
-    assert spans(silence(levels)) == [(0.3, 0.6)]
     assert list(levels.loudest()) == pytest.approx(
         [max(pair) for pair in zip(*levels.channels, strict=True)]
     )
@@ -65,13 +64,6 @@ def test_what_is_below_the_threshold_is_silence(tmp_path: Path) -> None:
     [window] = sound_in(levels, 0, 1)
     assert wav_levels.decibels(window.level) == pytest.approx(-56, abs=0.5)
     assert wav_levels.decibels(0.0) == pytest.approx(-96)
-
-
-def test_short_silences_can_be_left_out(tmp_path: Path) -> None:
-    parts = [(0.2, 0.0), (0.2, 0.5), (0.5, 0.0)]
-    levels = read(wav(tmp_path / "x.wav", parts))
-
-    assert spans(silence(levels, at_least=0.3)) == [(0.4, 0.9)]
 
 
 @pytest.mark.parametrize("said", [0, 800, 0xFFFFFFFF, 100_000])
