@@ -8,11 +8,9 @@ import asyncio
 import json
 import os
 import re
-import sqlite3
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,9 +22,12 @@ from lab.pbx.chroot import cache_folder, find
 from lab.pbx.second_ami import Tap
 from lab.pbx_with_phones import People, farm_files
 from offrecord import __version__
+from offrecord.journal.backup import keep
+from offrecord.journal.schema import SCHEMA_VERSION
 from scripts.build_deb import build
 from tests.kits.audit_kit import press, write
 from tests.kits.docs_kit import ROOT, Block, blocks
+from tests.kits.journal_kit import schema_number, set_schema
 from tests.kits.machine import Machine, machine
 
 pytestmark = pytest.mark.timeout(300)  # the first time the wheels are fetched
@@ -160,27 +161,31 @@ def test_the_guide_about_upgrades_goes_forth_and_back(debian: Machine) -> None:
     guide = "docs/upgrading.md"
     journal = debian.path("/var/lib/offrecord/journal.sqlite3")
     write(journal, press(1))
-    for heading in ("Before", "Upgrade", "Back, while the newer version is still installed"):
+    for heading in ("Before", "Upgrade"):
         for block in steps(guide, heading):
             debian.carry_out(block)
-    assert schema(journal) == 1
-    assert schema(Path(f"{journal}.schema-2")) == 2
-    debian.run("systemctl start offrecord")  # the newer one, which brings it up again
-    assert schema(journal) == 2
-    assert schema(Path(f"{journal}.schema-1")) == 1
+    assert schema_number(journal) == SCHEMA_VERSION
 
-    for block in steps(guide, "Back, when the older version is installed already"):
+    # A version after this one has upgraded the journal; this one is the older one again.
+    debian.run("systemctl stop offrecord")
+    keep(journal, SCHEMA_VERSION)
+    write(journal, press(2))
+    set_schema(journal, SCHEMA_VERSION + 1)
+    for block in steps(guide, "Back to an older version"):
         debian.carry_out(block)
-    assert schema(Path(f"{journal}.replaced")) == 2
+    assert schema_number(Path(f"{journal}.replaced")) == SCHEMA_VERSION + 1
     assert "whole: " in debian.run("offrecord audit verify")
     assert "p1" in debian.run("offrecord presses")
     for path in journal.parent.glob("journal.sqlite3*"):
         assert mode(debian, str(path.relative_to(debian.root))) == ("offrecord", "offrecord", 0o640)
 
-
-def schema(path: Path) -> int:
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-        return int(db.execute("PRAGMA user_version").fetchone()[0])
+    debian.run("systemctl stop offrecord")
+    set_schema(journal, SCHEMA_VERSION - 1)
+    for block in steps(guide, "A journal from before the first release"):
+        debian.carry_out(block)
+    assert schema_number(journal) == SCHEMA_VERSION
+    kept = journal.parent / "before-0.1.0" / journal.name
+    assert schema_number(kept) == SCHEMA_VERSION - 1
 
 
 def split(found: list[Block]) -> tuple[list[Block], list[Block]]:
