@@ -4,6 +4,7 @@
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -43,19 +44,15 @@ def open_writer(path: Path, *, busy: float, steps: Sequence[Step] = STEPS) -> sq
     """
     try:
         path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        # SQLite gives -wal and -shm the mode of the file itself, so this settles all three.
+        # SQLite gives -wal and -shm the mode of the file itself.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
         db = sqlite3.connect(path, timeout=busy, isolation_level=None, check_same_thread=False)
+        with ExitStack() as failed:
+            failed.callback(db.close)
+            _prepare(db, path, steps)
+            failed.pop_all()
     except (OSError, sqlite3.Error) as error:
         raise unusable(path, error) from error
-    try:
-        _prepare(db, path, steps)
-    except sqlite3.Error as error:
-        db.close()
-        raise unusable(path, error) from error
-    except JournalError:
-        db.close()
-        raise
     return db
 
 

@@ -67,11 +67,6 @@ class CallWatch:
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger()
 
-    @property
-    def remembered(self) -> int:
-        """How many channels are known to be recorded."""
-        return len(self._running)
-
     def open(self) -> None:
         """Start checking for calls that have ended."""
         if self._task is None:

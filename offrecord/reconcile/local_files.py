@@ -20,13 +20,12 @@ from offrecord.reconcile.silent_windows import Silent
 from offrecord.reconcile.wav_file import MediaUnreadable
 from offrecord.reconcile.wav_levels import Levels, Window
 
-HEADER: Final = 44
-"""Bytes of a WAV file that holds no audio."""
 _LATE: Final = 2000
 """Milliseconds after the end of a call, after which a change is not MixMonitor's."""
 _FAR: Final = 1000
 """Milliseconds of tolerance for audio that ends after the file's last change."""
 _LEAST: Final = 0.1
+"""Seconds of a window that a recording must overlap to be checked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,17 +49,12 @@ class WavFile:
 
     rate: samples per second of each channel.
     begin, end: the samples' first byte in the file, and the byte after the last.
-    size: bytes of the whole file.
-    settled: False if the header's lengths do not fit the file: it is still being written, or was
-        never closed.
     """
 
     rate: int
     channels: int
     begin: int
     end: int
-    size: int
-    settled: bool
     file: BinaryIO = field(repr=False)
 
     @property
@@ -126,7 +121,7 @@ def _open(path: Path, file: BinaryIO, size: int) -> WavFile:
     if form is None:
         raise MediaUnreadable(path, "the WAV file says nothing of its format")
     settled = at + length == size or _fits(file, at + length + length % 2, size)
-    return WavFile(*form, at, at + length if settled else size, size, settled, file)
+    return WavFile(*form, at, at + length if settled else size, file)
 
 
 def _expect_wav(path: Path, head: bytes) -> None:

@@ -29,17 +29,12 @@ class Levels:
         may cover a shorter time.
     rate: samples per second.
     frames: how many samples of each channel the file really has.
-    size: bytes of the file.
-    settled: False if the header's lengths do not fit the file: it is still being written, or was
-        never closed.
     """
 
     channels: tuple["array[float]", ...] = field(repr=False)
     rate: int
     frames: int
-    size: int
     window: float
-    settled: bool
 
     @property
     def length(self) -> float:
@@ -81,7 +76,7 @@ def read(path: Path, *, breathe: Callable[[], None] = lambda: None) -> Levels:
             _append(samples, per_window, found)
             frames += len(samples) // wav.channels
             breathe()
-        return Levels(found, wav.rate, frames, wav.size, per_window / wav.rate, wav.settled)
+        return Levels(found, wav.rate, frames, per_window / wav.rate)
 
 
 def measure(path: Path) -> Levels:
@@ -91,7 +86,7 @@ def measure(path: Path) -> Levels:
     """
     with open_wav(path) as wav:
         none = tuple(array("f") for _ in range(wav.channels))
-        return Levels(none, wav.rate, wav.frames, wav.size, WINDOW, wav.settled)
+        return Levels(none, wav.rate, wav.frames, WINDOW)
 
 
 def _append(samples: "array[int]", per_window: int, found: Sequence["array[float]"]) -> None:

@@ -158,12 +158,12 @@ async def test_channels_whose_hang_up_was_missed_are_forgotten(tmp_path: Path) -
         for number in range(200):
             here.pbx.files[f"1.{number}"] = "/monitor/one.wav"
         await here.happen(*(start(f"1.{number}") for number in range(200)))
-        assert here.watch.remembered == 200
+        assert len(here.watch._running) == 200
         here.pbx.graph.mark_unknown()
         here.pbx.graph.reconcile([])
         here.watch.look()
 
-        assert here.watch.remembered == 0
+        assert not here.watch._running
 
 
 async def test_a_file_that_cannot_be_asked_for_is_done_without(tmp_path: Path) -> None:
