@@ -1,2 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bridges: one module for each kind of recorder, and which of them hold a call."""
+"""A bridge here leads to a recorder; it is not Asterisk's bridge, which joins channels.
+
+One folder for each kind of recorder, with the same file names in each; `shared` has what several
+kinds need. `model` holds the order and its result, `routing` decides which recorders a call has,
+`registry` finds the kinds that are installed.
+"""

@@ -6,8 +6,8 @@ with `kind`, `Settings` (a dataclass or pydantic model of its options; `bridges.
 bases) and `build`. What `build` returns is a `bridges.model.Recorder`.
 
 To write one: `bridges.model` has the words, `bridges.shared.http_line` the requests,
-`bridges.shared.correlate` and `bridges.shared.phone_numbers` help to find the call,
-`bridges.conformance` is the suite that it must pass.
+`bridges.shared.match_call` and `bridges.shared.phone_numbers` help to find the call,
+`bridges.conformance` has the checks that it must pass.
 `docs/writing-a-recorder.md` goes through all of it, with `examples/offrecord-oreka`.
 """
 

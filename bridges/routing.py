@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ami.calls.snapshots import Call
-from bridges.shared.correlate import trunks
+from bridges.shared.call_parties import trunks
 from bridges.shared.patterns import match, seen
 from bridges.shared.phone_numbers import plain
 

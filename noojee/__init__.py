@@ -21,11 +21,11 @@ from noojee.errors import (
     UnprovenError,
     UntrustedError,
 )
-from noojee.exchange import Exchange
 from noojee.ids import Extension, Target, UniqueId
 from noojee.recordings import LiveCall, Poll, RecordingLeg
 from noojee.signing import ApiKey, Auth, Signed, sign
 from noojee.sync import NoojeeSyncClient
+from noojee.wire import Exchange
 
 __all__ = [
     "WITHOUT_AGENT",

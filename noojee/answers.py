@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from noojee.exchange import Exchange
 from noojee.redact import Redactor
+from noojee.wire import Exchange
 
 _EXPIRED: Final = "expired timestamp"
 """The one documented text of a refused pair."""

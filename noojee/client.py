@@ -18,7 +18,7 @@ from noojee.answers import Answer, Kind, judge, judge_array, judge_coded, judge_
 from noojee.errors import NoojeeError, NotUnderstoodError, TooSoonError, error_for
 from noojee.ids import Extension, Target, UniqueId
 from noojee.recordings import Poll, RecordingLeg, read_legs, read_poll
-from noojee.send_request import BULK_BODY, Ask, Exchanger, Judge
+from noojee.send_request import BULK_BODY, Ask, Judge, RequestSender
 from noojee.signing import Auth, Signed
 from noojee.timestamp_pairs import HANDSHAKES, Pairs
 from noojee.transport import Lanes, no_tls, own_transports, quiet_http_loggers, tls_context
@@ -111,7 +111,7 @@ class NoojeeClient:
             if isinstance(auth, Signed)
             else None
         )
-        self._exchanger = Exchanger(
+        self._sender = RequestSender(
             self._origin,
             f"{self._api}/{wire.TIME}",
             auth,
@@ -172,7 +172,7 @@ class NoojeeClient:
 
     def preview_stop(self, target: Target, *, agent_login_name: str | Agent) -> tuple[str, ...]:
         """Return the requests that `stop` would make, without key and hash."""
-        return self._exchanger.preview(self._stop(target, agent_login_name))
+        return self._sender.preview(self._stop(target, agent_login_name))
 
     async def start(
         self,
@@ -194,7 +194,7 @@ class NoojeeClient:
         self, target: Target, *, agent_login_name: str | None = None, tag: str | None = None
     ) -> tuple[str, ...]:
         """Return the requests that `start` would make, without key and hash."""
-        return self._exchanger.preview(self._start(target, agent_login_name, tag))
+        return self._sender.preview(self._start(target, agent_login_name, tag))
 
     async def hangup(self, target: Target, *, within: float | None = None) -> Answer:
         """Hang up a call. By extension it may be the wrong one of several. Raises `NoojeeError`."""
@@ -297,7 +297,7 @@ class NoojeeClient:
         return legs
 
     async def _run(self, ask: Ask, within: float | None) -> Answer:
-        answer = await self._exchanger.run(ask, self._timeout if within is None else within)
+        answer = await self._sender.run(ask, self._timeout if within is None else within)
         if answer.kind is Kind.DONE or (answer.kind.good and not self._strict):
             return answer
         raise error_for(answer, ask.operation)

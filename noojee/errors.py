@@ -17,7 +17,7 @@ Wrong arguments raise `ValueError` or `TypeError` before anything is sent.
 """
 
 from noojee.answers import Answer, Kind
-from noojee.exchange import Exchange
+from noojee.wire import Exchange
 
 KEY_HINT = "only the global API key reaches it, and only from addresses that Noojee has whitelisted"
 WHITELIST_HINT = "Noojee may drop addresses that are not whitelisted"

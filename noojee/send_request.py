@@ -11,11 +11,11 @@ import anyio
 from noojee import wire
 from noojee.answers import Answer, Kind, judge_time
 from noojee.errors import NoAnswerError, NoojeeError, error_for
-from noojee.exchange import Exchange
 from noojee.redact import MASK, Redactor
 from noojee.signing import Auth
 from noojee.timestamp_pairs import Pair, Pairs
 from noojee.transport import Lane, Lanes, Sent
+from noojee.wire import Exchange
 
 BODY: Final = 64 * 1024
 """Bytes of a verb's answer at most."""
@@ -54,7 +54,7 @@ class Ask:
         return f"{self.path}?{query}" if query else self.path
 
 
-class Exchanger:
+class RequestSender:
     """Carries out asks over the lanes of one client.
 
     `clock` is monotonic and `now` the time of day, both in seconds.

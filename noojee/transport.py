@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The wire: a few warm connections, one request on each at a time, and plain errors.
+"""Carry requests: a few connections that are kept, one request on each at a time.
+
+`cause_of` says what a failed exchange means, in a `Cause` that names no error class of this
+package, so that other HTTP clients can use it as well.
 
 `httpx` transports are used without the client above them: that one logs whole URLs at INFO,
 follows environment variables, keeps cookies, and its pool becomes slow when many wait in it.
@@ -10,9 +13,10 @@ what stays warm is what is needed.
 import logging
 import os
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
@@ -179,26 +183,33 @@ async def _read(stream: AsyncIterable[bytes], limit: int) -> bytes | None:
     return b"".join(parts)
 
 
-def fault(error: Exception, place: str, *, sent: bool) -> tuple[type[NoojeeError], str]:
-    """Return what a failed exchange with `place` means, and that in words without a URL's secrets.
+class Cause(Enum):
+    """Why an exchange brought no answer."""
 
-    It is `UntrustedError` or `NotConnectedError` when nothing was sent, else `NoAnswerError`.
+    NOT_CONNECTED = "not_connected"
+    """No connection was had, so nothing was sent."""
+    UNTRUSTED = "untrusted"
+    """The server's certificate is not trusted, so nothing was sent."""
+    NO_ANSWER = "no_answer"
+    """The request was under way and no whole answer came."""
+
+
+def cause_of(error: Exception, place: str, *, sent: bool) -> tuple[Cause, str]:
+    """Return why an exchange with `place` failed, and that in words without a URL's secrets.
+
     `sent` says whether the request may have begun to leave.
     """
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ssl.SSLCertVerificationError):
             said = f"the certificate of {place} is not trusted: {seen.verify_message}"
-            return UntrustedError, said
+            return Cause.UNTRUSTED, said
         if isinstance(seen, ssl.SSLError) and not sent:
-            return NotConnectedError, f"{place} does not speak TLS as it should ({seen.reason})"
+            return Cause.NOT_CONNECTED, f"{place} does not speak TLS as it should ({seen.reason})"
         seen = seen.__cause__ or seen.__context__
     if isinstance(error, _UNCONNECTED) or not sent:
-        return NotConnectedError, f"cannot connect to {place}{reason(error)}"
-    return (
-        NoAnswerError,
-        f"{place} closed the connection without a whole answer{reason(error)}",
-    )
+        return Cause.NOT_CONNECTED, f"cannot connect to {place}{reason(error)}"
+    return Cause.NO_ANSWER, f"{place} closed the connection without a whole answer{reason(error)}"
 
 
 _UNCONNECTED: Final = (
@@ -209,11 +220,18 @@ _UNCONNECTED: Final = (
 )
 
 
+_ERRORS: Final[Mapping[Cause, type[NoojeeError]]] = {
+    Cause.NOT_CONNECTED: NotConnectedError,
+    Cause.UNTRUSTED: UntrustedError,
+    Cause.NO_ANSWER: NoAnswerError,
+}
+
+
 def _translate(error: Exception, operation: str, place: str, *, sent: bool) -> NoojeeError:
-    kind, said = fault(error, place, sent=sent)
-    silent = kind is NoAnswerError or isinstance(error, httpx.ConnectTimeout)
+    cause, said = cause_of(error, place, sent=sent)
+    silent = cause is Cause.NO_ANSWER or isinstance(error, httpx.ConnectTimeout)
     hint = f"; {WHITELIST_HINT}" if silent else ""
-    return kind(f"{operation}: {said}{hint}", operation=operation)
+    return _ERRORS[cause](f"{operation}: {said}{hint}", operation=operation)
 
 
 def reason(error: BaseException) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where requests go and how their parameters are written: pure functions.
+"""Write requests: paths, parameters, the server's address; and keep what was exchanged. Pure.
 
 Every parameter is in the query string, percent-encoded, a space as `%20`; the body is empty and
 the method always POST. Names are case-sensitive. Paths: `servicemanager/rest` for the call verbs
@@ -8,6 +8,7 @@ and `Time`, `njadmin/rest` for recording metadata.
 
 import ipaddress
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
@@ -26,6 +27,24 @@ BY_UNIQUE_ID: Final = "RecordingAPI/retrieveMetaDataByUniqueId"
 BY_HOUR: Final = "RecordingAPI/retrieveMetaDataByHour"
 
 Parameters = Iterable[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its answer, without key and hash.
+
+    `operation` is `Time`, `stop` and so on; `request` the method and URL; `answer` what came
+    back in a few words. `at` is seconds since the epoch, `took` seconds. `status` is None when
+    no whole answer came. `sent` says that the request had begun to leave.
+    """
+
+    operation: str
+    request: str
+    answer: str
+    at: float
+    took: float
+    status: int | None
+    sent: bool
 
 
 def query(parameters: Parameters) -> str:

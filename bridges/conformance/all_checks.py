@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every check of the kit.
 
-A check takes a fresh rig and raises AssertionError saying what is wrong, or nothing.
+A check takes a fresh fixture and raises AssertionError saying what is wrong, or nothing.
 `NotApplicable` comes out of those alone whose situation some vendors do not know; the others
 turn it into a failure, so that a suite in which everything is skipped is none.
 """

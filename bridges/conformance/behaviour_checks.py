@@ -6,18 +6,18 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from bridges.conformance.fixture import NotApplicable, Rig, Situation
+from bridges.conformance.fixture import NotApplicable, RecorderFixture, Situation
 from bridges.conformance.observe import settled, tasks, tasks_of, told
 from bridges.conformance.registration import check, silent, stop
 from bridges.conformance.requirements import (
     OVERRUN,
     YES,
+    check_plan,
+    check_result,
     give,
     must,
+    no_secret,
     one_of,
-    secret,
-    sound,
-    sound_plan,
 )
 from bridges.model import ORDERS, Evidence, Outcome, RecorderUnavailable, Verb
 
@@ -29,52 +29,52 @@ _CAUSES: Final = frozenset({"unreachable", "untrusted", "refused"})
 
 
 @check()
-async def two_stops_in_turn_are_harmless(rig: Rig) -> None:
+async def two_stops_in_turn_are_harmless(fixture: RecorderFixture) -> None:
     """Check that a second stop finds nothing to do and breaks nothing."""
-    one_of(await stop(rig, "press-1"), YES, "the call was recorded")
-    second = await stop(rig, "press-2")
+    one_of(await stop(fixture, "press-1"), YES, "the call was recorded")
+    second = await stop(fixture, "press-2")
     one_of(
         second,
         YES | {Outcome.NOTHING_TO_STOP, Outcome.FAILED},
         "the call is live and its recording has been stopped",
     )
-    await silent(rig, "after two stops")
+    await silent(fixture, "after two stops")
 
 
 @check()
-async def two_stops_at_once_are_harmless(rig: Rig) -> None:
+async def two_stops_at_once_are_harmless(fixture: RecorderFixture) -> None:
     """Check that two presses at the same time stop the recording, whoever comes first."""
-    both = await asyncio.gather(stop(rig, "press-1"), stop(rig, "press-2"))
+    both = await asyncio.gather(stop(fixture, "press-1"), stop(fixture, "press-2"))
     must(
         any(result.outcome in YES for result in both),
         f"of two stops at once none worked: {both[0].detail}; {both[1].detail}",
     )
-    await silent(rig, "after two stops at once")
+    await silent(fixture, "after two stops at once")
 
 
 @check()
-async def cancelling_leaves_nothing_running(rig: Rig) -> None:
+async def cancelling_leaves_nothing_running(fixture: RecorderFixture) -> None:
     """Check that a stop may be cancelled anywhere, and the next one works."""
     for turns in (0, 1, 2, 3, 5, 8, 13):
-        await _cancelled(rig, turns)
-    await give(rig, rig.order(press_id="press-2"))
-    await silent(rig, "after a stop that followed cancelled ones")
+        await _cancelled(fixture, turns)
+    await give(fixture, fixture.order(press_id="press-2"))
+    await silent(fixture, "after a stop that followed cancelled ones")
 
 
 @check()
-async def cancelling_a_slow_request_leaves_nothing_running(rig: Rig) -> None:
+async def cancelling_a_slow_request_leaves_nothing_running(fixture: RecorderFixture) -> None:
     """Check that a stop that waits for its answer may be cancelled."""
-    await rig.arrange(Situation.SLOW)
-    await _cancelled(rig, None)
-    result = await give(rig, rig.order(press_id="press-2"))
+    await fixture.arrange(Situation.SLOW)
+    await _cancelled(fixture, None)
+    result = await give(fixture, fixture.order(press_id="press-2"))
     one_of(result, {Outcome.FAILED}, "no answer came within the budget")
 
 
-async def _cancelled(rig: Rig, turns: int | None) -> None:
+async def _cancelled(fixture: RecorderFixture, turns: int | None) -> None:
     """Cancel a stop after so many turns of the loop, or when it waits for an answer (None)."""
     before = tasks()
-    order = rig.order(press_id=f"cancelled-{turns}")
-    given = asyncio.create_task(rig.recorder.act(order))
+    order = fixture.order(press_id=f"cancelled-{turns}")
+    given = asyncio.create_task(fixture.recorder.act(order))
     for _ in range(turns or 0):
         await asyncio.sleep(0)
     if turns is None:
@@ -88,7 +88,7 @@ async def _cancelled(rig: Rig, turns: int | None) -> None:
     else:
         error = given.exception()
         must(error is None, f"act raised {error!r}; every ending has to be a RecorderResult")
-        sound(rig, given.result())
+        check_result(fixture, given.result())
     must(
         await settled(lambda: not tasks() - before),
         f"a cancelled act left running: {_names(tasks() - before)}",
@@ -103,20 +103,20 @@ def _names(left: set["asyncio.Task[object]"]) -> str:
 
 
 @check()
-async def every_verb_offered_works(rig: Rig) -> None:
+async def every_verb_offered_works(fixture: RecorderFixture) -> None:
     """Check that what is offered is carried out, and that what stands in for it is said."""
-    can = rig.recorder.capabilities
+    can = fixture.recorder.capabilities
     must(Verb.STOP in can.verbs, "capabilities.verbs has no stop: that is what a recorder is for")
     for number, verb in enumerate((Verb.PAUSE, Verb.RESUME, Verb.STOP, Verb.START)):
         if verb not in can.verbs:
             continue
-        result = await give(rig, rig.order(verb, press_id=f"press-{number}"))
+        result = await give(fixture, fixture.order(verb, press_id=f"press-{number}"))
         if verb is Verb.RESUME and Verb.PAUSE not in can.verbs:
             continue  # nothing was paused; whatever it says, it said it soundly
         one_of(result, YES, f"capabilities offer {verb}")
         want = not verb.silences
         must(
-            await settled(lambda: rig.recording() is want),  # noqa: B023 - awaited here
+            await settled(lambda: fixture.recording() is want),  # noqa: B023 - awaited here
             f"{verb} was {result.outcome}, and the call is {'not ' if want else ''}recorded",
         )
         standing_in = can.stand_ins.get(verb)
@@ -132,127 +132,134 @@ async def every_verb_offered_works(rig: Rig) -> None:
 
 
 @check(optional=True)
-async def verbs_not_offered_are_refused(rig: Rig) -> None:
+async def verbs_not_offered_are_refused(fixture: RecorderFixture) -> None:
     """Check that what a recorder cannot do is `failed` with nothing sent."""
-    refused = [verb for verb in ORDERS if verb not in rig.recorder.capabilities.verbs]
+    refused = [verb for verb in ORDERS if verb not in fixture.recorder.capabilities.verbs]
     if not refused:
         raise NotApplicable("every verb is offered")
-    before = rig.commands()
+    before = fixture.commands()
     for verb in refused:
-        result = await give(rig, rig.order(verb, press_id=f"press-{verb}"))
+        result = await give(fixture, fixture.order(verb, press_id=f"press-{verb}"))
         one_of(result, {Outcome.FAILED}, f"capabilities do not offer {verb}")
         must(
             result.evidence is Evidence.NONE and not result.steps,
             f"{verb} is not offered, and something was sent for it",
         )
-        plan = rig.recorder.plan(rig.order(verb))
+        plan = fixture.recorder.plan(fixture.order(verb))
         must(plan.refusal, f"plan({verb}) shows requests for a verb that is not offered")
-    must(rig.commands() == before, "the vendor received a command for a verb that is not offered")
-    must(rig.recording(), "the recording has ended by a verb that is not offered")
+    must(
+        fixture.commands() == before, "the vendor received a command for a verb that is not offered"
+    )
+    must(fixture.recording(), "the recording has ended by a verb that is not offered")
 
 
 @check()
-async def odd_orders_are_answered(rig: Rig) -> None:
+async def odd_orders_are_answered(fixture: RecorderFixture) -> None:
     """Check that an order that names nobody, or leaves hardly any time, has an ending too."""
-    plain = rig.order()
+    plain = fixture.order()
     nobody = replace(plain, presser=None, agent=None, tag="", facts={})
-    await give(rig, nobody)
-    sound_plan(rig, Verb.STOP, rig.recorder.plan(nobody))
+    await give(fixture, nobody)
+    check_plan(fixture, Verb.STOP, fixture.recorder.plan(nobody))
     for budget in (0.05, 0.001):
-        await give(rig, replace(plain, press_id="press-2", budget=budget))
+        await give(fixture, replace(plain, press_id="press-2", budget=budget))
 
 
 # Plans, probes, secrets, life
 
 
 @check()
-async def plan_sends_nothing(rig: Rig) -> None:
+async def plan_sends_nothing(fixture: RecorderFixture) -> None:
     """Check that `plan` says what `act` would send, without sending it."""
-    before, commands = tasks(), rig.commands()
+    before, commands = tasks(), fixture.commands()
     for verb in ORDERS:
-        sound_plan(rig, verb, rig.recorder.plan(rig.order(verb)))
-    must(rig.recorder.plan(rig.order()).requests, "plan(stop) of a recorded call has no request")
+        check_plan(fixture, verb, fixture.recorder.plan(fixture.order(verb)))
+    must(
+        fixture.recorder.plan(fixture.order()).requests,
+        "plan(stop) of a recorded call has no request",
+    )
     left = tasks() - before
     must(not left, f"plan started something: {_names(left)}")
     await asyncio.sleep(0.05)
-    must(rig.commands() == commands, "the vendor received a command because of plan")
-    must(rig.recording(), "the recording has ended because of plan")
+    must(fixture.commands() == commands, "the vendor received a command because of plan")
+    must(fixture.recording(), "the recording has ended because of plan")
 
 
 @check()
-async def probe_says_that_it_is_there(rig: Rig) -> None:
+async def probe_says_that_it_is_there(fixture: RecorderFixture) -> None:
     """Check that `probe` answers in one line, and commands nothing."""
-    commands = rig.commands()
+    commands = fixture.commands()
     try:
         async with asyncio.timeout(_PROBE):
-            said = await rig.recorder.probe()
+            said = await fixture.recorder.probe()
     except TimeoutError:
         raise AssertionError(f"probe took over {_PROBE:g} s") from None
     except RecorderUnavailable as error:
-        secret(told(error), rig, "an exception of probe")
+        no_secret(told(error), fixture, "an exception of probe")
         raise AssertionError(f"everything works, and probe says: {error}") from error
     must(said and "\n" not in said, f"probe has to say one line, not {said!r}")
-    secret(said, rig, "what probe says")
-    must(rig.commands() == commands, "probe has sent a command")
+    no_secret(said, fixture, "what probe says")
+    must(fixture.commands() == commands, "probe has sent a command")
 
 
 @check()
-async def probe_says_that_nobody_is_there(rig: Rig) -> None:
+async def probe_says_that_nobody_is_there(fixture: RecorderFixture) -> None:
     """Check that `probe` raises RecorderUnavailable with cause and fix, and nothing else."""
-    await rig.arrange(Situation.DEAD)
+    await fixture.arrange(Situation.DEAD)
     try:
         async with asyncio.timeout(_PROBE):
-            said = await rig.recorder.probe()
+            said = await fixture.recorder.probe()
     except RecorderUnavailable as error:
-        must(error.recorder == rig.recorder.name, f"RecorderUnavailable names {error.recorder!r}")
+        must(
+            error.recorder == fixture.recorder.name, f"RecorderUnavailable names {error.recorder!r}"
+        )
         must(error.cause in _CAUSES, f"its cause {error.cause!r} is none of {sorted(_CAUSES)}")
         must(error.fix.strip(), "RecorderUnavailable says no fix")
-        secret(told(error), rig, "an exception of probe")
+        no_secret(told(error), fixture, "an exception of probe")
     except Exception as error:
-        secret(told(error), rig, "an exception of probe")
+        no_secret(told(error), fixture, "an exception of probe")
         raise AssertionError(f"probe raised {error!r}, not RecorderUnavailable") from error
     else:
         raise AssertionError(f"nobody listens, and probe says: {said}")
 
 
 @check(optional=True)
-async def secrets_stay_secret(rig: Rig) -> None:
+async def secrets_stay_secret(fixture: RecorderFixture) -> None:
     """Check that nothing that is shown of a stop, a plan or a refusal tells a secret.
 
     Every other check looks for them too, in the log as well; this one is for what is between.
     """
-    if not rig.secrets:
+    if not fixture.secrets:
         raise NotApplicable("this recorder has no secret")
-    order = rig.order()
-    shown = [repr(rig.recorder.plan(order)), repr(await give(rig, order))]
-    await rig.arrange(Situation.GARBAGE)
-    shown.append(repr(await give(rig, rig.order(press_id="press-2"))))
+    order = fixture.order()
+    shown = [repr(fixture.recorder.plan(order)), repr(await give(fixture, order))]
+    await fixture.arrange(Situation.GARBAGE)
+    shown.append(repr(await give(fixture, fixture.order(press_id="press-2"))))
     with suppress(RecorderUnavailable):
-        shown.append(await rig.recorder.probe())
-    shown.append(repr(rig.recorder))
+        shown.append(await fixture.recorder.probe())
+    shown.append(repr(fixture.recorder))
     for text in shown:
-        secret(text, rig, "something that is shown of the recorder")
+        no_secret(text, fixture, "something that is shown of the recorder")
 
 
 @check()
-async def opening_and_closing_twice_is_harmless(rig: Rig) -> None:
+async def opening_and_closing_twice_is_harmless(fixture: RecorderFixture) -> None:
     """Check that a second `open` and `close` do no harm, and that nothing is left running."""
     before = tasks()
     try:
-        await rig.recorder.open()
+        await fixture.recorder.open()
         must(
             await settled(lambda: len(tasks()) <= len(before)),
             f"a second open has begun again beside the first: {_names(tasks() - before)}",
         )
-        one_of(await stop(rig), YES, "it was opened twice")
-        await rig.recorder.close()
-        await rig.recorder.close()
+        one_of(await stop(fixture), YES, "it was opened twice")
+        await fixture.recorder.close()
+        await fixture.recorder.close()
     except AssertionError:
         raise
     except Exception as error:
-        secret(told(error), rig, "an exception of open or close")
+        no_secret(told(error), fixture, "an exception of open or close")
         raise AssertionError(f"open or close, given twice, raised {error!r}") from error
     must(
-        await settled(lambda: not (tasks() - before) and not tasks_of(rig.recorder)),
-        f"after close there still runs: {_names((tasks() - before) | tasks_of(rig.recorder))}",
+        await settled(lambda: not (tasks() - before) and not tasks_of(fixture.recorder)),
+        f"after close there still runs: {_names((tasks() - before) | tasks_of(fixture.recorder))}",
     )

@@ -11,7 +11,7 @@ class Situation(StrEnum):
     """What the vendor is put into before a check gives its orders."""
 
     RECORDING = "recording"
-    """The call is live and being recorded, and everything works. Every rig begins so."""
+    """The call is live and being recorded, and everything works. Every fixture begins so."""
     ALREADY_STOPPED = "already_stopped"
     """The call is live and its recording has been stopped by someone else."""
     NOT_RECORDED = "not_recorded"
@@ -33,13 +33,16 @@ class Situation(StrEnum):
 
 
 class NotApplicable(Exception):
-    """Raised by `Rig.arrange` for a situation that this vendor cannot be in; the text says why."""
+    """Raised by `RecorderFixture.arrange` for a situation that this vendor does not know.
+
+    The text says why.
+    """
 
 
-class Rig(Protocol):
+class RecorderFixture(Protocol):
     """One recorder, opened, with one live call that its vendor records.
 
-    Whoever made the rig closes the recorder after the check, which may have done so itself.
+    Whoever made the fixture closes the recorder after the check, which may have done so itself.
     """
 
     @property

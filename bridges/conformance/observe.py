@@ -23,7 +23,7 @@ _DIGITS: Final = re.compile(
 )
 
 
-class Watch(logging.Handler):
+class LogWatch(logging.Handler):
     """Everything that is logged while it is entered, every logger at DEBUG.
 
     Loggers that were given a level on purpose keep it.

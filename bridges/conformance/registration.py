@@ -4,12 +4,12 @@
 import functools
 from collections.abc import Awaitable, Callable
 
-from bridges.conformance.fixture import NotApplicable, Rig
-from bridges.conformance.observe import Watch, settled
-from bridges.conformance.requirements import give, must, secret
+from bridges.conformance.fixture import NotApplicable, RecorderFixture
+from bridges.conformance.observe import LogWatch, settled
+from bridges.conformance.requirements import give, must, no_secret
 from bridges.model import RecorderResult, Verb
 
-Check = Callable[[Rig], Awaitable[None]]
+Check = Callable[[RecorderFixture], Awaitable[None]]
 
 registered: dict[str, Check] = {}
 may_be_skipped: set[str] = set()
@@ -25,10 +25,10 @@ def check(*, optional: bool = False) -> Callable[[Check], Check]:
         name = getattr(body, "__name__", "check")
 
         @functools.wraps(body)
-        async def watched(rig: Rig) -> None:
-            with Watch() as log:
+        async def watched(fixture: RecorderFixture) -> None:
+            with LogWatch() as log:
                 try:
-                    await body(rig)
+                    await body(fixture)
                 except NotApplicable as why:
                     if optional:
                         raise
@@ -36,8 +36,8 @@ def check(*, optional: bool = False) -> Callable[[Check], Check]:
                         f"{name} may not be skipped ({why}): every recorder can be in it"
                     ) from None
             for line in log.lines:
-                secret(line, rig, f"a log line of {line.partition(':')[0]!r}")
-            secret(f"{rig.recorder!r} {rig.recorder}", rig, "repr of the recorder")
+                no_secret(line, fixture, f"a log line of {line.partition(':')[0]!r}")
+            no_secret(f"{fixture.recorder!r} {fixture.recorder}", fixture, "repr of the recorder")
 
         registered[name] = watched
         if optional:
@@ -47,14 +47,14 @@ def check(*, optional: bool = False) -> Callable[[Check], Check]:
     return register
 
 
-async def stop(rig: Rig, press: str = "press-1") -> RecorderResult:
+async def stop(fixture: RecorderFixture, press: str = "press-1") -> RecorderResult:
     """Give a stop and check what has to hold of any result."""
-    return await give(rig, rig.order(Verb.STOP, press_id=press))
+    return await give(fixture, fixture.order(Verb.STOP, press_id=press))
 
 
-async def silent(rig: Rig, after: str) -> None:
+async def silent(fixture: RecorderFixture, after: str) -> None:
     """Check that the vendor comes to record the call no more."""
     must(
-        await settled(lambda: not rig.recording()),
+        await settled(lambda: not fixture.recording()),
         f"{after}, the vendor still records the call",
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
 
-from bridges.conformance.fixture import Rig
+from bridges.conformance.fixture import RecorderFixture
 from bridges.conformance.observe import leak, told
 from bridges.model import Evidence, Order, Outcome, Plan, RecorderResult, Verb
 
@@ -31,7 +31,7 @@ def must(held: object, message: str) -> None:
         raise AssertionError(message)
 
 
-async def give(rig: Rig, order: Order) -> RecorderResult:
+async def give(fixture: RecorderFixture, order: Order) -> RecorderResult:
     """Have the recorder carry out an order, and check all that any result has to keep.
 
     Raises AssertionError when it raises, takes longer than its budget or says what cannot be so.
@@ -42,22 +42,22 @@ async def give(rig: Rig, order: Order) -> RecorderResult:
     limit = asyncio.timeout(longest)
     try:
         async with limit:
-            result = await rig.recorder.act(order)
+            result = await fixture.recorder.act(order)
     except Exception as error:
         if limit.expired():
             raise AssertionError(too_long) from None
-        secret(told(error), rig, "an exception of act")
+        no_secret(told(error), fixture, "an exception of act")
         raise AssertionError(
             f"act({order.verb}) raised {error!r}; every ending has to be a RecorderResult"
         ) from error
     must(loop.time() - began <= longest, too_long)
-    sound(rig, result)
+    check_result(fixture, result)
     return result
 
 
-def sound(rig: Rig, result: RecorderResult) -> None:
+def check_result(fixture: RecorderFixture, result: RecorderResult) -> None:
     """Check what has to hold of every result."""
-    recorder, can = rig.recorder, rig.recorder.capabilities
+    recorder, can = fixture.recorder, fixture.recorder.capabilities
     must(isinstance(result, RecorderResult), f"act returned {type(result).__name__}")
     said = f"{result.outcome} ({result.evidence.label}): {result.detail}"
     must(
@@ -87,12 +87,12 @@ def sound(rig: Rig, result: RecorderResult) -> None:
             step.evidence <= can.best_evidence,
             f"a step claims {step.evidence.label}, above capabilities.best_evidence",
         )
-    secret(f"{result!r} {result.detail}", rig, "the result")
+    no_secret(f"{result!r} {result.detail}", fixture, "the result")
 
 
-def sound_plan(rig: Rig, verb: Verb, plan: Plan) -> None:
+def check_plan(fixture: RecorderFixture, verb: Verb, plan: Plan) -> None:
     """Check what has to hold of every plan."""
-    recorder = rig.recorder
+    recorder = fixture.recorder
     must(isinstance(plan, Plan), f"plan({verb}) returned {type(plan).__name__}")
     must(
         (plan.recorder, plan.kind) == (recorder.name, recorder.kind),
@@ -102,7 +102,7 @@ def sound_plan(rig: Rig, verb: Verb, plan: Plan) -> None:
         bool(plan.requests) is (plan.refusal is None),
         f"plan({verb}) has to hold either requests or why there would be none: {plan}",
     )
-    secret(f"{plan!r} {' '.join(plan.requests)}", rig, f"plan({verb})")
+    no_secret(f"{plan!r} {' '.join(plan.requests)}", fixture, f"plan({verb})")
 
 
 def one_of(result: RecorderResult, allowed: Iterable[Outcome], why: str) -> None:
@@ -114,7 +114,7 @@ def one_of(result: RecorderResult, allowed: Iterable[Outcome], why: str) -> None
     )
 
 
-def secret(text: str, rig: Rig, where: str) -> None:
+def no_secret(text: str, fixture: RecorderFixture, where: str) -> None:
     """Check that a text tells no secret, without telling it again."""
-    found = leak(text, rig.secrets)
+    found = leak(text, fixture.secrets)
     must(found is None, f"{where} tells {found}")

@@ -18,7 +18,8 @@ from bridges.genesys.messages import (
 )
 from bridges.genesys.settings import Account, GenesysSettings
 from bridges.model import Order
-from bridges.shared.correlate import Ambiguous, Candidate, Chosen, Parties, parties, pick
+from bridges.shared.call_parties import Parties, parties
+from bridges.shared.match_call import Ambiguous, Candidate, Chosen, pick
 from bridges.shared.pbx_view import LiveOn
 from bridges.shared.phone_numbers import Match, Numbering
 

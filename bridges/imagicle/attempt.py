@@ -12,7 +12,7 @@ from bridges.imagicle.find_call import Found, Goal, Sight, Whose
 from bridges.imagicle.messages import Ask, Key, Op, listing
 from bridges.imagicle.settings import ImagicleSettings
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Step
-from bridges.shared.correlate import Ambiguous
+from bridges.shared.match_call import Ambiguous
 
 KIND: Final = "imagicle"
 TRIES: Final = 3

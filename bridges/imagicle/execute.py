@@ -7,7 +7,7 @@ from bridges.imagicle.client import Answer, Node
 from bridges.imagicle.find_call import GONE, PAUSED, RUNNING, SILENT, Found, Goal, Sight
 from bridges.imagicle.messages import Key, Live, Op, by_id, by_line, start
 from bridges.model import Evidence, Outcome, RecorderResult, Verb
-from bridges.shared.correlate import Ambiguous
+from bridges.shared.match_call import Ambiguous
 
 BY_ID = {Verb.STOP: Op.STOP_ID, Verb.PAUSE: Op.PAUSE_ID, Verb.RESUME: Op.RESUME_ID}
 BY_LINE = {

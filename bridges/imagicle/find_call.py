@@ -11,7 +11,8 @@ from typing import Final
 from bridges.imagicle.answers import Next
 from bridges.imagicle.client import Answer, Node
 from bridges.imagicle.messages import Live
-from bridges.shared.correlate import Ambiguous, Candidate, Chosen, Parties, pick
+from bridges.shared.call_parties import Parties
+from bridges.shared.match_call import Ambiguous, Candidate, Chosen, pick
 from bridges.shared.phone_numbers import Match, Numbering
 
 Goal = Callable[[Live | None], bool]

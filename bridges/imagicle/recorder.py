@@ -28,7 +28,7 @@ from bridges.model import (
     RecorderUnavailable,
     Verb,
 )
-from bridges.shared.correlate import parties
+from bridges.shared.call_parties import parties
 from bridges.shared.pbx_view import LiveOn, live_on
 
 _UNAVAILABLE: Final = {

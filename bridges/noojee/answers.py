@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from ami.calls.snapshots import Call, Channel
 from bridges.model import Evidence, Order, Outcome, Verb
-from bridges.shared.correlate import handset
+from bridges.shared.call_parties import handset
 from bridges.shared.pbx_view import LiveOn
 from noojee import (
     Extension,

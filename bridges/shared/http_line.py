@@ -21,9 +21,9 @@ import anyio
 import httpx
 
 from bridges.model import Evidence, Step
-from noojee import NoAnswerError, NoojeeError, NotConnectedError, UntrustedError, wire
+from noojee import wire
 from noojee.redact import Redactor
-from noojee.transport import Sent, fault, no_tls, quiet_http_loggers, tls_context
+from noojee.transport import Cause, Sent, cause_of, no_tls, quiet_http_loggers, tls_context
 
 LIMIT: Final = 8 * 1024 * 1024
 """Bytes of one answer that are read."""
@@ -295,13 +295,13 @@ async def _read(response: httpx.Response) -> bytes | None:
     return b"".join(parts)
 
 
-_ENDINGS: Final[Mapping[type[NoojeeError], Ending]] = {
-    UntrustedError: Ending.UNTRUSTED,
-    NotConnectedError: Ending.NOT_CONNECTED,
-    NoAnswerError: Ending.NO_ANSWER,
+_ENDINGS: Final = {
+    Cause.UNTRUSTED: Ending.UNTRUSTED,
+    Cause.NOT_CONNECTED: Ending.NOT_CONNECTED,
+    Cause.NO_ANSWER: Ending.NO_ANSWER,
 }
 
 
 def _ending(error: Exception, origin: str, *, sent: bool) -> tuple[Ending, str]:
-    kind, said = fault(error, origin, sent=sent)
-    return _ENDINGS[kind], said
+    cause, said = cause_of(error, origin, sent=sent)
+    return _ENDINGS[cause], said

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bridges.shared.correlate import Candidate
+from bridges.shared.match_call import Candidate
 from bridges.shared.phone_numbers import plain
 from bridges.voipnow.messages import same, valid_id
 

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from bridges.model import Evidence, Order, Outcome
-from bridges.shared.correlate import Ambiguous, Chosen, Parties, pick
+from bridges.shared.call_parties import Parties
+from bridges.shared.match_call import Ambiguous, Chosen, pick
 from bridges.voipnow.answers import Next
 from bridges.voipnow.call_events import Heard, Hook
 from bridges.voipnow.client import Answer, Run

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from bridges.shared.correlate import Candidate
+from bridges.shared.match_call import Candidate
 from bridges.shared.phone_numbers import plain
 
 SELF: Final = "@self"

@@ -21,7 +21,7 @@ from bridges.model import (
     RecorderUnavailable,
     Verb,
 )
-from bridges.shared.correlate import Parties, parties
+from bridges.shared.call_parties import Parties, parties
 from bridges.shared.keep_warm import Warmer
 from bridges.shared.pbx_view import LiveOn, live_on
 from bridges.voipnow.answers import Case, Next

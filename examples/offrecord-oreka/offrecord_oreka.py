@@ -35,7 +35,7 @@ from bridges.model import (
     RecorderUnavailable,
     Verb,
 )
-from bridges.shared.correlate import handset
+from bridges.shared.call_parties import handset
 from bridges.shared.http_line import Ending, Exchange, HttpLine
 from bridges.shared.settings import ServerSettings
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A vendor in a few lines, a recorder that does all it must, and the rig of the two."""
+"""A vendor in a few lines, a recorder that does all it must, and the fixture of the two."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ from bridges.model import (
     Step,
     Verb,
 )
-from tests.kits.conformance_rigs import CALL, PHONE
+from tests.kits.conformance_fixtures import CALL, PHONE
 
 TOKEN = "token-5c1fd09e77"
 STAND_IN = "the vendor has no resume, so it is begun anew"
@@ -136,8 +136,8 @@ class Good:
 
 
 @dataclass
-class FakeRig:
-    """The rig; `shy` is one whose author skips whatever can be skipped."""
+class FakeFixture:
+    """The fixture; `shy` is one whose author skips whatever can be skipped."""
 
     recorder: Recorder
     vendor: Vendor
@@ -170,6 +170,6 @@ class FakeRig:
         return len(self.vendor.done)
 
 
-def fake(recorder: Callable[[Vendor], Recorder], *, shy: bool = False) -> FakeRig:
+def fake(recorder: Callable[[Vendor], Recorder], *, shy: bool = False) -> FakeFixture:
     vendor = Vendor()
-    return FakeRig(recorder(vendor), vendor, shy=shy)
+    return FakeFixture(recorder(vendor), vendor, shy=shy)

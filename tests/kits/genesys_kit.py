@@ -45,7 +45,7 @@ def order(verb: Verb = Verb.STOP, *, uuids: tuple[str, ...] = (UUID,), **more: A
 
 
 @dataclass
-class Rig:
+class Fixture:
     """The simulator, its server, fred's recorded call, and the recorder; for conformance too."""
 
     sim: GenesysSimulator
@@ -119,13 +119,13 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(
+async def fixture(
     *,
     tls: ssl.SSLContext | None = None,
     options: dict[str, Any] | None = None,
     sleep: Callable[[float], Any] = asyncio.sleep,
     **switches: Any,
-) -> AsyncIterator[Rig]:
+) -> AsyncIterator[Fixture]:
     """Run a simulator with one recorded call of fred at 15000, and a recorder that knows him.
 
     Barney is an agent too; wilma is nobody's account here.
@@ -152,7 +152,7 @@ async def rig(
             alive=lambda _: made.ours,
             sleep=sleep,
         )
-        made = Rig(sim, server, fred, call, recorder)
+        made = Fixture(sim, server, fred, call, recorder)
         await recorder.open()
         try:
             yield made
@@ -160,7 +160,7 @@ async def rig(
             await recorder.close()
 
 
-async def plain(made: Rig, method: str, path: str, **more: Any) -> httpx.Response:
+async def plain(made: Fixture, method: str, path: str, **more: Any) -> httpx.Response:
     """Make one request as a stranger would, without our client."""
     async with httpx.AsyncClient(trust_env=False) as client:
         return await client.request(method, made.server.url + path, **more)

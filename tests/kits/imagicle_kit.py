@@ -59,7 +59,7 @@ def order_of(verb: Verb, *channels: Channel, budget: float = 4.0, press_id: str 
 
 
 @dataclass
-class Rig:
+class Fixture:
     """The suite's nodes, the recorder, and the recording of 410."""
 
     recorder: ImagicleRecorder
@@ -97,15 +97,15 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(
+async def fixture(
     *,
-    twin: str | None = None,
+    other_node: str | None = None,
     recorded: bool = True,
     live: Sequence[Channel] | str | None = "own",
     settings: Mapping[str, Any] | None = None,
     **switches: Any,
-) -> AsyncIterator[Rig]:
-    """Run a suite with a recording of 410; `twin` adds a node, `shared` or `apart`.
+) -> AsyncIterator[Fixture]:
+    """Run a suite with a recording of 410; `other_node` adds a node, `shared` or `apart`.
 
     `live` is what the PBX says is live on 410: the agent's channel, unless told.
     """
@@ -113,12 +113,12 @@ async def rig(
     sim = ImagicleSimulator(
         switches=ImagicleSwitches(**{"profile": "2025", **switches}), clock=SimClock(source=clock)
     )
-    sim.suite.add_account(DEMO_USER, DEMO_PASSWORD)
-    sim.suite.add_line("410", "SEP123456789ABC")
-    made = sim.suite.record("410", REMOTE, id=GUID, username="fred")
+    sim.state.add_account(DEMO_USER, DEMO_PASSWORD)
+    sim.state.add_line("410", "SEP123456789ABC")
+    made = sim.state.record("410", REMOTE, id=GUID, username="fred")
     if not recorded:
-        sim.suite.recordings.clear()
-    sims = [sim, sim.twin(shared=twin == "shared")] if twin else [sim]
+        sim.state.recordings.clear()
+    sims = [sim, sim.other_node(shared=other_node == "shared")] if other_node else [sim]
     agent = phone(began=clock.now)
     on_phone: Any = [agent] if live == "own" else live
     async with AsyncExitStack() as stack:
@@ -138,13 +138,13 @@ async def rig(
         )  # fmt: skip
         await recorder.open()
         try:
-            yield Rig(recorder, sims, servers, clock, agent, made)
+            yield Fixture(recorder, sims, servers, clock, agent, made)
         finally:
             await recorder.close()
 
 
 @dataclass
-class ImagicleRig:
+class ImagicleFixture:
     """For the conformance checks: one node, real time, the recorded line of 410."""
 
     recorder: Recorder
@@ -159,10 +159,10 @@ class ImagicleRig:
     async def arrange(self, situation: Situation) -> None:
         match situation:
             case Situation.ALREADY_STOPPED | Situation.CALL_GONE:
-                for one in self.sim.suite.live:
-                    self.sim.suite.stop(one)
+                for one in self.sim.state.live:
+                    self.sim.state.stop(one)
             case Situation.NOT_RECORDED:
-                self.sim.suite.recordings.clear()
+                self.sim.state.recordings.clear()
             case Situation.WRONG_AGENT:
                 raise NotApplicable("one account of the suite acts for everybody")
             case Situation.DEAD:
@@ -171,7 +171,7 @@ class ImagicleRig:
                 self.sim.faults.add(FAULTS[situation])
 
     def recording(self) -> bool:
-        return any(not one.paused for one in self.sim.suite.live)
+        return any(not one.paused for one in self.sim.state.live)
 
     def commands(self) -> int:
         return sum(one.operation in COMMANDS for one in self.sim.log.entries)
@@ -191,11 +191,11 @@ FAULTS = {
 
 
 @asynccontextmanager
-async def imagicle() -> AsyncIterator[ImagicleRig]:
-    """Run a fresh rig for one conformance check."""
+async def imagicle() -> AsyncIterator[ImagicleFixture]:
+    """Run a fresh fixture for one conformance check."""
     sim = ImagicleSimulator(switches=ImagicleSwitches(profile="2025"))
-    sim.suite.add_account(DEMO_USER, DEMO_PASSWORD)
-    sim.suite.record("410", REMOTE)
+    sim.state.add_account(DEMO_USER, DEMO_PASSWORD)
+    sim.state.record("410", REMOTE)
     agent = phone()
     async with SimServer(sim) as server:
         settings = ImagicleSettings(
@@ -204,6 +204,6 @@ async def imagicle() -> AsyncIterator[ImagicleRig]:
         recorder = ImagicleRecorder("imagicle", settings, live_on=lambda _: [agent])
         await recorder.open()
         try:
-            yield ImagicleRig(recorder, sim, server, agent)
+            yield ImagicleFixture(recorder, sim, server, agent)
         finally:
             await recorder.close()

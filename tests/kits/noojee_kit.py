@@ -34,7 +34,7 @@ class Clock:
 
 
 @dataclass
-class Rig:
+class Fixture:
     """The simulator, its server, the clock both sides share, and the recorded call."""
 
     sim: NoojeeSimulator
@@ -77,7 +77,7 @@ async def eventually(happened: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def rig(*, tls: ssl.SSLContext | None = None, **switches: Any) -> AsyncIterator[Rig]:
+async def fixture(*, tls: ssl.SSLContext | None = None, **switches: Any) -> AsyncIterator[Fixture]:
     """Run a simulator with one recorded call of 410, and the agents of its rows."""
     clock = Clock()
     sim = NoojeeSimulator(
@@ -90,7 +90,7 @@ async def rig(*, tls: ssl.SSLContext | None = None, **switches: Any) -> AsyncIte
     sim.pbx.add_user("Mallory", extension="499")
     call = sim.pbx.add_call("PJSIP/410-00000012", str(CALL))
     async with SimServer(sim, tls=tls) as server:
-        made = Rig(sim, server, clock, call)
+        made = Fixture(sim, server, clock, call)
         try:
             yield made
         finally:
@@ -98,10 +98,10 @@ async def rig(*, tls: ssl.SSLContext | None = None, **switches: Any) -> AsyncIte
                 await client.aclose()
 
 
-async def stop(made: Rig, **more: object) -> Kind:
+async def stop(made: Fixture, **more: object) -> Kind:
     return (await made.client(**more).stop(CALL, agent_login_name="Fred")).kind
 
 
-async def plain(made: Rig, method: str, path: str, **query: str) -> httpx.Response:
+async def plain(made: Fixture, method: str, path: str, **query: str) -> httpx.Response:
     async with httpx.AsyncClient(trust_env=False) as client:
         return await client.request(method, made.server.url + path, params=query)

@@ -52,8 +52,8 @@ class Platforms:
         for server in self.servers.values():
             await self._stack.enter_async_context(server)
         self.voipnow.site.add_extension("0003*410")
-        self.imagicle.suite.add_account(DEMO_USER, DEMO_PASSWORD)
-        self.imagicle.suite.add_line(OUTSIDE, "SEP123456789ABC")
+        self.imagicle.state.add_account(DEMO_USER, DEMO_PASSWORD)
+        self.imagicle.state.add_line(OUTSIDE, "SEP123456789ABC")
         self.fred = self.genesys.centre.add_agent("fred", GENESYS_PASSWORD, "410")
         return self
 
@@ -74,7 +74,7 @@ class Platforms:
     def record(self) -> None:
         """Begin, on every platform, the recorded call that `talk_out` is about to make."""
         self.on_voipnow = self.voipnow.site.add_call("0003*410", remote=OUTSIDE)
-        self.on_imagicle = self.imagicle.suite.record(OUTSIDE, "410")
+        self.on_imagicle = self.imagicle.state.record(OUTSIDE, "410")
         self.on_genesys = self.genesys.centre.add_call(self.fred, OUTSIDE, uuid=UUID)
 
     def recorded(self) -> set[str]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ami.calls.snapshots import Call, Channel
-from bridges.conformance import NotApplicable, Situation
-from bridges.conformance import Rig as ConformanceRig
+from bridges.conformance import NotApplicable, RecorderFixture, Situation
 from bridges.model import Order, Recorder, RecorderResult, Verb
 from bridges.simulators.harness import Entry, SimClock
 from bridges.simulators.server import SimServer
@@ -58,7 +57,7 @@ class Watch:
 
 
 @dataclass
-class Rig:
+class Fixture:
     """The simulator, its server, the clock of both sides, the recorded call and the recorder."""
 
     sim: VoipNowSimulator
@@ -102,7 +101,7 @@ def settings(url: str, **more: Any) -> VoipNowSettings:
 
 
 @asynccontextmanager
-async def rig(
+async def fixture(
     *,
     live: Sequence[Channel] | None = (PHONE,),
     switches: dict[str, Any] | None = None,
@@ -110,7 +109,7 @@ async def rig(
     real_time: bool = False,
     sleep: Callable[[float], Awaitable[None]] | None = None,
     **options: Any,
-) -> AsyncIterator[Rig]:
+) -> AsyncIterator[Fixture]:
     """Run a simulator with one recorded call of 0003*210 with 0123456, and a recorder for it."""
     watch = Watch()
     source = time.time if real_time else watch
@@ -128,14 +127,14 @@ async def rig(
         )
         await recorder.open()
         stack.push_async_callback(recorder.close)
-        yield Rig(sim, server, watch, made, recorder)
+        yield Fixture(sim, server, watch, made, recorder)
 
 
 # conformance
 
 
 @dataclass
-class VoipNowRig:
+class VoipNowFixture:
     """VoipNow's simulator with the recorded call of extension 0003*210."""
 
     recorder: Recorder
@@ -183,11 +182,11 @@ FAULTS = {
 
 
 @asynccontextmanager
-async def voipnow() -> AsyncIterator[ConformanceRig]:
-    """Yield the rig of this kind for the conformance checks."""
+async def voipnow() -> AsyncIterator[RecorderFixture]:
+    """Yield the fixture of this kind for the conformance checks."""
     switches = {"effect_delay": 0.05}
     options = {"hook_token": Secret(HOOK_TOKEN), "keep_warm": 20.0}
-    async with rig(real_time=True, switches=switches, **options) as made:
+    async with fixture(real_time=True, switches=switches, **options) as made:
         while not made.asked("list"):  # it keeps token and connection ready
             await asyncio.sleep(0.005)
-        yield VoipNowRig(made.recorder, made.sim, made.server, made.call)
+        yield VoipNowFixture(made.recorder, made.sim, made.server, made.call)

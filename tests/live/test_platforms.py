@@ -173,7 +173,7 @@ async def test_a_line_that_records_by_itself_is_paused_and_said_to_be(
 ) -> None:
     options = {"imagicle": {"pause_when_unstoppable": True}}
     async with site("22", more=platforms.more("local", "imagicle", **options)) as here:
-        platforms.imagicle.suite.lines[0].automatic = True
+        platforms.imagicle.state.lines[0].automatic = True
         platforms.record()
         talk = await here.talk_out()
         done = await press(here, talk.caller)
@@ -191,7 +191,7 @@ async def test_nothing_live_over_there_is_nothing_to_stop(
 ) -> None:
     async with site("22", more=platforms.more("imagicle")) as here:
         platforms.record()
-        platforms.imagicle.suite.stop(platforms.on_imagicle)
+        platforms.imagicle.state.stop(platforms.on_imagicle)
         talk = await here.talk_out()
         done = await press(here, talk.caller)
         assert done.outcome == Outcome.NOTHING_TO_STOP

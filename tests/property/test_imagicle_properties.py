@@ -68,9 +68,9 @@ async def carried_out(order: Order, fault: str, **options: Any) -> tuple[Outcome
     switches = {name: options.pop(name) for name in ("number_key", "reason_form", "started_at")}
     method, paused = options.pop("method"), options.pop("paused")
     sim = ImagicleSimulator(switches=ImagicleSwitches(profile="2025", **switches))
-    sim.suite.add_account(DEMO_USER, DEMO_PASSWORD)
-    sim.suite.add_line("410", method=method)
-    sim.suite.record("410", "0584943232", paused=paused)
+    sim.state.add_account(DEMO_USER, DEMO_PASSWORD)
+    sim.state.add_line("410", method=method)
+    sim.state.record("410", "0584943232", paused=paused)
     if fault:
         sim.faults.add(fault)
     transport = Watching(sim)

@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 
 from bridges.simulators.harness import Reply, Seen, html
 from bridges.simulators.imagicle.completed import page
-from bridges.simulators.imagicle.routes import ImagicleFace
+from bridges.simulators.imagicle.routes import ImagicleRoutes
 from bridges.simulators.imagicle.state import (
     Account,
     Level,
@@ -67,10 +67,10 @@ class _Asked:
     body: bytes
 
 
-class ImagicleSimulator(ImagicleFace):
+class ImagicleSimulator(ImagicleRoutes):
     """One simulated node, an ASGI app.
 
-    `suite` holds its lines, recordings and accounts, `switches` its open points, `faults` what
+    `state` holds its lines, recordings and accounts, `switches` its open points, `faults` what
     goes wrong, `log` every request, `clock` its own time.
     """
 
@@ -78,13 +78,13 @@ class ImagicleSimulator(ImagicleFace):
     def ready(cls, secret: str | None) -> Self:
         """Return one with a user of level 10, where any line has a live recording."""
         made = cls(switches=ImagicleSwitches(profile="2025", auto=True))
-        made.suite.add_account(DEMO_USER, secret or DEMO_PASSWORD)
+        made.state.add_account(DEMO_USER, secret or DEMO_PASSWORD)
         return made
 
-    def twin(self, *, shared: bool) -> "ImagicleSimulator":
+    def other_node(self, *, shared: bool) -> "ImagicleSimulator":
         """Return the other node of the same suite, which shares live recordings or does not."""
         return ImagicleSimulator(
-            switches=self.switches, clock=self.clock, suite=self.suite.twin(shared=shared)
+            switches=self.switches, clock=self.clock, state=self.state.other_node(shared=shared)
         )
 
     # what is answered
@@ -118,7 +118,7 @@ class ImagicleSimulator(ImagicleFace):
             name, _, password = b64decode(coded, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             raise _RefusalError(401) from None
-        account = self.suite.accounts.get(name)
+        account = self.state.accounts.get(name)
         if scheme.lower() != "basic" or account is None:
             raise _RefusalError(401)
         seen.facts["account"] = name
@@ -206,7 +206,7 @@ class ImagicleSimulator(ImagicleFace):
         self._play(query.get("directoryNumber", ""))
         found = [
             one
-            for one in self.suite.listed(self.switches.linger)
+            for one in self.state.listed(self.switches.linger)
             if query.get("directoryNumber", one.line.number) == one.line.number
             and ("deviceName" not in query or self._on(one, query["deviceName"]))
             and query.get("username", one.username) == one.username
@@ -220,9 +220,9 @@ class ImagicleSimulator(ImagicleFace):
         if not self.switches.auto or not number:
             return
         now = self.clock.now()
-        of_line = [one for one in self.suite.recordings if one.line.number == number]
+        of_line = [one for one in self.state.recordings if one.line.number == number]
         if not any(one.stopped is None or now < one.stopped + 10 for one in of_line):
-            self.suite.record(number)
+            self.state.record(number)
 
     def _on(self, one: Recording, device: str) -> bool:
         by_device = self.switches.dial_in_by_device or not one.manual_dial_in
@@ -234,7 +234,7 @@ class ImagicleSimulator(ImagicleFace):
         except ValueError:
             raise _RefusalError(400, 0) from None
         any_case = self.switches.id_case == "any"
-        for one in self.suite.live:
+        for one in self.state.live:
             if one.id == text or (any_case and one.id.lower() == wanted):
                 return one
         raise _RefusalError(self.switches.unknown_id)
@@ -244,7 +244,7 @@ class ImagicleSimulator(ImagicleFace):
             if one.refusal is not None:
                 raise _RefusalError(400, one.refusal, one.line.device)
         for one in recordings:
-            self.suite.stop(one)
+            self.state.stop(one)
         return f"stopped {', '.join(one.id for one in recordings)}"
 
     def _stop(self, asked: _Asked) -> str:
@@ -260,7 +260,7 @@ class ImagicleSimulator(ImagicleFace):
         self._play(number or "")
         found = [
             one
-            for one in self.suite.live
+            for one in self.state.live
             if (number is None or one.line.number == number)
             and (device is None or self._on(one, device))
         ]
@@ -273,7 +273,7 @@ class ImagicleSimulator(ImagicleFace):
         return found if several == "all" else found[:1]
 
     def _stop_mine(self, asked: _Asked) -> str:
-        own = [one for one in self.suite.live if one.line.number == asked.account.number]
+        own = [one for one in self.state.live if one.line.number == asked.account.number]
         return self._end(self._meant(own))
 
     def _change(self, asked: _Asked) -> str:
@@ -285,7 +285,7 @@ class ImagicleSimulator(ImagicleFace):
             if number is None:
                 raise _RefusalError(400, 0)
             self._play(number)
-            found = [one for one in self.suite.live if one.line.number == number]
+            found = [one for one in self.state.live if one.line.number == number]
             if not found:
                 raise _RefusalError(409)
         else:
@@ -310,29 +310,29 @@ class ImagicleSimulator(ImagicleFace):
         mode = given.get("mode", 0)
         if mode not in {0, 1}:
             raise _RefusalError(400, 2)
-        line = self.suite.line(number, device)
+        line = self.state.line(number, device)
         if line is None and self.switches.auto:
-            line = self.suite.add_line(number, device)
+            line = self.state.add_line(number, device)
         dial_in = mode == 1
         if line is None or not (line.monitorable or dial_in):
             raise _RefusalError(400, 1, device)
         if line.automatic or line.method is Method.SIPREC:
             raise _RefusalError(400, 4)
-        if any(one.line is line for one in self.suite.live):
+        if any(one.line is line for one in self.state.live):
             raise _RefusalError(429 if self.switches.profile == "2025" else 409)
-        made = self.suite.record(line.number, username=asked.account.name)
+        made = self.state.record(line.number, username=asked.account.name)
         return _json({"id": made.id}, 201)
 
     # the completed ones
 
     def _completed(self, asked: _Asked) -> Reply:
         try:
-            return _json(page(self.suite.completed, asked.query))
+            return _json(page(self.state.completed, asked.query))
         except ValueError:
             raise _RefusalError(400) from None
 
     def _detail(self, asked: _Asked) -> Reply:
-        found = (one for one in self.suite.completed if one.id.lower() == asked.id.lower())
+        found = (one for one in self.state.completed if one.id.lower() == asked.id.lower())
         one = next(found, None)
         return html(404, "Not Found") if one is None else _json(complete(one, detail=True))
 

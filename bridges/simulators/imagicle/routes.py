@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bridges.simulators.harness import Seen, SimClock, Simulator
-from bridges.simulators.imagicle.state import Level, Method, Suite, active, complete
+from bridges.simulators.imagicle.state import ImagicleState, Level, Method, active, complete
 from bridges.simulators.imagicle.switches import IMAGICLE_FAULTS, ImagicleSwitches
 
 OPENAPI: Final = Path(__file__).parent / "openapi.json"
@@ -36,7 +36,7 @@ _VERBS: Final = {
 }
 
 
-class ImagicleFace(Simulator):
+class ImagicleRoutes(Simulator):
     """What a simulated node is asked, and how it is arranged from outside."""
 
     kind = "imagicle"
@@ -48,10 +48,10 @@ class ImagicleFace(Simulator):
         *,
         switches: ImagicleSwitches | None = None,
         clock: SimClock | None = None,
-        suite: Suite | None = None,
+        state: ImagicleState | None = None,
     ) -> None:
         super().__init__(switches or ImagicleSwitches(), clock)
-        self.suite = suite or Suite(self.clock.now)
+        self.state = state or ImagicleState(self.clock.now)
 
     def controls(self) -> list[BaseRoute]:
         """Return the endpoints for lines, recordings, accounts and the OpenAPI document."""
@@ -100,29 +100,29 @@ class ImagicleFace(Simulator):
         if request.method == "POST":
             asked = await request.json()
             asked["method"] = Method(asked.get("method", "built_in_bridge"))
-            self.suite.add_line(**asked)
-        return JSONResponse([line.number for line in self.suite.lines])
+            self.state.add_line(**asked)
+        return JSONResponse([line.number for line in self.state.lines])
 
     async def _recordings(self, request: Request) -> Response:
         if request.method == "POST":
-            self.suite.record(**await request.json())
+            self.state.record(**await request.json())
         now = self.clock.now()
-        shown = [{**active(o, now, "zulu", 0), "line": o.line.number} for o in self.suite.live]
+        shown = [{**active(o, now, "zulu", 0), "line": o.line.number} for o in self.state.live]
         return JSONResponse(shown)
 
     async def _recording(self, request: Request) -> Response:
         wanted = request.path_params["id"].lower()
-        for one in self.suite.live:
+        for one in self.state.live:
             if one.id.lower() == wanted:
-                self.suite.stop(one)
+                self.state.stop(one)
                 return JSONResponse(complete(one))
         return JSONResponse({"error": f"no live recording {wanted}"}, 404)
 
     async def _accounts(self, request: Request) -> Response:
         asked = await request.json()
         asked["level"] = Level[str(asked.get("level", "complete")).upper()]
-        self.suite.add_account(**asked)
-        return JSONResponse(sorted(self.suite.accounts))
+        self.state.add_account(**asked)
+        return JSONResponse(sorted(self.state.accounts))
 
     async def _openapi(self, _request: Request) -> Response:
         return Response(OPENAPI.read_bytes(), media_type="application/json")

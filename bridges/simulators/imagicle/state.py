@@ -82,17 +82,17 @@ class Recording:
 
 
 @dataclass(slots=True)
-class Suite:
-    """Everything one node knows; `twin` makes another. `now` returns its time of day."""
+class ImagicleState:
+    """Everything one node knows; `other_node` makes another. `now` returns its time of day."""
 
     now: Callable[[], float]
     accounts: dict[str, Account] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
     recordings: list[Recording] = field(default_factory=list)
 
-    def twin(self, *, shared: bool) -> "Suite":
+    def other_node(self, *, shared: bool) -> "ImagicleState":
         """Return the other node's: the same accounts and lines, recordings only if `shared`."""
-        return Suite(self.now, self.accounts, self.lines, self.recordings if shared else [])
+        return ImagicleState(self.now, self.accounts, self.lines, self.recordings if shared else [])
 
     def add_account(
         self, name: str, password: str, level: Level = Level.COMPLETE, **more: Any

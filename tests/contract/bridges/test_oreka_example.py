@@ -29,7 +29,7 @@ def load(name: str) -> ModuleType:
     return module
 
 
-recorder, _simulator, rig = map(load, ("offrecord_oreka", "oreka_simulator", "oreka_rig"))
+recorder, _simulator, fixture = map(load, ("offrecord_oreka", "oreka_simulator", "oreka_fixture"))
 own = load("test_oreka")
 
 
@@ -42,7 +42,7 @@ CANNOT_BE = {
 
 @pytest.mark.parametrize("name", CHECKS)
 async def test_the_example_conforms(name: str) -> None:
-    async with rig.oreka_rig() as made:
+    async with fixture.oreka_fixture() as made:
         if name in CANNOT_BE:
             with pytest.raises(NotApplicable, match=CANNOT_BE[name]):
                 await CHECKS[name](made)

@@ -21,7 +21,7 @@ from offrecord.base.errors import Exit
 from offrecord.cli import main as command_line
 from offrecord.cli.commands.tools.noojee import KEY_VARIABLE
 from offrecord.cli.main import cli
-from tests.kits.noojee_kit import CALL, KEY, Rig, rig
+from tests.kits.noojee_kit import CALL, KEY, Fixture, fixture
 
 VECTOR = "bc71b78c3e1914667fbaf65cabb9f2090c7f2231eb6df90562ada7678065dc76"
 SIGN = ["noojee", "sign", "--timestamp", "1392356108888"]
@@ -36,7 +36,7 @@ async def run(*words: str) -> int:
     return await anyio.to_thread.run_sync(command_line.run, cli, list(words))
 
 
-def verb(made: Rig, name: str, *more: str) -> list[str]:
+def verb(made: Fixture, name: str, *more: str) -> list[str]:
     return ["noojee", name, "--url", made.server.url, "--api-key", KEY, *more]
 
 
@@ -90,7 +90,7 @@ def test_what_is_wrong_with_the_command_line_is_said_in_one_line(
 
 
 async def test_time_prints_the_servers_time(capsys: pytest.CaptureFixture[str]) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         assert await run("noojee", "time", "--url", made.server.url) == Exit.OK
         assert capsys.readouterr().out == "1392356108888\n"
         assert await run("noojee", "time", "--url", made.server.url, "--json") == Exit.OK
@@ -101,7 +101,7 @@ async def test_time_prints_the_servers_time(capsys: pytest.CaptureFixture[str]) 
 async def test_an_accepted_stop_leaves_with_accepted(
     auth: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         words = verb(made, "stop", "--unique-id", str(CALL), "--agent", "Fred", "--auth", auth)
         assert await run(*words) == Exit.ACCEPTED
         assert capsys.readouterr().out.startswith("stop 12347811.214: accepted (HTTP 200, Code 0")
@@ -112,7 +112,7 @@ async def test_an_accepted_stop_leaves_with_accepted(
 async def test_a_start_carries_tag_and_owner_and_json_shows_the_requests(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         words = verb(made, "start", "--extension", "410", "--agent", "Fred", "--tag", "a b")
         assert await run(*words, "--json") == Exit.ACCEPTED
         body = json.loads(capsys.readouterr().out)
@@ -122,7 +122,7 @@ async def test_a_start_carries_tag_and_owner_and_json_shows_the_requests(
 
 
 async def test_a_positive_code_leaves_with_failed() -> None:
-    async with rig(success_code=2, stop_profile="v1") as made:
+    async with fixture(success_code=2, stop_profile="v1") as made:
         words = verb(made, "stop", "--extension", "410", "--without-agent")
         assert await run(*words) == Exit.FAILED
 
@@ -130,12 +130,12 @@ async def test_a_positive_code_leaves_with_failed() -> None:
 async def test_each_way_to_fail_has_its_own_exit_and_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    async def leaves(made: Rig, *more: str) -> tuple[int, str]:
+    async def leaves(made: Fixture, *more: str) -> tuple[int, str]:
         words = verb(made, "stop", "--extension", "410", "--agent", "Mallory", *more)
         code = await run(*words)
         return code, capsys.readouterr().err
 
-    async with rig() as made:
+    async with fixture() as made:
         code, refused = await leaves(made)
         assert code == Exit.RECORDER_REFUSED
         assert "SIM: this agent may not stop" in refused
@@ -147,7 +147,7 @@ async def test_each_way_to_fail_has_its_own_exit_and_one_line(
         assert code == Exit.RECORDER_UNREACHABLE
         assert "Connection refused" in gone
     tls = certificates.issue(tmp_path).server_context()
-    async with rig(tls=tls) as made:
+    async with fixture(tls=tls) as made:
         code, untrusted = await leaves(made)
         assert code == Exit.RECORDER_UNTRUSTED
         assert "CA file" in untrusted
@@ -158,7 +158,7 @@ async def test_each_way_to_fail_has_its_own_exit_and_one_line(
 
 
 async def test_a_failure_has_json_too(capsys: pytest.CaptureFixture[str]) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.faults.add("html_200@stop")
         words = verb(made, "stop", "--extension", "410", "--agent", "Fred", "--json")
         assert await run(*words) == Exit.RECORDER_REFUSED

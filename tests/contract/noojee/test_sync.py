@@ -19,11 +19,11 @@ from noojee import (
     Signed,
     UniqueId,
 )
-from tests.kits.noojee_kit import CALL, KEY, PHONE, rig
+from tests.kits.noojee_kit import CALL, KEY, PHONE, fixture
 
 
 async def test_every_method_does_what_its_twin_does() -> None:
-    async with rig() as made:
+    async with fixture() as made:
 
         def work() -> None:
             with NoojeeSyncClient(made.server.url, auth=Signed(KEY), clock=made.clock) as client:
@@ -43,7 +43,7 @@ async def test_every_method_does_what_its_twin_does() -> None:
 
 
 async def test_many_threads_share_one_client_and_one_pair() -> None:
-    async with rig() as made:
+    async with fixture() as made:
 
         def work() -> set[Kind]:
             one = NoojeeSyncClient(made.server.url, auth=Signed(KEY), clock=made.clock)

@@ -27,7 +27,7 @@ from noojee import (
     UntrustedError,
 )
 from noojee.transport import Lanes, Sent
-from tests.kits.noojee_kit import CALL, KEY, PHONE, eventually, rig
+from tests.kits.noojee_kit import CALL, KEY, PHONE, eventually, fixture
 
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\nSet-Cookie: JSESSIONID=7\r\n\r\n{"Code":0}'
 
@@ -162,7 +162,7 @@ async def test_a_cancelled_request_leaves_a_lane_that_works() -> None:
 
 
 async def test_eight_requests_at_most_are_in_flight_and_fifty_are_all_answered() -> None:
-    async with rig(latency=0.002) as made:
+    async with fixture(latency=0.002) as made:
         noojee = made.client(auth=ApiKey(KEY))
         answers = await asyncio.gather(*(noojee.start(CALL) for _ in range(50)))
         assert {answer.kind for answer in answers} == {Kind.DONE}
@@ -179,7 +179,7 @@ async def test_the_connection_used_last_is_used_again() -> None:
 
 
 async def test_a_connection_the_server_closed_meanwhile_is_not_used() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         noojee = made.client(auth=ApiKey(KEY))
         await noojee.start(CALL)
         await made.server.cut()
@@ -189,7 +189,7 @@ async def test_a_connection_the_server_closed_meanwhile_is_not_used() -> None:
 
 @pytest.mark.parametrize("fault", ["reset", "half", "drop_after_effect"])
 async def test_a_connection_cut_in_the_middle_is_no_answer(fault: str) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.faults.add(f"{fault}@stop")
         noojee = made.client()
         with pytest.raises(NoAnswerError) as error:
@@ -201,7 +201,7 @@ async def test_a_connection_cut_in_the_middle_is_no_answer(fault: str) -> None:
 
 
 async def test_a_stalled_time_means_the_verb_never_left() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.faults.add("stall@Time*1")
         noojee = made.client()
         with pytest.raises(NoAnswerError, match="no answer to Time") as error:
@@ -212,7 +212,7 @@ async def test_a_stalled_time_means_the_verb_never_left() -> None:
 
 @pytest.mark.parametrize("fault", ["reset@Time", "half@Time", "status=503@Time"])
 async def test_a_time_that_fails_means_the_verb_never_left(fault: str) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.faults.add(fault)
         with pytest.raises(NoojeeError) as error:
             await made.client().stop(CALL, agent_login_name="Fred")
@@ -250,14 +250,14 @@ async def test_a_connection_whose_request_did_not_end_well_is_not_used_again() -
 
 
 async def test_the_simulator_answers_at_once_on_a_warm_connection() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         assert made.server._server is not None
         (listening,) = made.server._server.sockets
         assert listening.proto == socket.IPPROTO_TCP, "else asyncio leaves Nagle's delay on"
 
 
 async def test_expiry_in_a_burst_of_twenty_costs_one_refresh() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         noojee = made.client()
         await noojee.start(CALL)
         made.sim.clock.advance(3601)
@@ -275,7 +275,7 @@ async def test_an_answer_without_an_end_is_cut_off() -> None:
 
 async def test_certificates_are_verified(tmp_path: Path) -> None:
     made = certificates.issue(tmp_path)
-    async with rig(tls=made.server_context()) as noojee:
+    async with fixture(tls=made.server_context()) as noojee:
         with pytest.raises(UntrustedError, match="not trusted"):
             await noojee.client().stop(CALL, agent_login_name="Fred")
         trusting = noojee.client(ca_file=made.ca_file)
@@ -290,7 +290,7 @@ async def test_a_certificate_of_another_name_or_time_is_not_trusted(
     tmp_path: Path, names: tuple[str, ...], days: int, why: str
 ) -> None:
     made = certificates.issue(tmp_path, names, days=days)
-    async with rig(tls=made.server_context()) as noojee:
+    async with fixture(tls=made.server_context()) as noojee:
         with pytest.raises(UntrustedError, match=why) as error:
             await noojee.client(ca_file=made.ca_file).stop(CALL, agent_login_name="Fred")
         assert not error.value.retryable
@@ -298,7 +298,7 @@ async def test_a_certificate_of_another_name_or_time_is_not_trusted(
 
 
 async def test_a_port_that_speaks_no_tls_is_said() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         url = made.server.url.replace("http:", "https:")
         async with NoojeeClient(url, auth=ApiKey(KEY)) as noojee:
             with pytest.raises(NotConnectedError, match="TLS"):
@@ -349,7 +349,7 @@ async def test_a_closed_client_says_so() -> None:
 
 
 async def test_the_requests_made_are_kept_with_the_answer() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         answer = await made.client(now=lambda: 77.0).stop(CALL, agent_login_name="Fred")
         assert [(e.operation, e.status, e.sent, e.at) for e in answer.exchanges] == [
             ("Time", 200, True, 77.0),

@@ -16,7 +16,7 @@ from bridges.noojee import NoojeeRecorder, NoojeeSettings
 from bridges.shared.ended_calls import EndedCall, Piece
 from offrecord.base.secrets import Secret
 from offrecord.reconcile.local_files import Monitored
-from tests.kits.noojee_kit import CALL, KEY, Rig, no_sleep, rig
+from tests.kits.noojee_kit import CALL, KEY, Fixture, fixture, no_sleep
 from tests.kits.reconcile_kit import LINKEDID, LOCAL, NOOJEE, House, T, house
 from tests.kits.wav_kit import wav
 
@@ -27,7 +27,7 @@ STOP = Order("p1", Verb.STOP, Call(LINKEDID, frozenset({LINKEDID}), (PHONE,)), P
 
 
 @asynccontextmanager
-async def recorder(made: Rig, now: Callable[[], float]) -> AsyncIterator[NoojeeRecorder]:
+async def recorder(made: Fixture, now: Callable[[], float]) -> AsyncIterator[NoojeeRecorder]:
     settings = NoojeeSettings(url=made.server.url, api_key=Secret(KEY), auth="signed", keep_warm=0)
     one = NoojeeRecorder("noojee", settings, live_on=lambda _: (PHONE,), sleep=no_sleep, now=now)
     try:
@@ -36,11 +36,11 @@ async def recorder(made: Rig, now: Callable[[], float]) -> AsyncIterator[NoojeeR
         await one.close()
 
 
-def ms(made: Rig) -> int:
+def ms(made: Fixture) -> int:
     return round(made.clock.now * 1000)
 
 
-async def noojee_call(tmp_path: Path, made: Rig, *, skew: float = 0.0) -> House:
+async def noojee_call(tmp_path: Path, made: Fixture, *, skew: float = 0.0) -> House:
     """Record 30 s, stop, go on for 30 s, hang up, and check the call. `skew`: of our clock."""
     async with recorder(made, lambda: made.clock.now + skew) as one:
         made.clock.now += 30
@@ -58,7 +58,7 @@ async def noojee_call(tmp_path: Path, made: Rig, *, skew: float = 0.0) -> House:
 
 @pytest.mark.parametrize("skew", [0.0, -3600.0, 45.0])
 async def test_a_vendor_that_swallowed_a_stop_is_found_out(tmp_path: Path, skew: float) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.faults.add("swallow@stop")
         with capture_logs() as logs:
             here = await noojee_call(tmp_path, made, skew=skew)
@@ -74,7 +74,7 @@ async def test_a_vendor_that_swallowed_a_stop_is_found_out(tmp_path: Path, skew:
 
 
 async def test_a_stop_that_was_obeyed_is_no_incident(tmp_path: Path) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         here = await noojee_call(tmp_path, made)
 
         assert not here.noted
@@ -82,7 +82,7 @@ async def test_a_stop_that_was_obeyed_is_no_incident(tmp_path: Path) -> None:
 
 
 async def test_an_overlap_within_the_tolerance_is_none(tmp_path: Path) -> None:
-    async with rig() as made, recorder(made, made.clock) as one:
+    async with fixture() as made, recorder(made, made.clock) as one:
         made.sim.faults.add("swallow@stop")
         at = ms(made)
         made.clock.now += 1.9
@@ -98,7 +98,7 @@ async def test_an_overlap_within_the_tolerance_is_none(tmp_path: Path) -> None:
 async def test_a_vendor_that_is_away_is_asked_again_and_then_said_not_to_have_told(
     tmp_path: Path,
 ) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.faults.add("status=500@recordings_by_unique_id")
         with capture_logs() as logs:
             here = await noojee_call(tmp_path, made)

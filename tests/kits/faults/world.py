@@ -132,7 +132,7 @@ class World:
         for kind, server in self.servers.items():
             await self._stack.enter_async_context(server)
             self.of(kind).log.listen(lambda entry, kind=kind: self._entry(kind, entry))  # type: ignore[misc]
-        self.imagicle.suite.add_account(DEMO_USER, DEMO_PASSWORD)
+        self.imagicle.state.add_account(DEMO_USER, DEMO_PASSWORD)
         for extension in self.extensions:
             login = f"agent{extension}"
             self.noojee.pbx.add_user(login, extension=extension)
@@ -204,8 +204,8 @@ class World:
                         number_there, remote=call.far, recording=recorded
                     )
                 case "imagicle":
-                    self.imagicle.suite.add_line(call.far)
-                    made = self.imagicle.suite.record(call.far, extension) if recorded else None
+                    self.imagicle.state.add_line(call.far)
+                    made = self.imagicle.state.record(call.far, extension) if recorded else None
                 case "genesys":
                     made = self.genesys.centre.add_call(
                         self.genesys.centre.agents[login], call.far, uuid=call.uuid,
@@ -247,9 +247,9 @@ class World:
                 case genesys_calls.SimCall():
                     self.genesys.centre.hang_up(made)
             if kind == "imagicle":
-                suite = self.imagicle.suite
-                suite.recordings[:] = [o for o in suite.recordings if o.line.number != call.far]
-                suite.lines[:] = [o for o in suite.lines if o.number != call.far]
+                state = self.imagicle.state
+                state.recordings[:] = [o for o in state.recordings if o.line.number != call.far]
+                state.lines[:] = [o for o in state.lines if o.number != call.far]
 
     # what they do
 
@@ -264,7 +264,7 @@ class World:
                 assert isinstance(made, voipnow_calls.SimCall)
                 return bool(made.recorded(self.voipnow.clock.now()))
             case "imagicle":
-                live: list[imagicle_suite.Recording] = self.imagicle.suite.live
+                live: list[imagicle_suite.Recording] = self.imagicle.state.live
                 return any(o.line.number == call.far and not o.paused for o in live)
             case "genesys":
                 assert isinstance(made, genesys_calls.SimCall)
@@ -319,7 +319,7 @@ class World:
                 case "genesys":
                     named = call.uuid in words
                 case _:
-                    live = self.imagicle.suite.recordings
+                    live = self.imagicle.state.recordings
                     ids = [one.id.lower() for one in live if one.line.number == call.far]
                     named = call.far in words or any(one in words.lower() for one in ids)
             if named:

@@ -4,7 +4,7 @@
 import pytest
 
 from bridges.conformance import CHECKS, NotApplicable
-from tests.kits.conformance_rigs import RIGS
+from tests.kits.conformance_fixtures import FIXTURES
 
 CANNOT_BE = {
     ("verbs_not_offered_are_refused", "*"): "every verb is offered",
@@ -19,12 +19,12 @@ CANNOT_BE = {
 
 
 @pytest.mark.parametrize("name", CHECKS)
-@pytest.mark.parametrize("kind", RIGS)
+@pytest.mark.parametrize("kind", FIXTURES)
 async def test_it_conforms(kind: str, name: str) -> None:
     expected = CANNOT_BE.get((name, kind)) or CANNOT_BE.get((name, "*"))
-    async with RIGS[kind]() as rig:
+    async with FIXTURES[kind]() as fixture:
         if expected is None:
-            await CHECKS[name](rig)
+            await CHECKS[name](fixture)
         else:
             with pytest.raises(NotApplicable, match=expected):
-                await CHECKS[name](rig)
+                await CHECKS[name](fixture)

@@ -408,9 +408,9 @@ class OpensAgain(ForgetsWhatItOpened):
 
 @pytest.mark.parametrize("name", CHECKS)
 async def test_a_good_recorder_passes(name: str) -> None:
-    rig = fake(Good)
-    await rig.recorder.open()
-    await CHECKS[name](rig)
+    fixture = fake(Good)
+    await fixture.recorder.open()
+    await CHECKS[name](fixture)
 
 
 @pytest.mark.parametrize(
@@ -419,10 +419,10 @@ async def test_a_good_recorder_passes(name: str) -> None:
 async def test_a_check_finds_what_it_is_for(
     name: str, recorder: Callable[[Vendor], Good], message: str
 ) -> None:
-    rig = fake(recorder)
-    await rig.recorder.open()
+    fixture = fake(recorder)
+    await fixture.recorder.open()
     with pytest.raises(AssertionError, match=message):
-        await CHECKS[name](rig)
+        await CHECKS[name](fixture)
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         task.cancel()
 

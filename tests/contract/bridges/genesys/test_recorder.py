@@ -19,9 +19,9 @@ from tests.kits.genesys_kit import (
     OTHER_UUID,
     PASSWORD,
     UUID,
-    Rig,
+    Fixture,
+    fixture,
     order,
-    rig,
 )
 
 NO_NOTICES = {"notifications": False}
@@ -41,7 +41,7 @@ NO_NOTICES = {"notifications": False}
 async def test_each_verb_is_confirmed_by_reading_the_call(
     verb: Verb, before: str, after: str, *, notices: bool
 ) -> None:
-    async with rig(options={"notifications": notices}) as made:
+    async with fixture(options={"notifications": notices}) as made:
         made.call.recording = before
         result = await made.act(verb)
         assert (result.outcome, result.evidence) == (Outcome.CONFIRMED, Evidence.READ_BACK)
@@ -66,7 +66,7 @@ async def test_each_verb_is_confirmed_by_reading_the_call(
     ],
 )
 async def test_what_is_as_asked_already_is_read_and_nothing_is_sent(verb: Verb, state: str) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.call.recording = state
         result = await made.act(verb)
         assert (result.outcome, result.evidence) == (Outcome.NOTHING_TO_STOP, Evidence.READ_BACK)
@@ -74,7 +74,7 @@ async def test_what_is_as_asked_already_is_read_and_nothing_is_sent(verb: Verb, 
 
 
 async def test_a_paused_recording_is_not_started() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.call.recording = "Paused"
         result = await made.act(Verb.START)
         assert (result.outcome, made.commands()) == (Outcome.FAILED, 0)
@@ -83,7 +83,7 @@ async def test_a_paused_recording_is_not_started() -> None:
 
 @pytest.mark.parametrize("verb", list(ORDERS))
 async def test_a_call_that_is_not_recordable_is_failed_and_apart_from_stopped(verb: Verb) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.call.recording = ""
         result = await made.act(verb)
         assert (result.outcome, result.retryable) == (Outcome.FAILED, False)
@@ -92,7 +92,7 @@ async def test_a_call_that_is_not_recordable_is_failed_and_apart_from_stopped(ve
 
 
 async def test_a_call_that_has_lost_its_state_after_the_stop_is_not_confirmed() -> None:
-    async with rig(options=NO_NOTICES) as made:
+    async with fixture(options=NO_NOTICES) as made:
         await made.act(Verb.PAUSE)
         made.sim.log.listen(
             lambda entry: (
@@ -121,7 +121,7 @@ async def test_the_account_is_that_of_agent_then_phone_then_far_number(
     accounts = {
         key: {"username": name, "password": Secret(PASSWORD)} for key, name in agents.items()
     }
-    async with rig(options={"accounts": accounts}) as made:
+    async with fixture(options={"accounts": accounts}) as made:
         for name in agents.values():
             made.sim.centre.add_agent(name, PASSWORD, "15000")
         made.call.agent = made.sim.centre.agents[user]
@@ -130,7 +130,7 @@ async def test_the_account_is_that_of_agent_then_phone_then_far_number(
 
 
 async def test_without_an_account_nobody_is_asked() -> None:
-    async with rig(
+    async with fixture(
         options={"accounts": {"wilma": {"username": "w", "password": Secret("abcdef")}}}
     ) as made:
         result = await made.act()
@@ -143,7 +143,7 @@ async def test_without_an_account_nobody_is_asked() -> None:
 
 
 async def test_agents_share_neither_cookies_nor_connections() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         theirs = made.sim.centre.add_call(
             made.sim.centre.agents["barney"], "15009", uuid=OTHER_UUID
         )
@@ -159,7 +159,7 @@ async def test_agents_share_neither_cookies_nor_connections() -> None:
 
 
 async def test_of_several_uuids_the_one_the_account_can_read_is_meant() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         theirs = made.sim.centre.add_call(
             made.sim.centre.agents["barney"], "15001", uuid=OTHER_UUID
         )
@@ -168,7 +168,7 @@ async def test_of_several_uuids_the_one_the_account_can_read_is_meant() -> None:
 
 
 async def test_several_readable_uuids_are_ambiguous_and_named() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.centre.add_call(made.fred, "15009", uuid=OTHER_UUID, kind="Consult")
         result = await made.act(uuids=(UUID, OTHER_UUID))
         assert (result.outcome, made.commands()) == (Outcome.FAILED, 0)
@@ -178,7 +178,7 @@ async def test_several_readable_uuids_are_ambiguous_and_named() -> None:
 
 
 async def test_without_a_uuid_the_remote_party_tells_the_call_and_a_consult_is_another() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         other = made.sim.centre.add_call(made.fred, "15009", uuid=OTHER_UUID, kind="Consult")
         made.sim.centre.change(made.call, "Held")
         result = await made.act(uuids=())
@@ -188,7 +188,7 @@ async def test_without_a_uuid_the_remote_party_tells_the_call_and_a_consult_is_a
 
 
 async def test_calls_that_nothing_tells_apart_are_ambiguous_and_named() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.centre.add_call(made.fred, "15001", uuid=OTHER_UUID)
         result = await made.act(uuids=())
         assert (result.outcome, made.commands()) == (Outcome.FAILED, 0)
@@ -198,14 +198,14 @@ async def test_calls_that_nothing_tells_apart_are_ambiguous_and_named() -> None:
 
 
 async def test_of_two_with_one_party_the_one_that_talks_goes_before_the_one_on_hold() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         held = made.sim.centre.add_call(made.fred, "15001", uuid=OTHER_UUID, state="Held")
         assert (await made.act(uuids=())).outcome is Outcome.CONFIRMED
         assert (made.call.recording, held.recording) == ("Stopped", "Recording")
 
 
 async def test_no_call_or_no_device_there_is_failed_while_the_call_is_live_here() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.centre.hang_up(made.call)
         result = await made.act(uuids=())
         assert result.outcome is Outcome.FAILED
@@ -218,7 +218,7 @@ async def test_no_call_or_no_device_there_is_failed_while_the_call_is_live_here(
 
 
 async def test_the_far_number_finds_the_device_of_an_agent_over_there() -> None:
-    async with rig(options={"whose": "far"}) as made:
+    async with fixture(options={"whose": "far"}) as made:
         made.fred.extension = "15001"
         made.call.parties[:] = ["15000"]
         result = await made.act(uuids=())
@@ -232,7 +232,7 @@ async def test_no_secret_and_no_personal_data_reach_journal_log_or_plan(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    async with rig() as made:
+    async with fixture() as made:
         made.call.parties.append("4111111111111111")
         results = [await made.act(verb) for verb in (Verb.PAUSE, Verb.RESUME)]
         made.sim.faults.add("expire_session@stop*1")
@@ -248,7 +248,7 @@ async def test_no_secret_and_no_personal_data_reach_journal_log_or_plan(
 
 
 async def test_a_server_that_repeats_our_secrets_is_masked() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         await made.act()
         await last_connect(made)
         session = made.recorder._sessions._sessions["fred"]
@@ -258,7 +258,7 @@ async def test_a_server_that_repeats_our_secrets_is_masked() -> None:
 
 
 async def test_a_plan_shows_every_request_and_sends_none() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         plan = made.recorder.plan(order(Verb.PAUSE))
         base = f"{made.server.url}/api/v2/me"
         assert plan.requests == (
@@ -276,7 +276,7 @@ async def test_a_plan_shows_every_request_and_sends_none() -> None:
 
 
 async def test_a_probe_logs_in_and_says_what_the_agent_lacks() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         said = await made.recorder.probe()
         assert "took account fred of 2" in said
         assert "no feature" not in said
@@ -286,7 +286,7 @@ async def test_a_probe_logs_in_and_says_what_the_agent_lacks() -> None:
 
 
 async def test_the_recorder_asks_for_its_channel_variable() -> None:
-    async with rig(options={"uuid_variable": "MY_UUID"}) as made:
+    async with fixture(options={"uuid_variable": "MY_UUID"}) as made:
         assert made.recorder.capabilities.variables == ("MY_UUID",)
         assert made.recorder.capabilities.best_evidence is Evidence.READ_BACK
         result = await made.recorder.act(replace(order(), facts={"MY_UUID": (UUID,)}))
@@ -298,7 +298,7 @@ async def test_the_recorder_asks_for_its_channel_variable() -> None:
 
 async def test_all_of_it_stays_inside_the_budget() -> None:
     for fault in ("stall", "stall@call", "stall@stop", "slow_answer=30@stop", "code=4@call"):
-        async with rig() as made:
+        async with fixture() as made:
             made.sim.faults.add(fault)
             began = time.monotonic()
             result = await made.act(budget=0.6)
@@ -308,7 +308,7 @@ async def test_all_of_it_stays_inside_the_budget() -> None:
 
 
 async def test_a_cancelled_act_leaves_nothing_running() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         await made.act(Verb.PAUSE)
         before = asyncio.all_tasks()
         made.sim.faults.add("stall@stop")
@@ -325,7 +325,7 @@ async def test_a_cancelled_act_leaves_nothing_running() -> None:
 
 
 async def test_closing_ends_every_task_and_never_the_agents_session() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         await made.act()
         await made.recorder.close()
         names = {task.get_name() for task in asyncio.all_tasks()}
@@ -344,7 +344,7 @@ async def test_logins_are_kept_warm_dropped_when_unused_and_bounded() -> None:
         else:
             await asyncio.sleep(seconds)
 
-    async with rig(
+    async with fixture(
         options={**NO_NOTICES, "keep_warm": 20.0, "warm_for": 60.0}, sleep=sleep
     ) as made:
         sessions = made.recorder._sessions
@@ -362,7 +362,7 @@ async def test_logins_are_kept_warm_dropped_when_unused_and_bounded() -> None:
             while len(sessions):
                 await asyncio.sleep(0.01)
 
-    async with rig(options={**NO_NOTICES, "max_sessions": 1}) as made:
+    async with fixture(options={**NO_NOTICES, "max_sessions": 1}) as made:
         await made.act()
         await made.act(agent="barney")
         await asyncio.sleep(0)
@@ -370,7 +370,7 @@ async def test_logins_are_kept_warm_dropped_when_unused_and_bounded() -> None:
 
 
 async def test_a_login_that_is_refused_when_kept_warm_is_dropped_and_not_tried_again() -> None:
-    async with rig(options=NO_NOTICES) as made:
+    async with fixture(options=NO_NOTICES) as made:
         await made.act()
         made.fred.password = "another"
         await made.recorder._sessions.warm_once()
@@ -382,12 +382,12 @@ async def test_a_login_that_is_refused_when_kept_warm_is_dropped_and_not_tried_a
 async def test_over_tls_with_an_authority_of_its_own(tmp_path: Path) -> None:
     made_certs = certificates.issue(tmp_path)
     options = {"ca_file": made_certs.ca_file}
-    async with rig(tls=made_certs.server_context(), options=options) as made:
+    async with fixture(tls=made_certs.server_context(), options=options) as made:
         assert (await made.act()).outcome is Outcome.CONFIRMED
 
 
 async def test_fifty_presses_of_one_agent_share_one_login() -> None:
-    async with rig(options=NO_NOTICES) as made:
+    async with fixture(options=NO_NOTICES) as made:
         results = await asyncio.gather(*(made.act(budget=10.0) for _ in range(50)))
         assert {r.outcome for r in results} <= {Outcome.CONFIRMED, Outcome.NOTHING_TO_STOP}
         assert len(made.sim.front.sessions) == 1
@@ -397,7 +397,7 @@ async def test_built_for_a_pbx_it_knows_whether_the_call_is_live_here() -> None:
     class Pbx:
         graph = CallGraph()
 
-    async with rig() as made:
+    async with fixture() as made:
         settings = GenesysSettings(
             url=made.server.url, notifications=False, keep_warm=0,
             accounts={"fred": {"username": "fred", "password": Secret(PASSWORD)}},  # type: ignore[dict-item]
@@ -413,14 +413,14 @@ async def test_built_for_a_pbx_it_knows_whether_the_call_is_live_here() -> None:
 # notifications
 
 
-async def last_connect(made: Rig) -> None:
+async def last_connect(made: Fixture) -> None:
     async with asyncio.timeout(5):
         while not any(c.expires is None for c in made.sim.bayeux.clients.values()):
             await asyncio.sleep(0.01)
 
 
 async def test_a_subscription_that_the_server_forgot_is_made_anew_and_the_call_is_read() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         await made.act(Verb.PAUSE)
         await last_connect(made)
         made.sim.bayeux.forget()
@@ -435,7 +435,7 @@ async def test_a_subscription_that_the_server_forgot_is_made_anew_and_the_call_i
 async def test_cookies_that_do_not_come_back_end_the_notifications_and_are_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.bayeux._handshake = _without_cookie(made.sim.bayeux._handshake)  # type: ignore[method-assign]
         assert (await made.act()).outcome is Outcome.CONFIRMED
         async with asyncio.timeout(5):
@@ -452,7 +452,7 @@ def _without_cookie(handshake: Any) -> Any:
 
 
 async def test_a_recording_that_starts_again_is_heard_by_whoever_listens() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         heard: list[Any] = []
         await made.act()
         session = made.recorder._sessions._sessions["fred"]

@@ -10,7 +10,7 @@ import pytest
 
 from bridges.model import ORDERS, Evidence, Outcome, RecorderUnavailable, Verb
 from bridges.simulators import certificates
-from tests.kits.genesys_kit import COMMANDS, Rig, order, rig
+from tests.kits.genesys_kit import COMMANDS, Fixture, fixture, order
 
 FINAL = (Outcome.FAILED, 1, False)
 """Failed at the first answer, and only a person can mend it."""
@@ -63,7 +63,7 @@ async def test_a_stop_that_is_answered_so(fault: str, wanted: tuple[Outcome, int
     outcome, commands, retryable = wanted
     # An answer cut in half follows a stop that was carried out; these rows are those that were not.
     switches = {"delay": 60.0} if fault == "half" else {}
-    async with rig(options={"notifications": False}, **switches) as made:
+    async with fixture(options={"notifications": False}, **switches) as made:
         made.sim.faults.add(f"{fault}@stop")
         result = await made.act(budget=1.0)
 
@@ -84,12 +84,12 @@ async def test_a_stop_that_is_answered_so(fault: str, wanted: tuple[Outcome, int
     ],
 )
 async def test_a_server_that_is_busy_is_asked_again_inside_the_budget(fault: str) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.faults.add(f"{fault}@stop*2")
         result = await made.act()
         assert result.outcome is Outcome.CONFIRMED, result.detail
         assert len(made.asked("stop")) == 3
-    async with rig(options={"notifications": False}) as made:
+    async with fixture(options={"notifications": False}) as made:
         made.sim.faults.add(f"{fault}@stop")
         result = await made.act(budget=0.6)
         assert (result.outcome, result.retryable) == (Outcome.FAILED, True)
@@ -106,7 +106,7 @@ async def test_a_server_that_is_busy_is_asked_again_inside_the_budget(fault: str
     ],
 )  # fmt: skip
 async def test_what_may_be_repeated_succeeds_the_second_time(fault: str) -> None:
-    async with rig(options={"notifications": False}) as made:
+    async with fixture(options={"notifications": False}) as made:
         made.sim.faults.add(f"{fault}@stop*1")
         result = await made.act()
         assert (result.outcome, result.evidence) == (Outcome.CONFIRMED, Evidence.READ_BACK)
@@ -114,7 +114,7 @@ async def test_what_may_be_repeated_succeeds_the_second_time(fault: str) -> None
 
 
 async def test_a_stop_whose_answer_was_lost_is_proven_by_reading_and_not_repeated() -> None:
-    async with rig(event_order="event_first") as made:
+    async with fixture(event_order="event_first") as made:
         made.sim.faults.add("drop_after_effect@stop*1")
         result = await made.act()
         assert result.outcome is Outcome.CONFIRMED
@@ -145,7 +145,7 @@ async def test_a_stop_whose_answer_was_lost_is_proven_by_reading_and_not_repeate
 async def test_a_read_that_is_refused_sends_no_stop(
     fault: str, reads: int, *, retryable: bool
 ) -> None:
-    async with rig(options={"notifications": False}) as made:
+    async with fixture(options={"notifications": False}) as made:
         made.sim.faults.add(f"{fault}@call")
         result = await made.act(budget=0.6)
         assert result.outcome is Outcome.FAILED
@@ -160,7 +160,7 @@ async def test_a_read_that_is_refused_sends_no_stop(
      "throttle=0.05", "reset", "half"],
 )  # fmt: skip
 async def test_a_read_that_may_succeed_later_is_made_again(fault: str) -> None:
-    async with rig(options={"notifications": False}) as made:
+    async with fixture(options={"notifications": False}) as made:
         made.sim.faults.add(f"{fault}@call*2")
         result = await made.act()
         assert result.outcome is Outcome.CONFIRMED, result.detail
@@ -175,7 +175,7 @@ async def test_the_table_holds_for_all_four_verbs(verb: Verb) -> None:
         ("code=9", Outcome.CONFIRMED, 2),
         ("reset", Outcome.CONFIRMED, 2),
     ):
-        async with rig() as made:
+        async with fixture() as made:
             made.call.recording = before
             made.sim.faults.add(f"{fault}@{verb.value}*1")
             result = await made.act(verb)
@@ -183,7 +183,7 @@ async def test_the_table_holds_for_all_four_verbs(verb: Verb) -> None:
             assert {e.operation for e in made.sim.log.entries} & set(COMMANDS) == {verb.value}
 
 
-async def network_row(made: Rig, cause: str) -> None:
+async def network_row(made: Fixture, cause: str) -> None:
     result = await made.recorder.act(order(budget=0.5))
     assert (result.outcome, result.evidence) == (Outcome.FAILED, Evidence.NONE), result.detail
     assert made.commands() == 0
@@ -193,12 +193,12 @@ async def network_row(made: Rig, cause: str) -> None:
 
 
 async def test_a_server_that_refuses_connections_is_unreachable() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         await made.server.refuse()
         await network_row(made, "unreachable")
 
 
 async def test_a_certificate_that_is_not_trusted_sends_nothing(tmp_path: Path) -> None:
-    async with rig(tls=certificates.issue(tmp_path).server_context()) as made:
+    async with fixture(tls=certificates.issue(tmp_path).server_context()) as made:
         await network_row(made, "untrusted")
         assert made.sim.log.entries == []

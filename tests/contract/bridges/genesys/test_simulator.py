@@ -9,7 +9,7 @@ import pytest
 
 from bridges.simulators.genesys.app import GenesysSimulator
 from bridges.simulators.genesys.calls import OPERATIONS
-from tests.kits.genesys_kit import PASSWORD, UUID, plain, rig
+from tests.kits.genesys_kit import PASSWORD, UUID, fixture, plain
 
 AUTH = ("fred", PASSWORD)
 HAND: dict[str, Any] = {"channel": "/meta/handshake", "id": "1", "version": "1.0",
@@ -20,7 +20,7 @@ NOTICES = "/api/v2/notifications"
 @pytest.mark.parametrize("operation", list(OPERATIONS))
 @pytest.mark.parametrize("state", ["Recording", "Paused", "Stopped"])
 async def test_capabilities_state_and_user_data_keep_in_step(state: str, operation: str) -> None:
-    async with rig(csrf=False, origin="lenient", event_order="event_first") as made:
+    async with fixture(csrf=False, origin="lenient", event_order="event_first") as made:
         made.call.recording = state
         path = f"/api/v2/me/calls/{UUID}"
         before = (await plain(made, "GET", path, auth=AUTH)).json()["call"]
@@ -36,7 +36,7 @@ async def test_capabilities_state_and_user_data_keep_in_step(state: str, operati
 
 
 async def test_an_agent_without_the_feature_has_neither_state_nor_capabilities() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         wilma = made.sim.centre.add_agent("wilma", "w", "15003", recording=False)
         call = made.sim.centre.add_call(wilma, "15001")
         path = f"/api/v2/me/calls/{call.uuid}"
@@ -47,7 +47,7 @@ async def test_an_agent_without_the_feature_has_neither_state_nor_capabilities()
 
 async def test_a_token_belongs_to_its_session() -> None:
     async with (
-        rig() as made,
+        fixture() as made,
         httpx.AsyncClient(base_url=made.server.url, auth=AUTH, trust_env=False) as client,
     ):
         first = await client.get("/api/v2/me")
@@ -63,7 +63,7 @@ async def test_a_token_belongs_to_its_session() -> None:
 
 async def test_without_its_cookie_a_bayeux_session_is_not_known() -> None:
     async with (
-        rig(csrf=False) as made,
+        fixture(csrf=False) as made,
         httpx.AsyncClient(base_url=made.server.url, auth=AUTH, trust_env=False) as client,
     ):
         hand = await client.post(NOTICES, json=[HAND])
@@ -81,7 +81,7 @@ async def test_without_its_cookie_a_bayeux_session_is_not_known() -> None:
 
 async def test_a_connect_is_held_and_a_session_without_one_expires() -> None:
     async with (
-        rig(csrf=False, hold=0.05, max_interval=0.05) as made,
+        fixture(csrf=False, hold=0.05, max_interval=0.05) as made,
         httpx.AsyncClient(base_url=made.server.url, auth=AUTH, trust_env=False) as client,
     ):
         hand = await client.post(NOTICES, json=[HAND])
@@ -96,7 +96,7 @@ async def test_a_connect_is_held_and_a_session_without_one_expires() -> None:
 
 
 async def test_calls_can_be_led_from_outside() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         user = {"user_name": "betty", "password": "b", "extension": "15004"}
         assert "betty" in (await plain(made, "POST", "/_sim/users", json=user)).json()
         asked = {"agent": "betty", "parties": ["15001"], "uuid": "B" * 32, "recording": "Stopped"}

@@ -7,7 +7,7 @@ import pytest
 
 from bridges.model import Evidence, Outcome, Verb
 from bridges.simulators.harness import Entry
-from tests.kits.imagicle_kit import Rig, rig
+from tests.kits.imagicle_kit import Fixture, fixture
 
 CONFIRMED = (Outcome.CONFIRMED, Evidence.READ_BACK)
 FAILED = (Outcome.FAILED, Evidence.SENT)
@@ -56,7 +56,7 @@ BY_ID = {
 }
 
 
-def check(row: Row, made: Rig, result: object, operation: str) -> None:
+def check(row: Row, made: Fixture, result: object, operation: str) -> None:
     from bridges.model import RecorderResult
 
     assert isinstance(result, RecorderResult)
@@ -65,12 +65,12 @@ def check(row: Row, made: Rig, result: object, operation: str) -> None:
     assert row.word in result.detail
     assert len(made.commands()) == row.asked
     assert {one.operation for one in made.commands()} == {operation}
-    assert bool(made.sim.suite.live) is row.still
+    assert bool(made.sim.state.live) is row.still
 
 
 @pytest.mark.parametrize("row", BY_ID.values(), ids=BY_ID)
 async def test_a_stop_by_id(row: Row) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         if row.fault:
             made.fault(row.fault)
         check(row, made, await made.act(), "stop")
@@ -100,7 +100,7 @@ BY_LINE = {
 
 @pytest.mark.parametrize("row", BY_LINE.values(), ids=BY_LINE)
 async def test_a_stop_by_line_is_never_sent_again_unseen(row: Row) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.fault("forbidden@list")
         if row.fault:
             made.fault(row.fault)
@@ -129,7 +129,7 @@ LIST = {
 async def test_without_a_list_that_could_be_had_nothing_is_stopped(
     fault: str, *, retryable: bool, asked: int, word: str
 ) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.fault(fault)
         result = await made.act()
         assert (result.outcome, result.retryable) == (Outcome.FAILED, retryable)
@@ -139,14 +139,14 @@ async def test_without_a_list_that_could_be_had_nothing_is_stopped(
 
 @pytest.mark.parametrize("fault", ["fault@list*2", "stall@list*1", "service_away@list*1"])
 async def test_a_list_that_fails_for_a_moment_is_asked_again(fault: str) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.fault(fault)
         assert await made.outcome() is Outcome.CONFIRMED
 
 
 @pytest.mark.parametrize("fault", ["forbidden@list", "status=404@list"])
 async def test_a_refused_list_leaves_the_line_to_be_named(fault: str) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.fault(fault)
         result = await made.act()
         assert (result.outcome, result.evidence) == ACCEPTED
@@ -174,7 +174,7 @@ CHANGES = {
 async def test_a_pause_and_a_resume(
     verb: Verb, fault: str, outcome: Outcome, asked: int, word: str
 ) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.live.paused = verb is Verb.RESUME
         if fault:
             kind, star, times = fault.partition("*")
@@ -189,7 +189,7 @@ async def test_a_pause_and_a_resume(
 @pytest.mark.parametrize("verb", [Verb.PAUSE, Verb.RESUME])
 async def test_429_that_is_so_is_done(verb: Verb) -> None:
     """Someone else was faster, between our list and our request."""
-    async with rig() as made:
+    async with fixture() as made:
         made.live.paused = verb is Verb.RESUME
 
         def faster(entry: Entry) -> None:
@@ -203,7 +203,7 @@ async def test_429_that_is_so_is_done(verb: Verb) -> None:
 
 @pytest.mark.parametrize("verb", [Verb.PAUSE, Verb.RESUME])
 async def test_what_is_so_already_is_read_and_not_asked_for(verb: Verb) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.live.paused = verb is Verb.PAUSE
         result = await made.act(verb)
         assert (result.outcome, result.evidence) == CONFIRMED
@@ -213,7 +213,7 @@ async def test_what_is_so_already_is_read_and_not_asked_for(verb: Verb) -> None:
 @pytest.mark.parametrize("verb", [Verb.PAUSE, Verb.RESUME])
 @pytest.mark.parametrize("state", ["free", "already"])
 async def test_a_pause_and_a_resume_by_number(verb: Verb, state: str) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.fault("forbidden@list")
         made.live.paused = (verb is Verb.RESUME) == (state == "free")
         result = await made.act(verb)
@@ -255,7 +255,7 @@ STARTS = {
 async def test_a_start(
     fault: str, end: tuple[Outcome, Evidence], *, retryable: bool, asked: int, word: str
 ) -> None:
-    async with rig(recorded=False) as made:
+    async with fixture(recorded=False) as made:
         if fault:
             kind, star, times = fault.partition("*")
             made.fault(f"{kind}@start{star}{times}")
@@ -264,12 +264,12 @@ async def test_a_start(
         assert result.evidence is end[1]
         assert word in result.detail
         assert [one.operation for one in made.commands()] == ["start"] * asked
-        assert len(made.sim.suite.live) == (end is CONFIRMED)
+        assert len(made.sim.state.live) == (end is CONFIRMED)
 
 
 async def test_a_start_that_perhaps_was_carried_out_is_not_repeated_without_a_list() -> None:
     for fault in ("late_fault@start", "drop_after_effect@start"):
-        async with rig(recorded=False) as made:
+        async with fixture(recorded=False) as made:
             made.fault("forbidden@list")
             made.fault(fault)
             result = await made.act(Verb.START)

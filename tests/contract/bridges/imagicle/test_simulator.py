@@ -29,7 +29,7 @@ class Asked:
     def __init__(self, sim: ImagicleSimulator, client: httpx.AsyncClient) -> None:
         self.sim = sim
         self.client = client
-        self.live = sim.suite.live[0]
+        self.live = sim.state.live[0]
 
     async def __call__(
         self,
@@ -49,17 +49,17 @@ class Asked:
 
 
 @asynccontextmanager
-async def suite(**switches: Any) -> AsyncIterator[Asked]:
+async def node(**switches: Any) -> AsyncIterator[Asked]:
     now = [1_700_000_000.0]
     sim = ImagicleSimulator(
         switches=ImagicleSwitches(**{"profile": "2025", **switches}),
         clock=SimClock(source=lambda: now[0]),
     )
     for level in Level:
-        sim.suite.add_account(level.name.lower(), DEMO_PASSWORD, level)
-    sim.suite.add_account(DEMO_USER, DEMO_PASSWORD, number="410")
-    sim.suite.add_line("410", DEVICE)
-    sim.suite.record("410", "225", id=GUID, username="fred", numeric_id="7")
+        sim.state.add_account(level.name.lower(), DEMO_PASSWORD, level)
+    sim.state.add_account(DEMO_USER, DEMO_PASSWORD, number="410")
+    sim.state.add_line("410", DEVICE)
+    sim.state.record("410", "225", id=GUID, username="fred", numeric_id="7")
     async with (
         SimServer(sim) as server,
         httpx.AsyncClient(base_url=server.url, trust_env=False) as client,
@@ -100,7 +100,7 @@ async def suite(**switches: Any) -> AsyncIterator[Asked]:
 async def test_a_request_is_answered_as_documented(
     method: str, path: str, query: dict[str, str], answer: tuple[int, Any]
 ) -> None:
-    async with suite() as asked:
+    async with node() as asked:
         assert await asked(method, path, **query) == answer
 
 
@@ -119,12 +119,12 @@ async def test_a_request_is_answered_as_documented(
 async def test_what_cannot_be_stopped_is_refused_with_its_reason(
     line: dict[str, Any], answer: tuple[int, Any], *, by_id: bool
 ) -> None:
-    async with suite() as asked:
+    async with node() as asked:
         for name, value in line.items():
             setattr(asked.live.line, name, value)
         target = (f"{LIVE}/{GUID}", {}) if by_id else (LIVE, {"directoryNumber": "410"})
         assert await asked("DELETE", target[0], **target[1]) == answer
-        assert bool(asked.sim.suite.live) is (answer[0] != 204)
+        assert bool(asked.sim.state.live) is (answer[0] != 204)
 
 
 @pytest.mark.parametrize(
@@ -144,24 +144,24 @@ async def test_what_cannot_be_stopped_is_refused_with_its_reason(
 async def test_a_start_is_answered_as_documented(
     body: dict[str, Any], line: dict[str, Any], status: int, reason: int | None
 ) -> None:
-    async with suite() as asked:
-        asked.sim.suite.add_line("411", **line)
+    async with node() as asked:
+        asked.sim.state.add_line("411", **line)
         answer = await asked("POST", LIVE, body)
         assert answer[0] == status
         assert reason is None or answer[1]["reason"] == reason
 
 
 async def test_without_a_body_a_start_is_of_ones_own_line() -> None:
-    async with suite() as asked:
-        asked.sim.suite.stop(asked.live)
+    async with node() as asked:
+        asked.sim.state.stop(asked.live)
         status, made = await asked("POST")
         assert status == 201
-        assert asked.sim.suite.live[0].id == made["id"]
+        assert asked.sim.state.live[0].id == made["id"]
         assert await asked("POST", user="complete") == (400, {"reason": 3})
 
 
 async def test_the_generation_of_2022_has_no_mine_no_pause_and_no_empty_start() -> None:
-    async with suite(profile="2022") as asked:
+    async with node(profile="2022") as asked:
         assert await asked("DELETE", f"{LIVE}/Mine") == (400, {"reason": 0})
         assert (await asked("PUT", f"{LIVE}/{GUID}/Pause"))[0] == 404
         assert (await asked("PUT", f"{LIVE}/Pause", directoryNumber="410"))[0] == 404
@@ -170,7 +170,7 @@ async def test_the_generation_of_2022_has_no_mine_no_pause_and_no_empty_start() 
 
 
 async def test_the_list_shows_neither_line_nor_device() -> None:
-    async with suite() as asked:
+    async with node() as asked:
         asked.sim.clock.advance(3725)
         status, [one] = await asked("GET", directoryNumber="410")
         assert status == 200
@@ -194,8 +194,8 @@ async def test_the_list_shows_neither_line_nor_device() -> None:
     ],
 )  # fmt: skip
 async def test_filters_of_the_list_are_combined(query: dict[str, str], count: int) -> None:
-    async with suite() as asked:
-        asked.sim.suite.record("411", "226", username="wilma")
+    async with node() as asked:
+        asked.sim.state.record("411", "226", username="wilma")
         assert len((await asked("GET", **query))[1]) == count
 
 
@@ -209,7 +209,7 @@ LEVELS = {
 
 @pytest.mark.parametrize(("level", "statuses"), LEVELS.items())
 async def test_a_level_gives_what_it_gives(level: str, statuses: tuple[int, ...]) -> None:
-    async with suite() as asked:
+    async with node() as asked:
         got = [
             (await asked("GET", user=level))[0],
             (await asked("DELETE", f"{LIVE}/{GUID}", user=level))[0],
@@ -224,7 +224,7 @@ async def test_a_level_gives_what_it_gives(level: str, statuses: tuple[int, ...]
     ["", "Bearer x", "Basic !!", "Basic bm9jb2xvbg==", "Basic " + b64encode(b"myuser:x").decode()],
 )
 async def test_wrong_credentials_are_401(header: str) -> None:
-    async with suite() as asked:
+    async with node() as asked:
         answer = await asked.client.get(LIVE, headers={"Authorization": header} if header else {})
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Basic")
@@ -234,15 +234,15 @@ async def test_wrong_credentials_are_401(header: str) -> None:
 
 
 async def test_an_account_of_single_sign_on_needs_the_setting() -> None:
-    async with suite() as asked:
-        asked.sim.suite.accounts[DEMO_USER].sso = True
+    async with node() as asked:
+        asked.sim.state.accounts[DEMO_USER].sso = True
         assert (await asked("GET"))[0] == 401
         asked.sim.switches.allow_sso = True
         assert (await asked("GET"))[0] == 200
 
 
 async def test_wrong_passwords_lock_an_account_where_so_set() -> None:
-    async with suite(lock_after=2) as asked:
+    async with node(lock_after=2) as asked:
         for _ in range(2):
             await asked.client.get(LIVE, auth=(DEMO_USER, "wrong"))
         assert (await asked("GET"))[0] == 401
@@ -269,18 +269,18 @@ SWITCHES: list[tuple[dict[str, Any], str, str, dict[str, str], tuple[int, Any]]]
 async def test_a_switch_changes_what_it_says(
     switches: dict[str, Any], method: str, path: str, query: dict[str, str], answer: tuple[int, Any]
 ) -> None:
-    async with suite(**switches) as asked:
+    async with node(**switches) as asked:
         assert await asked(method, path, **query) == answer
 
 
 async def test_who_may_list_is_a_switch() -> None:
-    async with suite(list_level="base") as asked:
+    async with node(list_level="base") as asked:
         assert (await asked("GET", user="base"))[0] == 200
 
 
 async def test_a_dial_in_by_hand_has_no_device() -> None:
     for found, status in ((False, 409), (True, 204)):
-        async with suite(dial_in_by_device=found) as asked:
+        async with node(dial_in_by_device=found) as asked:
             asked.live.line.method = Method.DIAL_IN
             assert len((await asked("GET", deviceName=DEVICE))[1]) == found
             assert (await asked("DELETE", deviceName=DEVICE))[0] == status
@@ -290,18 +290,18 @@ async def test_a_dial_in_by_hand_has_no_device() -> None:
     ("several", "status", "left"), [("oldest", 204, 1), ("all", 204, 0), ("conflict", 409, 2)]
 )
 async def test_several_on_a_line_are_met_as_set(several: str, status: int, left: int) -> None:
-    async with suite(several_on_line=several) as asked:
-        newer = asked.sim.suite.record("410")
+    async with node(several_on_line=several) as asked:
+        newer = asked.sim.state.record("410")
         assert (await asked("DELETE", directoryNumber="410"))[0] == status
-        assert len(asked.sim.suite.live) == left
-        assert left != 1 or asked.sim.suite.live == [newer]
+        assert len(asked.sim.state.live) == left
+        assert left != 1 or asked.sim.state.live == [newer]
 
 
 @pytest.mark.parametrize(("refuses", "status"), [(False, 204), (True, 400)])
 async def test_a_pause_ignores_the_reasons_of_a_stop_unless_set(
     status: int, *, refuses: bool
 ) -> None:
-    async with suite(pause_refuses=refuses) as asked:
+    async with node(pause_refuses=refuses) as asked:
         asked.live.line.automatic = True
         assert (await asked("PUT", f"{LIVE}/{GUID}/Pause"))[0] == status
 
@@ -312,12 +312,12 @@ async def test_a_pause_ignores_the_reasons_of_a_stop_unless_set(
      ("naive", "2023-11-14T23:13:20")],
 )  # fmt: skip
 async def test_times_are_written_as_set(form: str, text: str) -> None:
-    async with suite(started_at=form) as asked:
+    async with node(started_at=form) as asked:
         assert (await asked("GET"))[1][0]["startedAt"] == text
 
 
 async def test_a_stopped_recording_lingers_as_long_as_set() -> None:
-    async with suite(linger=2.0) as asked:
+    async with node(linger=2.0) as asked:
         await asked("DELETE", f"{LIVE}/{GUID}")
         assert len((await asked("GET"))[1]) == 1
         assert (await asked("DELETE", f"{LIVE}/{GUID}"))[0] == 409
@@ -337,22 +337,22 @@ FAULTS = {
 
 @pytest.mark.parametrize(("fault", "answer"), FAULTS.items())
 async def test_a_fault_answers_and_does_nothing(fault: str, answer: tuple[int, Any]) -> None:
-    async with suite() as asked:
+    async with node() as asked:
         asked.sim.faults.add(fault)
         assert await asked("DELETE", f"{LIVE}/{GUID}") == answer
-        assert asked.sim.suite.live == [asked.live]
+        assert asked.sim.state.live == [asked.live]
 
 
 @pytest.mark.parametrize(("fault", "status"), [("late_fault", 500), ("late_504", 504)])
 async def test_a_late_fault_does_it_first(fault: str, status: int) -> None:
-    async with suite() as asked:
+    async with node() as asked:
         asked.sim.faults.add(fault)
         assert (await asked("DELETE", f"{LIVE}/{GUID}"))[0] == status
-        assert asked.sim.suite.live == []
+        assert asked.sim.state.live == []
 
 
 async def test_faults_of_lists_and_starts() -> None:
-    async with suite() as asked:
+    async with node() as asked:
         for fault, method, answer in (
             ("empty", "GET", (200, [])), ("junk", "GET", (200, "SIM: nothing anyone documents"))
         ):  # fmt: skip
@@ -360,7 +360,7 @@ async def test_faults_of_lists_and_starts() -> None:
             assert await asked(method) == answer
         asked.sim.faults.add("swallow")
         assert (await asked("POST", LIVE, {"directoryNumber": "410"}))[0] == 201
-        assert len(asked.sim.suite.live) == 1
+        assert len(asked.sim.state.live) == 1
 
 
 def test_every_fault_is_tried_somewhere() -> None:
@@ -386,12 +386,12 @@ def test_every_fault_is_tried_somewhere() -> None:
 async def test_completed_recordings_are_listed_newest_first(
     query: dict[str, str], count: int
 ) -> None:
-    async with suite() as asked:
-        asked.sim.suite.record("411", "+39225", username="wilma")
+    async with node() as asked:
+        asked.sim.state.record("411", "+39225", username="wilma")
         asked.sim.clock.advance(600)
-        asked.sim.suite.record("410", "+39226")
-        for one in asked.sim.suite.live:
-            asked.sim.suite.stop(one)
+        asked.sim.state.record("410", "+39226")
+        for one in asked.sim.state.live:
+            asked.sim.state.stop(one)
         status, page = await asked("GET", DONE, **query)
         assert (status, len(page["recordings"])) == (200, count)
         times = [one["startTime"] for one in page["recordings"]]
@@ -399,24 +399,24 @@ async def test_completed_recordings_are_listed_newest_first(
 
 
 async def test_a_completed_recording_has_its_detail() -> None:
-    async with suite() as asked:
+    async with node() as asked:
         assert (await asked("GET", f"{DONE}/{GUID}"))[0] == 404
-        asked.sim.suite.stop(asked.live)
+        asked.sim.state.stop(asked.live)
         status, one = await asked("GET", f"{DONE}/{GUID}")
         assert (status, one["id"]) == (200, GUID)
         assert (await asked("GET", DONE, startTime="between:x"))[0] == 400
 
 
-async def test_a_twin_shares_recordings_or_does_not() -> None:
-    async with suite() as asked:
-        shared, apart = asked.sim.twin(shared=True), asked.sim.twin(shared=False)
-        assert (shared.suite.live, apart.suite.live) == ([asked.live], [])
-        assert apart.suite.lines is asked.sim.suite.lines
-        assert apart.suite.accounts is asked.sim.suite.accounts
+async def test_another_node_shares_recordings_or_does_not() -> None:
+    async with node() as asked:
+        shared, apart = asked.sim.other_node(shared=True), asked.sim.other_node(shared=False)
+        assert (shared.state.live, apart.state.live) == ([asked.live], [])
+        assert apart.state.lines is asked.sim.state.lines
+        assert apart.state.accounts is asked.sim.state.accounts
 
 
 async def test_the_log_masks_the_password_and_tells_the_effect() -> None:
-    async with suite() as asked:
+    async with node() as asked:
         await asked("DELETE", f"{LIVE}/{GUID}")
         log = (await asked.client.get("/_sim/log")).text
         assert DEMO_PASSWORD not in log
@@ -427,7 +427,7 @@ async def test_the_log_masks_the_password_and_tells_the_effect() -> None:
 
 
 async def test_the_control_surface_arranges_a_site() -> None:
-    async with suite() as asked:
+    async with node() as asked:
         post = asked.client.post
         line = {"number": "412", "device": "SEP412", "method": "dial_in", "automatic": True}
         assert "412" in (await post("/_sim/lines", json=line)).json()

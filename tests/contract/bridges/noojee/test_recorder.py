@@ -17,7 +17,7 @@ from bridges.model import Evidence, Order, Outcome, RecorderUnavailable, Verb
 from bridges.noojee import NoojeeRecorder, NoojeeSettings
 from bridges.simulators import certificates
 from offrecord.base.secrets import Secret
-from tests.kits.noojee_kit import CALL, KEY, Rig, no_sleep, rig
+from tests.kits.noojee_kit import CALL, KEY, Fixture, fixture, no_sleep
 
 AGENT = Channel(
     "PJSIP/410-00000012", str(CALL), "1700.1", technology="PJSIP", endpoint="410", extension="410"
@@ -31,7 +31,7 @@ def order(verb: Verb = Verb.STOP, **more: Any) -> Order:
 
 @asynccontextmanager
 async def recorder(
-    made: Rig, *, live: Sequence[Channel] = (AGENT,), **options: Any
+    made: Fixture, *, live: Sequence[Channel] = (AGENT,), **options: Any
 ) -> AsyncIterator[NoojeeRecorder]:
     given = {"url": made.server.url, "api_key": Secret(KEY), "auth": "signed", "keep_warm": 0}
     options = given | options
@@ -46,7 +46,7 @@ async def recorder(
 
 
 async def test_a_stop_is_accepted_and_never_confirmed() -> None:
-    async with rig() as made, recorder(made) as one:
+    async with fixture() as made, recorder(made) as one:
         made.sim.clock.advance(0)
         result = await one.act(order())
         assert (result.outcome, result.evidence) == (Outcome.ACCEPTED, Evidence.ACCEPTED)
@@ -62,7 +62,7 @@ async def test_a_stop_is_accepted_and_never_confirmed() -> None:
 
 
 async def test_the_journal_gets_every_request_without_secrets() -> None:
-    async with rig() as made, recorder(made) as one:
+    async with fixture() as made, recorder(made) as one:
         result = await one.act(order())
         assert [step.sent.split("?")[0].rsplit("/", 1)[-1] for step in result.steps] == [
             "Time",
@@ -76,7 +76,7 @@ async def test_the_journal_gets_every_request_without_secrets() -> None:
 
 
 async def test_a_swallowed_stop_looks_like_any_other_and_is_only_accepted() -> None:
-    async with rig() as made, recorder(made) as one:
+    async with fixture() as made, recorder(made) as one:
         made.sim.faults.add("swallow@stop")
         result = await one.act(order())
         assert result.outcome is Outcome.ACCEPTED
@@ -95,7 +95,7 @@ async def test_a_swallowed_stop_looks_like_any_other_and_is_only_accepted() -> N
 async def test_a_verb_noojee_lacks_is_stood_in_for_and_said(
     verb: Verb, request_made: str, word: str
 ) -> None:
-    async with rig() as made, recorder(made) as one:
+    async with fixture() as made, recorder(made) as one:
         result = await one.act(order(verb, tag="22"))
         assert result.outcome is Outcome.ACCEPTED
         assert word in result.detail
@@ -123,7 +123,7 @@ async def test_a_verb_noojee_lacks_is_stood_in_for_and_said(
 async def test_a_stop_by_id_that_fails_is_failed_and_may_be_tried_again(
     fault: str, again: bool, retryable: bool
 ) -> None:
-    async with rig() as made, recorder(made) as one:
+    async with fixture() as made, recorder(made) as one:
         made.sim.faults.add(fault)
         result = await one.act(order())
         assert (result.outcome, result.retryable) == (Outcome.FAILED, retryable)
@@ -135,7 +135,7 @@ async def test_a_stop_by_id_that_fails_is_failed_and_may_be_tried_again(
 
 
 async def test_a_stop_given_again_for_the_same_press_stands_when_noojee_refuses_it() -> None:
-    async with rig() as made, recorder(made) as one:
+    async with fixture() as made, recorder(made) as one:
         first, again = await one.act(order()), await one.act(order())
         assert first.outcome is Outcome.ACCEPTED
         assert len(made.asked("stop")) == 2, "a new leg may have begun, so it is asked again"
@@ -147,7 +147,7 @@ async def test_a_stop_given_again_for_the_same_press_stands_when_noojee_refuses_
 
 
 async def test_a_new_leg_under_the_same_press_is_stopped() -> None:
-    async with rig() as made, recorder(made) as one:
+    async with fixture() as made, recorder(made) as one:
         await one.act(order())
         made.sim.pbx.transition(made.call, restart=True)
         assert made.call.recording is not None
@@ -163,7 +163,7 @@ async def test_a_new_leg_under_the_same_press_is_stopped() -> None:
     ],
 )
 async def test_a_refusal_of_another_stop_of_the_press_stays_failed(more: dict[str, Any]) -> None:
-    async with rig() as made, recorder(made) as one:
+    async with fixture() as made, recorder(made) as one:
         await one.act(order())
         given = dict(more)
         if uniqueid := given.pop("channels", None):
@@ -174,7 +174,7 @@ async def test_a_refusal_of_another_stop_of_the_press_stays_failed(more: dict[st
 
 
 async def test_a_second_press_is_told_what_noojee_says_and_no_more() -> None:
-    async with rig() as made, recorder(made) as one:
+    async with fixture() as made, recorder(made) as one:
         await one.act(order())
         second = await one.act(replace(order(), press_id="press-2"))
         assert second.outcome is Outcome.FAILED
@@ -182,7 +182,7 @@ async def test_a_second_press_is_told_what_noojee_says_and_no_more() -> None:
 
 
 async def test_after_a_start_no_earlier_stop_stands() -> None:
-    async with rig() as made, recorder(made) as one:
+    async with fixture() as made, recorder(made) as one:
         await one.act(order())
         await one.act(order(Verb.START))
         made.sim.faults.add("expired@stop")
@@ -194,14 +194,14 @@ async def test_after_a_start_no_earlier_stop_stands() -> None:
 
 @pytest.mark.parametrize("fault", ["html_200@stop", "status=503@stop", "forbidden@stop"])
 async def test_any_other_answer_to_the_same_stop_is_failed(fault: str) -> None:
-    async with rig() as made, recorder(made) as one:
+    async with fixture() as made, recorder(made) as one:
         await one.act(order())
         made.sim.faults.add(fault)
         assert (await one.act(order())).outcome is Outcome.FAILED
 
 
 async def test_a13_a_stop_by_id_that_lost_its_answer_is_repeated_once_and_succeeds() -> None:
-    async with rig(nothing_to_stop="ok") as made, recorder(made) as one:
+    async with fixture(nothing_to_stop="ok") as made, recorder(made) as one:
         made.sim.faults.add("drop_after_effect@stop*1")
         result = await one.act(order())
         assert result.outcome is Outcome.ACCEPTED
@@ -210,7 +210,7 @@ async def test_a13_a_stop_by_id_that_lost_its_answer_is_repeated_once_and_succee
 
 @pytest.mark.parametrize("fault", ["drop_after_effect@stop", "stall@stop", "status=503@stop"])
 async def test_a13_a_stop_by_extension_that_perhaps_was_done_is_never_repeated(fault: str) -> None:
-    async with rig() as made, recorder(made, target="extension") as one:
+    async with fixture() as made, recorder(made, target="extension") as one:
         made.sim.faults.add(fault)
         result = await one.act(order(budget=0.3))
         assert (result.outcome, result.retryable) == (Outcome.FAILED, False)
@@ -218,7 +218,7 @@ async def test_a13_a_stop_by_extension_that_perhaps_was_done_is_never_repeated(f
 
 
 async def test_a_stop_by_extension_that_was_not_done_may_be_tried_again_later() -> None:
-    async with rig() as made, recorder(made, target="extension") as one:
+    async with fixture() as made, recorder(made, target="extension") as one:
         await made.server.refuse()
         result = await one.act(order())
         assert (result.outcome, result.evidence) == (Outcome.FAILED, Evidence.NONE)
@@ -228,7 +228,7 @@ async def test_a_stop_by_extension_that_was_not_done_may_be_tried_again_later() 
 
 @pytest.mark.parametrize("fault", ["drop_after_effect@start", "stall@start"])
 async def test_a_start_that_perhaps_was_done_is_never_repeated(fault: str) -> None:
-    async with rig() as made, recorder(made) as one:
+    async with fixture() as made, recorder(made) as one:
         made.sim.faults.add(fault)
         result = await one.act(order(Verb.START, budget=0.3))
         assert (result.outcome, result.retryable) == (Outcome.FAILED, False)
@@ -236,7 +236,7 @@ async def test_a_start_that_perhaps_was_done_is_never_repeated(fault: str) -> No
 
 
 async def test_a_stall_is_given_up_within_the_budget_after_one_repetition() -> None:
-    async with rig() as made, recorder(made, timeout=0.3) as one:
+    async with fixture() as made, recorder(made, timeout=0.3) as one:
         made.sim.faults.add("stall@stop")
         began = time.monotonic()
         result = await one.act(order(budget=1.0))
@@ -250,7 +250,7 @@ async def test_a_stall_is_given_up_within_the_budget_after_one_repetition() -> N
 
 async def test_a_pair_that_expired_during_a_stall_is_signed_anew_once() -> None:
     """The server answers Time, stalls for 11 s of its own time, and then works again."""
-    async with rig() as made, recorder(made, timeout=0.2) as one:
+    async with fixture() as made, recorder(made, timeout=0.2) as one:
         made.sim.faults.add("stall@stop*1")
         made.sim.log.listen(made.later(11))
         result = await one.act(order(budget=2.0))
@@ -262,14 +262,14 @@ async def test_a_pair_that_expired_during_a_stall_is_signed_anew_once() -> None:
 
 
 async def test_a_positive_code_is_no_yes() -> None:
-    async with rig(success_code=3) as made, recorder(made) as one:
+    async with fixture(success_code=3) as made, recorder(made) as one:
         result = await one.act(order())
         assert result.outcome is Outcome.FAILED
         assert "Code 3" in result.detail
 
 
 async def test_an_empty_200_is_accepted() -> None:
-    async with rig(success_body="empty") as made, recorder(made) as one:
+    async with fixture(success_body="empty") as made, recorder(made) as one:
         result = await one.act(order())
         assert (result.outcome, result.evidence) == (Outcome.ACCEPTED, Evidence.ACCEPTED)
         assert "empty" in result.detail
@@ -277,7 +277,7 @@ async def test_an_empty_200_is_accepted() -> None:
 
 async def test_an_ambiguous_extension_sends_nothing_and_names_the_calls() -> None:
     other = Channel("PJSIP/410-00000013", "1701.1", "1701.1", extension="410")
-    async with rig() as made, recorder(made, live=(AGENT, other), target="extension") as one:
+    async with fixture() as made, recorder(made, live=(AGENT, other), target="extension") as one:
         result = await one.act(order())
         assert (result.outcome, result.evidence) == (Outcome.FAILED, Evidence.NONE)
         assert "ambiguous" in result.detail
@@ -287,14 +287,14 @@ async def test_an_ambiguous_extension_sends_nothing_and_names_the_calls() -> Non
 
 
 async def test_the_agent_of_the_press_goes_before_the_configured_one() -> None:
-    async with rig() as made, recorder(made, agent_login="Fred") as one:
+    async with fixture() as made, recorder(made, agent_login="Fred") as one:
         await one.act(order(agent="Mallory"))
         await one.act(order(agent=None))
         assert [e.query["agentLoginName"] for e in made.asked("stop")] == ["Mallory", "Fred"]
 
 
 async def test_a_press_that_names_nobody_is_tried_all_the_same_and_says_so() -> None:
-    async with rig(stop_profile="v1") as made, recorder(made) as one:
+    async with fixture(stop_profile="v1") as made, recorder(made) as one:
         result = await one.act(order(agent=None))
         assert result.outcome is Outcome.ACCEPTED
         assert "no Noojee user was known" in result.detail
@@ -302,7 +302,7 @@ async def test_a_press_that_names_nobody_is_tried_all_the_same_and_says_so() -> 
 
 
 async def test_a_press_that_names_nobody_sends_nothing_where_so_configured() -> None:
-    async with rig() as made, recorder(made, require_agent=True) as one:
+    async with fixture() as made, recorder(made, require_agent=True) as one:
         result = await one.act(order(agent=None))
         assert result.outcome is Outcome.FAILED
         assert "require_agent" in result.detail
@@ -312,7 +312,7 @@ async def test_a_press_that_names_nobody_sends_nothing_where_so_configured() -> 
 
 @pytest.mark.parametrize("auth", ["signed", "api_key"])
 async def test_a_plan_shows_the_requests_and_sends_none(auth: str) -> None:
-    async with rig() as made, recorder(made, auth=auth) as one:
+    async with fixture() as made, recorder(made, auth=auth) as one:
         plan = one.plan(order())
         assert str(CALL) in plan.target
         assert "agentLoginName=Fred" in plan.requests[-1]
@@ -323,26 +323,26 @@ async def test_a_plan_shows_the_requests_and_sends_none(auth: str) -> None:
 
 
 async def test_a_plan_that_would_send_nothing_says_why() -> None:
-    async with rig() as made, recorder(made, live=(), target="extension") as one:
+    async with fixture() as made, recorder(made, live=(), target="extension") as one:
         plan = one.plan(order())
         assert plan.requests == ()
         assert plan.refusal == "no live call on extension 410"
 
 
 async def test_a_probe_asks_the_time_and_nothing_else() -> None:
-    async with rig() as made, recorder(made) as one:
+    async with fixture() as made, recorder(made) as one:
         assert made.server.url in await one.probe()
         assert [e.operation for e in made.sim.log.entries] == ["Time"]
 
 
 async def test_a_probe_that_fails_names_cause_and_fix(tmp_path: Path) -> None:
     made_certs = certificates.issue(tmp_path)
-    async with rig(tls=made_certs.server_context()) as made, recorder(made) as one:
+    async with fixture(tls=made_certs.server_context()) as made, recorder(made) as one:
         with pytest.raises(RecorderUnavailable) as untrusted:
             await one.probe()
         assert untrusted.value.cause == "untrusted"
         assert "CA file" in untrusted.value.fix
-    async with rig() as made, recorder(made) as one:
+    async with fixture() as made, recorder(made) as one:
         made.sim.faults.add("forbidden")
         with pytest.raises(RecorderUnavailable) as refused:
             await one.probe()
@@ -354,7 +354,7 @@ async def test_a_probe_that_fails_names_cause_and_fix(tmp_path: Path) -> None:
 
 
 async def test_fifty_presses_at_once_are_all_answered_and_signed_by_one_time() -> None:
-    async with rig(nothing_to_stop="ok", latency=0.002) as made, recorder(made) as one:
+    async with fixture(nothing_to_stop="ok", latency=0.002) as made, recorder(made) as one:
         results = await asyncio.gather(*(one.act(order()) for _ in range(50)))
         assert {result.outcome for result in results} == {Outcome.ACCEPTED}
         assert len(made.asked("Time")) == 1
@@ -362,7 +362,7 @@ async def test_fifty_presses_at_once_are_all_answered_and_signed_by_one_time() -
 
 
 async def test_a_cancelled_act_leaves_nothing_running() -> None:
-    async with rig() as made, recorder(made) as one:
+    async with fixture() as made, recorder(made) as one:
         made.sim.faults.add("stall@stop")
         task = asyncio.create_task(one.act(order()))
         await asyncio.sleep(0.05)
@@ -394,7 +394,7 @@ async def test_a_connection_is_made_before_the_first_press_and_kept() -> None:
         await again.wait()
         again.clear()
 
-    async with rig() as made:
+    async with fixture() as made:
         settings = NoojeeSettings(url=made.server.url, api_key=Secret(KEY), keep_warm=30.0)
         one = NoojeeRecorder("noojee", settings, live_on=lambda _: None, sleep=sleep)
         await one.open()
@@ -413,7 +413,7 @@ async def test_a_server_that_is_away_is_said_once_and_its_return_too(
 ) -> None:
     caplog.set_level("INFO", "bridges.shared.keep_warm")
     ticks = 0
-    async with rig() as made:
+    async with fixture() as made:
 
         async def sleep(_seconds: float) -> None:
             nonlocal ticks

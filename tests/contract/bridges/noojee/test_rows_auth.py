@@ -17,12 +17,12 @@ from noojee import (
     UniqueId,
     sign,
 )
-from tests.kits.noojee_kit import CALL, KEY, PHONE, USER_KEY, eventually, plain, rig, stop
+from tests.kits.noojee_kit import CALL, KEY, PHONE, USER_KEY, eventually, fixture, plain, stop
 
 
 @pytest.mark.parametrize("hour_from", ["first_use", "timestamp", "sliding"])
 async def test_a16_renewal_at_55_minutes_is_safe_however_the_hour_counts(hour_from: str) -> None:
-    async with rig(hour_from=hour_from) as made:
+    async with fixture(hour_from=hour_from) as made:
         client = made.client()
         for minutes in (0, 30, 24.9, 0.2, 54.8, 0.3):
             made.clock.now += minutes * 60
@@ -32,7 +32,7 @@ async def test_a16_renewal_at_55_minutes_is_safe_however_the_hour_counts(hour_fr
 
 
 async def test_a16_a_pair_that_is_good_once_costs_one_refresh_a_call() -> None:
-    async with rig(hour_from="single_use") as made:
+    async with fixture(hour_from="single_use") as made:
         client = made.client()
         for _ in range(3):
             made.clock.now += 0.01  # the next stamp is another one
@@ -42,7 +42,7 @@ async def test_a16_a_pair_that_is_good_once_costs_one_refresh_a_call() -> None:
 
 
 async def test_a16_the_server_itself_forgets_a_pair_after_61_minutes() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         client = made.client(clock=lambda: 0.0)  # a client that never renews
         await client.start(CALL)
         made.clock.now += 59 * 60
@@ -57,7 +57,7 @@ async def test_a16_the_server_itself_forgets_a_pair_after_61_minutes() -> None:
 async def test_a16_the_server_takes_a_first_use_up_to_ten_seconds(
     age: float, expired: bool
 ) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         stamp = await made.client().time()
         made.clock.now += age
         query = {"extenOrUniqueId": str(CALL), "timeStamp": stamp, "hash": sign(KEY, stamp)}
@@ -67,7 +67,7 @@ async def test_a16_the_server_takes_a_first_use_up_to_ten_seconds(
 
 
 async def test_a17_a_pair_refused_for_another_reason_counts_as_used_at_the_server() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         client = made.client(clock=lambda: 0.0)
         with pytest.raises(RefusedError):
             await client.stop(UniqueId("1.1"), agent_login_name="Fred")
@@ -78,7 +78,7 @@ async def test_a17_a_pair_refused_for_another_reason_counts_as_used_at_the_serve
 
 @pytest.mark.parametrize("counting", ["first_uses", "unused_pairs"])
 async def test_a18_fifty_at_once_from_cold_stay_under_the_servers_limit(counting: str) -> None:
-    async with rig(concurrency=counting, latency=0.002) as made:
+    async with fixture(concurrency=counting, latency=0.002) as made:
         client = made.client()
         answers = await asyncio.gather(*(client.start(CALL) for _ in range(50)))
         assert {answer.kind for answer in answers} == {Kind.DONE}
@@ -92,23 +92,23 @@ async def test_a18_the_sixth_first_use_at_a_time_is_refused_by_the_server() -> N
     queries = [
         {"extenOrUniqueId": "410", "timeStamp": stamp, "hash": sign(KEY, stamp)} for stamp in stamps
     ]
-    async with rig(latency=0.05) as made:
+    async with fixture(latency=0.05) as made:
         five = await asyncio.gather(*(plain(made, "POST", path, **q) for q in queries[:5]))
         assert [answer.json()["Code"] for answer in five] == [0] * 5
-    async with rig(latency=0.05) as made:
+    async with fixture(latency=0.05) as made:
         six = await asyncio.gather(*(plain(made, "POST", path, **q) for q in queries))
         assert sorted(answer.json()["Code"] for answer in six) == [-1, 0, 0, 0, 0, 0]
 
 
 async def test_a18_a_refusal_for_too_many_at_a_time_is_not_tried_again() -> None:
-    async with rig(concurrency_limit=0) as made:
+    async with fixture(concurrency_limit=0) as made:
         with pytest.raises(RefusedError, match="SIM: too many"):
             await made.client().start(CALL)
         assert len(made.asked("start")) == 1
 
 
 async def test_a18_long_polls_leave_lanes_for_a_stop() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         client = made.client()
         await client.start(CALL)
         made.sim.faults.add("stall@subscribe")
@@ -121,7 +121,7 @@ async def test_a18_long_polls_leave_lanes_for_a_stop() -> None:
 
 
 async def test_a19_only_the_documented_text_is_an_expiry() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         other = "00000000-0000-0000-0000-000000000000"
         with pytest.raises(RefusedError, match="SIM: wrong hash") as refusal:
             await made.client(auth=Signed(other)).stop(CALL, agent_login_name="Fred")
@@ -130,7 +130,7 @@ async def test_a19_only_the_documented_text_is_an_expiry() -> None:
 
 
 async def test_a19_a_server_that_calls_every_pair_expired_is_asked_twice_and_no_more() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.faults.add("expired@stop")
         with pytest.raises(ExpiredError):
             await stop(made)
@@ -138,7 +138,7 @@ async def test_a19_a_server_that_calls_every_pair_expired_is_asked_twice_and_no_
 
 
 async def test_a20_exactly_one_scheme_is_sent() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         await stop(made)
         made.sim.pbx.start(made.call, "Fred", "")
         await stop(made, auth=ApiKey(KEY))
@@ -152,14 +152,14 @@ async def test_a20_exactly_one_scheme_is_sent() -> None:
 async def test_a20_the_server_refuses_or_prefers_the_key_when_both_come(
     lax: str, code: int
 ) -> None:
-    async with rig(both_schemes=lax) as made:
+    async with fixture(both_schemes=lax) as made:
         path = "/servicemanager/rest/CallManagementAPI/start"
         query = {"extenOrUniqueId": "410", "apiKey": KEY, "timeStamp": "1", "hash": "x"}
         assert (await plain(made, "POST", path, **query)).json()["Code"] == code
 
 
 async def test_a21_a_403_a_reset_and_silence_name_whitelisting_as_a_cause() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         for fault, error_class in (("forbidden", ForbiddenError), ("reset", NoAnswerError)):
             made.sim.faults.clear()
             made.sim.faults.add(fault)
@@ -173,7 +173,7 @@ async def test_a21_a_403_a_reset_and_silence_name_whitelisting_as_a_cause() -> N
 
 @pytest.mark.parametrize("scheme", ["signed", "key"])
 async def test_a22_a_users_key_is_refused_and_a_403_names_the_kind_of_key(scheme: str) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         auth = Signed(USER_KEY) if scheme == "signed" else ApiKey(USER_KEY)
         with pytest.raises(RefusedError, match="user's key"):
             await stop(made, auth=auth)
@@ -184,7 +184,7 @@ async def test_a22_a_users_key_is_refused_and_a_403_names_the_kind_of_key(scheme
 
 @pytest.mark.parametrize("suffix", ["none", "crlf"])
 async def test_a23_time_is_a_bare_post_and_its_line_end_is_not_signed(suffix: str) -> None:
-    async with rig(time_suffix=suffix) as made:
+    async with fixture(time_suffix=suffix) as made:
         assert await made.client().time() == "1392356108888"
         assert await stop(made) is Kind.DONE
         assert [(e.method, e.raw_query) for e in made.asked("Time")] == [("POST", "")] * 2

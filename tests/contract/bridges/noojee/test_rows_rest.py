@@ -18,11 +18,11 @@ from noojee import (
     ServerFaultError,
     TooSoonError,
 )
-from tests.kits.noojee_kit import CALL, KEY, PHONE, eventually, plain, rig, stop
+from tests.kits.noojee_kit import CALL, KEY, PHONE, eventually, fixture, plain, stop
 
 
 async def test_a24_the_base_path_is_configurable_and_a_wrong_one_is_html_404() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         with pytest.raises(RefusedError, match="address and path") as refusal:
             await stop(made, api_path="/rest", auth=ApiKey(KEY))
         assert refusal.value.status == 404
@@ -31,7 +31,7 @@ async def test_a24_the_base_path_is_configurable_and_a_wrong_one_is_html_404() -
 
 
 async def test_a25_no_tag_is_sent_with_a_stop_and_the_server_may_keep_one() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         await stop(made)
         assert "tag" not in made.asked("stop")[0].query
         path = "/servicemanager/rest/CallManagementAPI/stop"
@@ -44,7 +44,7 @@ async def test_a25_no_tag_is_sent_with_a_stop_and_the_server_may_keep_one() -> N
 
 
 async def test_a26_a_redirect_is_not_followed() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.faults.add("redirect@stop")
         with pytest.raises(NotUnderstoodError, match="redirect") as error:
             await stop(made)
@@ -54,14 +54,14 @@ async def test_a26_a_redirect_is_not_followed() -> None:
 
 @pytest.mark.parametrize("skew", [-86_400.0, 0.0, 86_400.0])
 async def test_a27_the_hosts_clock_does_not_matter(skew: float) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.clock.advance(skew)
         assert await stop(made) is Kind.DONE
         assert made.asked("stop")[0].facts["stamp_age"] == 0
 
 
 async def test_a28_a_name_in_the_wrong_case_counts_as_missing() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         path = "/servicemanager/rest/CallManagementAPI/start"
         answer = await plain(made, "POST", path, extenoruniqueid="410", apiKey=KEY)
         assert "extenOrUniqueId is missing" in answer.text
@@ -71,7 +71,7 @@ async def test_a28_a_name_in_the_wrong_case_counts_as_missing() -> None:
 
 
 async def test_a29_a_poll_returns_the_calls_and_the_sequence_to_ask_after() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         client = made.client()
         first = await client.subscribe([PHONE, Extension("411")])
         assert [(c.extension, c.unique_id) for c in first.calls] == [("410", str(CALL))]
@@ -84,7 +84,7 @@ async def test_a29_a_poll_returns_the_calls_and_the_sequence_to_ask_after() -> N
 
 
 async def test_a30_a_stop_by_id_ends_the_open_leg_and_a_transition_may_begin_another() -> None:
-    async with rig(restart_after_transition=True) as made:
+    async with fixture(restart_after_transition=True) as made:
         await stop(made)
         legs = await made.client().recordings_by_unique_id(CALL)
         assert [(leg.leg, leg.call_end != "") for leg in legs] == [("1", True)]
@@ -95,7 +95,7 @@ async def test_a30_a_stop_by_id_ends_the_open_leg_and_a_transition_may_begin_ano
 
 
 async def test_metadata_by_tag_by_id_and_by_hour() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         client = made.client()
         await client.start(CALL, agent_login_name="Fred", tag="22 b")
         await client.stop(CALL, agent_login_name="Fred")
@@ -111,7 +111,7 @@ async def test_metadata_by_tag_by_id_and_by_hour() -> None:
 async def test_by_hour_is_asked_once_a_minute() -> None:
     day = dt.date(2014, 2, 14)
     slept: list[float] = []
-    async with rig() as made:
+    async with fixture() as made:
 
         async def sleep(seconds: float) -> None:
             slept.append(seconds)
@@ -136,27 +136,27 @@ async def test_by_hour_is_asked_once_a_minute() -> None:
 async def test_metadata_is_never_empty_by_mistake(
     fault: str, error_class: type[NoojeeError]
 ) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.faults.add(f"{fault}@recordings_by_tag")
         with pytest.raises(error_class):
             await made.client().recordings_by_tag("22")
 
 
 async def test_a_hangup_is_done_in_the_vendors_own_words() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         answer = await made.client().hangup(CALL)
         assert (answer.kind, answer.message) == (Kind.DONE, "Channel Hungup")
         assert made.sim.pbx.live == []
 
 
 async def test_the_deprecated_recording_api_is_not_there() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         for path in ("/servicemanager/rest/RecordingAPI/stop", "/servicemanager/services/x"):
             assert (await plain(made, "POST", path)).status_code == 404
 
 
 async def test_a_refused_connection_sends_nothing() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         await made.server.refuse()
         with pytest.raises(NotConnectedError) as error:
             await stop(made)

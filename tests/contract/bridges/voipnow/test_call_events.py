@@ -14,7 +14,7 @@ from bridges.simulators.server import SimServer
 from bridges.simulators.voipnow.events import DIAL_IN, HANGUP, parameters
 from bridges.voipnow.call_events import LARGEST, MOST, OLDEST, Hook
 from offrecord.base.secrets import Secret
-from tests.kits.voipnow_kit import EXTENSION, HOOK_TOKEN, UNIQUEID, Rig, order, rig
+from tests.kits.voipnow_kit import EXTENSION, HOOK_TOKEN, UNIQUEID, Fixture, fixture, order
 
 TOLD = {
     "CallID": UNIQUEID, "CallAPIID": "ystbaxji6g4vnts3wted", "CalledExtension": EXTENSION,
@@ -23,16 +23,16 @@ TOLD = {
 
 
 @asynccontextmanager
-async def hooked(**more: Any) -> AsyncIterator[tuple[Rig, SimServer, str]]:
-    """Run a rig whose recorder's hook listens on a port of its own."""
-    async with rig(hook_token=Secret(HOOK_TOKEN), **more) as made:
+async def hooked(**more: Any) -> AsyncIterator[tuple[Fixture, SimServer, str]]:
+    """Run a fixture whose recorder's hook listens on a port of its own."""
+    async with fixture(hook_token=Secret(HOOK_TOKEN), **more) as made:
         hook = made.recorder.hook
         assert hook is not None
         async with SimServer(hook) as server:
             yield made, server, f"{server.url}/hooks/cloud/{HOOK_TOKEN}"
 
 
-def hook_of(made: Rig) -> Hook:
+def hook_of(made: Fixture) -> Hook:
     assert isinstance(made.recorder.hook, Hook)
     return made.recorder.hook
 

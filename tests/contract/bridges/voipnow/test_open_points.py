@@ -11,7 +11,7 @@ import pytest
 
 from bridges.model import Evidence, Outcome
 from bridges.simulators.voipnow.app import DEMO_ID, DEMO_SECRET
-from tests.kits.voipnow_kit import EXTENSION, Rig, rig
+from tests.kits.voipnow_kit import EXTENSION, Fixture, fixture
 
 CONFIRMED = (Outcome.CONFIRMED, Evidence.READ_BACK)
 
@@ -41,7 +41,7 @@ CONFIRMED = (Outcome.CONFIRMED, Evidence.READ_BACK)
     ],
 )
 async def test_a_stop_is_confirmed_whichever_reading_is_right(switches: dict[str, Any]) -> None:
-    async with rig(switches=switches) as made:
+    async with fixture(switches=switches) as made:
         result = await made.act(budget=5.0)
         assert (result.outcome, result.evidence) == CONFIRMED, result.detail
         assert made.sim.site.done == 1
@@ -50,7 +50,7 @@ async def test_a_stop_is_confirmed_whichever_reading_is_right(switches: dict[str
 
 async def test_p3_p4_a_call_is_addressed_anew_by_the_path_of_its_own_link_on_our_host() -> None:
     for key in ("link", "links"):
-        async with rig(switches={"link_key": key, "link_form": "double_slash"}) as made:
+        async with fixture(switches={"link_key": key, "link_form": "double_slash"}) as made:
             made.break_("extension_invalid@list*4", "extension_invalid@stop*1")
             assert (await made.act()).outcome is Outcome.CONFIRMED
             # The link says https://192.0.2.20//uapi/...; every request came to our own host.
@@ -58,7 +58,7 @@ async def test_p3_p4_a_call_is_addressed_anew_by_the_path_of_its_own_link_on_our
 
 
 async def test_p6_a_view_that_vanishes_is_chosen_anew() -> None:
-    async with rig() as made:
+    async with fixture() as made:
 
         def rename(entry: Any) -> None:
             if entry.operation == "list":
@@ -72,7 +72,7 @@ async def test_p6_a_view_that_vanishes_is_chosen_anew() -> None:
 @pytest.mark.parametrize("answer", ["202", "204", "400"])
 async def test_p7_a_stop_that_comes_too_late_is_nothing_to_stop_or_proven(answer: str) -> None:
     """The recording ends between our list and our stop; each documented answer is possible."""
-    async with rig(switches={"not_recording": answer}) as made:
+    async with fixture(switches={"not_recording": answer}) as made:
 
         def end(entry: Any) -> None:
             if entry.operation == "list":
@@ -85,7 +85,7 @@ async def test_p7_a_stop_that_comes_too_late_is_nothing_to_stop_or_proven(answer
 
 
 async def test_p8_a_recording_that_does_not_vanish_is_failed() -> None:
-    async with rig(switches={"sticky": True}) as made:
+    async with fixture(switches={"sticky": True}) as made:
         result = await made.act(budget=5.0)
         assert (result.outcome, result.retryable) == (Outcome.FAILED, True)
         assert "still recorded" in result.detail
@@ -100,7 +100,7 @@ async def test_p8_a_recording_that_does_not_vanish_is_failed() -> None:
     ],
 )
 async def test_p9_the_trigger_of_the_extension_decides(trigger: Any, outcome: Outcome) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.site.extensions[EXTENSION].trigger = trigger
         made.sim.site.hang_up(made.call)
         made.sim.site.add_call(EXTENSION)
@@ -108,21 +108,21 @@ async def test_p9_the_trigger_of_the_extension_decides(trigger: Any, outcome: Ou
 
 
 async def test_p10_self_is_addressed_by_number_where_actions_do_not_take_it() -> None:
-    async with rig(switches={"self_actions": False}) as made:
+    async with fixture(switches={"self_actions": False}) as made:
         made.break_("extension_invalid@list*4")
         assert (await made.act()).outcome is Outcome.CONFIRMED
         assert made.paths[-1].startswith("GET @me/0003*210/")
 
 
 async def test_p13_mixed_offsets_do_not_hide_which_of_two_calls_is_ours() -> None:
-    async with rig(switches={"offsets": "mixed"}, call={"remote": "0777666"}) as made:
+    async with fixture(switches={"offsets": "mixed"}, call={"remote": "0777666"}) as made:
         made.call.published -= 7200  # as if that offset were the wrong one
         other = made.sim.site.add_call(EXTENSION, "0999888", ago=900)
         assert (await made.act()).outcome is Outcome.CONFIRMED
         assert other.recorded(made.watch.now)
 
 
-async def asked(made: Rig, method: str, path: str, **headers: str) -> httpx.Response:
+async def asked(made: Fixture, method: str, path: str, **headers: str) -> httpx.Response:
     async with httpx.AsyncClient(trust_env=False, base_url=made.server.url) as client:
         granted = await client.post(
             "/oauth/token.php",
@@ -157,14 +157,14 @@ async def asked(made: Rig, method: str, path: str, **headers: str) -> httpx.Resp
 async def test_the_simulator_answers_as_the_documents_say(
     path: str, header: str, status: int
 ) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         answer = await asked(made, "GET", path, **{header: "TOKEN"})
         assert answer.status_code == status
 
 
 async def test_p15_an_empty_list_is_read_in_either_form() -> None:
     for form in ("204", "200"):
-        async with rig(switches={"empty_list": form}) as made:
+        async with fixture(switches={"empty_list": form}) as made:
             made.sim.site.hang_up(made.call)
             answer = await asked(made, "GET", "/uapi/phoneCalls/@me/210", Authorization="TOKEN")
             assert answer.status_code == int(form)
@@ -177,7 +177,7 @@ async def test_p15_an_empty_list_is_read_in_either_form() -> None:
 async def test_p17_an_expired_token_is_renewed_and_a_lack_of_rights_is_not_argued_with(
     code: str,
 ) -> None:
-    async with rig(switches={"denied_code": code}) as made:
+    async with fixture(switches={"denied_code": code}) as made:
         await made.act()
         made.sim.apps.expire()
         result = await made.act()

@@ -16,13 +16,13 @@ from bridges.simulators.server import SimServer
 from bridges.simulators.voipnow.app import DEMO_SECRET, VoipNowSimulator
 from bridges.voipnow import VoipNowRecorder
 from offrecord.base.secrets import Secret
-from tests.kits.voipnow_kit import HOOK_TOKEN, PHONE, order, rig, settings
+from tests.kits.voipnow_kit import HOOK_TOKEN, PHONE, fixture, order, settings
 
 START = '{"action": "StartRecording", "phoneCallViewId": "{phoneCallViewId}"}'
 
 
 async def test_a_stop_is_confirmed_once_the_view_is_read_unrecorded() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         result = await made.act()
         assert (result.outcome, result.evidence) == (Outcome.CONFIRMED, Evidence.READ_BACK)
         assert (result.recorder, result.kind, result.retryable) == ("cloud", "voipnow", False)
@@ -37,7 +37,7 @@ async def test_a_stop_is_confirmed_once_the_view_is_read_unrecorded() -> None:
 
 
 async def test_the_journal_gets_every_request_with_what_it_proves_and_no_secret() -> None:
-    async with rig(hook_token=Secret(HOOK_TOKEN)) as made:
+    async with fixture(hook_token=Secret(HOOK_TOKEN)) as made:
         result = await made.act()
         assert [step.evidence for step in result.steps] == [
             Evidence.SENT, Evidence.READ_BACK, Evidence.ACCEPTED, *[Evidence.READ_BACK] * 3,
@@ -59,7 +59,7 @@ async def test_the_journal_gets_every_request_with_what_it_proves_and_no_secret(
 async def test_every_verb_is_carried_out_and_a_stand_in_is_said(
     verb: Verb, asked: str, words: str
 ) -> None:
-    async with rig(call={"recording": verb.silences}) as made:
+    async with fixture(call={"recording": verb.silences}) as made:
         result = await made.act(verb)
         assert result.outcome is Outcome.CONFIRMED
         assert words in result.detail
@@ -70,7 +70,7 @@ async def test_every_verb_is_carried_out_and_a_stand_in_is_said(
 
 
 async def test_a_second_stop_finds_nothing_to_stop_and_sends_none() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         await made.act()
         result = await made.act()
         assert (result.outcome, result.evidence) == (Outcome.NOTHING_TO_STOP, Evidence.READ_BACK)
@@ -78,13 +78,13 @@ async def test_a_second_stop_finds_nothing_to_stop_and_sends_none() -> None:
 
 
 async def test_a_start_of_what_is_recorded_sends_none() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         assert (await made.act(Verb.START)).outcome is Outcome.CONFIRMED
         assert made.asked("start") == []
 
 
 async def test_an_accepted_stop_that_is_swallowed_is_failed_and_says_where_to_look() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.break_("swallow@stop")
         result = await made.act(budget=5.0)
         assert (result.outcome, result.evidence) == (Outcome.FAILED, Evidence.READ_BACK)
@@ -95,7 +95,7 @@ async def test_an_accepted_stop_that_is_swallowed_is_failed_and_says_where_to_lo
 
 
 async def test_the_wait_for_the_effect_ends_with_the_budget() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.break_("swallow@stop")
         began = made.watch.now
         assert (await made.act(budget=1.0)).outcome is Outcome.FAILED
@@ -103,7 +103,7 @@ async def test_the_wait_for_the_effect_ends_with_the_budget() -> None:
 
 
 async def test_the_wait_for_the_effect_ends_as_configured() -> None:
-    async with rig(read_back=0.5) as made:
+    async with fixture(read_back=0.5) as made:
         made.break_("swallow@stop")
         assert (await made.act(budget=5.0)).outcome is Outcome.FAILED
         assert made.watch.slept == [0.2, 0.5]
@@ -111,7 +111,7 @@ async def test_the_wait_for_the_effect_ends_as_configured() -> None:
 
 async def test_a_wait_that_the_server_asks_for_is_kept_or_not_begun() -> None:
     for seconds, requests in ((1, 2), (60, 1)):
-        async with rig(switches={"effect_delay": 0.0}) as made:
+        async with fixture(switches={"effect_delay": 0.0}) as made:
             made.break_(f"too_many={seconds}@stop*1")
             result = await made.act(budget=2.0)
             assert len(made.asked("stop")) == requests
@@ -120,14 +120,14 @@ async def test_a_wait_that_the_server_asks_for_is_kept_or_not_begun() -> None:
 
 
 async def test_without_a_read_back_a_stop_is_accepted_and_no_more() -> None:
-    async with rig(read_back=0) as made:
+    async with fixture(read_back=0) as made:
         result = await made.act()
         assert (result.outcome, result.evidence) == (Outcome.ACCEPTED, Evidence.ACCEPTED)
         assert made.asked("look") == []
 
 
 async def test_every_recorded_view_of_the_call_is_stopped_the_extensions_own_first() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.call.views[0].recording = made.watch.now
         result = await made.act(budget=5.0)
         assert result.outcome is Outcome.CONFIRMED
@@ -136,7 +136,7 @@ async def test_every_recorded_view_of_the_call_is_stopped_the_extensions_own_fir
 
 
 async def test_a_call_without_views_proves_nothing() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.call.views.clear()
         result = await made.act()
         assert result.outcome is Outcome.FAILED
@@ -144,7 +144,7 @@ async def test_a_call_without_views_proves_nothing() -> None:
 
 
 async def test_a_stall_is_given_up_within_the_budget() -> None:
-    async with rig(real_time=True, timeout=0.2) as made:
+    async with fixture(real_time=True, timeout=0.2) as made:
         made.break_("stall")
         async with asyncio.timeout(2):
             result = await made.act(budget=0.5)
@@ -155,7 +155,7 @@ async def test_a_stall_is_given_up_within_the_budget() -> None:
 
 
 async def test_a_token_is_asked_for_once_by_fifty_presses_at_once() -> None:
-    async with rig(switches={"latency": 0.002}) as made:
+    async with fixture(switches={"latency": 0.002}) as made:
         results = await asyncio.gather(*(made.act(budget=5.0) for _ in range(50)))
         assert {result.outcome for result in results} <= {
             Outcome.CONFIRMED, Outcome.NOTHING_TO_STOP,
@@ -164,7 +164,7 @@ async def test_a_token_is_asked_for_once_by_fifty_presses_at_once() -> None:
 
 
 async def test_a_refusal_of_the_app_is_shared_by_those_who_waited_for_it() -> None:
-    async with rig(client_secret=Secret("wrong-secret"), switches={"latency": 0.01}) as made:
+    async with fixture(client_secret=Secret("wrong-secret"), switches={"latency": 0.01}) as made:
         results = await asyncio.gather(*(made.act() for _ in range(10)))
         assert {result.outcome for result in results} == {Outcome.FAILED}
         assert len(made.asked("token")) == 1
@@ -172,7 +172,7 @@ async def test_a_refusal_of_the_app_is_shared_by_those_who_waited_for_it() -> No
 
 
 async def test_a_token_is_renewed_five_minutes_before_its_end() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         await made.act()
         made.watch.now += 3600 - 300 - 10
         await made.act()
@@ -183,7 +183,7 @@ async def test_a_token_is_renewed_five_minutes_before_its_end() -> None:
 
 
 async def test_a_cancelled_token_request_leaves_the_next_press_free_to_ask() -> None:
-    async with rig(real_time=True) as made:
+    async with fixture(real_time=True) as made:
         made.break_("stall@token*1")
         task = asyncio.create_task(made.act(budget=30.0))
         while not made.asked("token"):
@@ -195,7 +195,7 @@ async def test_a_cancelled_token_request_leaves_the_next_press_free_to_ask() -> 
 
 
 async def test_a_cancelled_stop_leaves_nothing_running() -> None:
-    async with rig(real_time=True) as made:
+    async with fixture(real_time=True) as made:
         made.break_("stall@stop")
         before = asyncio.all_tasks()
         task = asyncio.create_task(made.act())
@@ -217,7 +217,7 @@ async def test_a_press_after_opening_needs_no_token_request() -> None:
         stop.set()
         await asyncio.Event().wait()
 
-    async with rig(keep_warm=20.0, sleep=sleep, switches={"effect_delay": 0.0}) as made:
+    async with fixture(keep_warm=20.0, sleep=sleep, switches={"effect_delay": 0.0}) as made:
         await stop.wait()
         made.sim.log.entries.clear()
         assert (await made.act()).outcome is Outcome.CONFIRMED
@@ -245,7 +245,7 @@ async def test_a_server_that_is_away_is_said_once_and_its_return_too(
             case 8:
                 await asyncio.Event().wait()
 
-    async with rig(keep_warm=20.0, sleep=sleep) as made:
+    async with fixture(keep_warm=20.0, sleep=sleep) as made:
         server = made.server
         ready.set()
         while ticks < 8:
@@ -255,7 +255,7 @@ async def test_a_server_that_is_away_is_said_once_and_its_return_too(
 
 
 async def test_a_plan_shows_every_request_that_may_be_made_and_sends_none() -> None:
-    async with rig(user_id="12") as made:
+    async with fixture(user_id="12") as made:
         plan = made.recorder.plan(order(Verb.RESUME))
         paths = [line.partition("/uapi/phoneCalls/")[2] for line in plan.requests[1:]]
         assert "token.php" in plan.requests[0]
@@ -270,7 +270,7 @@ async def test_a_plan_shows_every_request_that_may_be_made_and_sends_none() -> N
 
 
 async def test_a_plan_without_an_extension_says_why_nothing_is_sent() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         nobody = order(Verb.STOP, PHONE.__class__("PJSIP/trunk-00000001", "1.1", "1.1"))
         plan = made.recorder.plan(nobody)
         assert plan.requests == ()
@@ -281,7 +281,7 @@ async def test_a_plan_without_an_extension_says_why_nothing_is_sent() -> None:
 
 
 async def test_a_probe_lists_one_call_at_most() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         assert made.server.url in await made.recorder.probe()
         assert [entry.operation for entry in made.sim.log.entries] == ["token", "list"]
         assert made.asked("list")[0].query["count"] == "1"
@@ -297,7 +297,7 @@ async def test_a_probe_lists_one_call_at_most() -> None:
     ],
 )
 async def test_a_probe_that_fails_names_cause_and_fix(fault: str, cause: str, fix: str) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.break_(fault)
         with pytest.raises(RecorderUnavailable) as problem:
             await made.recorder.probe()
@@ -320,15 +320,15 @@ async def test_a_probe_tells_an_untrusted_certificate_and_a_closed_port(tmp_path
 
 
 async def test_it_has_a_hook_where_a_token_for_it_is_configured() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         assert made.recorder.hook is None
-    async with rig(hook_token=Secret(HOOK_TOKEN)) as made:
+    async with fixture(hook_token=Secret(HOOK_TOKEN)) as made:
         assert isinstance(made.recorder, Hooked)
         assert made.recorder.hook is not None
 
 
 async def test_a_redirect_is_never_followed_and_the_token_goes_nowhere_else() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         hosts: set[str] = set()
         made.sim.log.listen(lambda entry: hosts.add(entry.path))
         made.break_("redirect@stop")
@@ -358,7 +358,7 @@ async def test_a_server_that_repeats_what_it_was_sent_makes_no_secret_known() ->
 
 
 async def test_nothing_is_ever_deleted_and_no_id_is_ever_empty() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         seen: list[Entry] = []
         made.sim.log.listen(seen.append)
         for verb in ORDERS:

@@ -7,7 +7,7 @@ import pytest
 
 from bridges.model import Evidence, Outcome, Verb
 from bridges.voipnow.answers import TABLE, Case
-from tests.kits.voipnow_kit import Rig, rig
+from tests.kits.voipnow_kit import Fixture, fixture
 
 C, A, F, N, E = (
     Outcome.CONFIRMED, Outcome.ACCEPTED, Outcome.FAILED, Outcome.NOTHING_TO_STOP, Outcome.CALL_ENDED
@@ -127,7 +127,7 @@ def named(rows: list[Row]) -> list[pytest.param]:  # type: ignore[valid-type]
     ]
 
 
-async def check(made: Rig, row: Row, operation: str, verb: Verb = Verb.STOP) -> None:
+async def check(made: Fixture, row: Row, operation: str, verb: Verb = Verb.STOP) -> None:
     if row.fault:
         made.break_(f"{row.fault}@{operation}")
     result = await made.act(verb, budget=3.0)
@@ -140,14 +140,14 @@ async def check(made: Rig, row: Row, operation: str, verb: Verb = Verb.STOP) -> 
 @pytest.mark.parametrize("row", named(STOP))
 async def test_a_stop_that_is_answered(row: Row) -> None:
     status = row.case.value if row.case.value in {"200", "204"} else "202"
-    async with rig(switches={"action_answer": status}, timeout=0.2) as made:
+    async with fixture(switches={"action_answer": status}, timeout=0.2) as made:
         await check(made, row, "stop")
         assert (made.recorded == []) is (row.outcome is C)
 
 
 @pytest.mark.parametrize("row", named(LIST))
 async def test_a_list_that_is_answered(row: Row) -> None:
-    async with rig(timeout=0.2) as made:
+    async with fixture(timeout=0.2) as made:
         if row.case is Case.NO_CONTENT:
             made.sim.site.hang_up(made.call)
         await check(made, row, "list")
@@ -156,7 +156,7 @@ async def test_a_list_that_is_answered(row: Row) -> None:
 
 @pytest.mark.parametrize("row", named(TOKEN))
 async def test_a_token_that_is_answered(row: Row) -> None:
-    async with rig(timeout=0.2) as made:
+    async with fixture(timeout=0.2) as made:
         await check(made, row, "token")
 
 
@@ -178,7 +178,7 @@ START = [
 async def test_a_start_that_is_answered_is_never_repeated_when_it_may_be_done(row: Row) -> None:
     status = row.case.value if row.case.value in {"200", "204"} else "202"
     switches = {"action_answer": status}
-    async with rig(switches=switches, call={"recording": False}, timeout=0.2) as made:
+    async with fixture(switches=switches, call={"recording": False}, timeout=0.2) as made:
         await check(made, row, "start", Verb.START)
         assert bool(made.recorded) is (row.outcome is C)
 
@@ -196,7 +196,7 @@ async def test_a_start_that_is_answered_is_never_repeated_when_it_may_be_done(ro
     ],
 )  # fmt: skip
 async def test_what_goes_wrong_once_is_mended_in_the_same_press(fault: str, requests: int) -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.break_(f"{fault}@stop*1")
         result = await made.act(budget=3.0)
         assert (result.outcome, result.evidence) == (C, L2), result.detail
@@ -219,7 +219,7 @@ LOOK = [
 
 @pytest.mark.parametrize("row", named(LOOK))
 async def test_an_accepted_stop_is_read_back_and_the_answer_decides(row: Row) -> None:
-    async with rig(switches={"effect_delay": 0.0}) as made:
+    async with fixture(switches={"effect_delay": 0.0}) as made:
         if row.case is Case.NO_CONTENT:
             # The call ends as soon as the stop has been answered.
             made.sim.log.listen(
@@ -235,7 +235,7 @@ async def test_an_accepted_stop_is_read_back_and_the_answer_decides(row: Row) ->
 
 
 async def test_a_call_that_ends_before_the_stop_is_looked_for_everywhere_and_has_ended() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.log.listen(
             lambda e: made.sim.site.calls.clear() if e.operation == "list" else None
         )
@@ -245,7 +245,7 @@ async def test_a_call_that_ends_before_the_stop_is_looked_for_everywhere_and_has
 
 
 async def test_nobody_listening_is_not_connected() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         await made.server.refuse()
         result = await made.act()
         assert (result.outcome, result.evidence, result.retryable) == (F, NONE, True)

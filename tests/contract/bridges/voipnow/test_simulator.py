@@ -13,10 +13,10 @@ import pytest
 from bridges.simulators.server import SimServer
 from bridges.simulators.voipnow.app import DEMO_ID, DEMO_SECRET, VoipNowSimulator
 from tests.kits.openapi_kit import check_request, check_response
-from tests.kits.voipnow_kit import EXTENSION, Rig, rig
+from tests.kits.voipnow_kit import EXTENSION, Fixture, fixture
 
 
-async def asked(made: Rig, method: str, path: str, **more: Any) -> httpx.Response:
+async def asked(made: Fixture, method: str, path: str, **more: Any) -> httpx.Response:
     async with httpx.AsyncClient(trust_env=False) as client:
         form = {"grant_type": "client_credentials", "client_id": DEMO_ID,
                 "client_secret": DEMO_SECRET}  # fmt: skip
@@ -47,7 +47,7 @@ async def test_a_url_is_subscribed_listed_told_and_unsubscribed() -> None:
                     dict(request.query_params))  # type: ignore[arg-type]  # fmt: skip
         await Response()(scope, receive, send)
 
-    async with rig() as made, SimServer(listen) as server:
+    async with fixture() as made, SimServer(listen) as server:
         assert (await asked(made, "GET", events)).status_code == 204
         for kind, method in (("0", "0"), ("2", "0")):
             wanted = {"type": kind, "method": method, "url": f"{server.url}/x"}
@@ -66,7 +66,7 @@ async def test_a_url_is_subscribed_listed_told_and_unsubscribed() -> None:
 
 
 async def test_events_go_to_this_machine_only() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made.sim.events.add(EXTENSION, {"type": "0", "url": "http://192.0.2.1/x"})
         assert await made.sim.events.send(made.call, 0) == []
 
@@ -81,7 +81,7 @@ async def test_events_go_to_this_machine_only() -> None:
 async def test_a_subscription_that_makes_no_sense_is_refused(
     path: str, body: dict[str, str], code: int
 ) -> None:
-    async with rig() as made, httpx.AsyncClient(trust_env=False) as client:
+    async with fixture() as made, httpx.AsyncClient(trust_env=False) as client:
         status, told = made.sim.apps.grant(
             f"grant_type=client_credentials&client_id={DEMO_ID}&client_secret={DEMO_SECRET}".encode()
         )
@@ -92,7 +92,7 @@ async def test_a_subscription_that_makes_no_sense_is_refused(
 
 
 async def test_calls_extensions_and_tokens_are_changed_while_it_runs() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         made_extension = {"number": "0003*300", "trigger": "always"}
         shown = (await asked(made, "POST", "/_sim/extensions", json=made_extension)).json()
         assert shown[-1] == {**made_extension, "user": "12"}
@@ -110,7 +110,7 @@ async def test_calls_extensions_and_tokens_are_changed_while_it_runs() -> None:
 
 
 async def test_its_log_holds_no_secret() -> None:
-    async with rig() as made:
+    async with fixture() as made:
         await made.act()
         text = json.dumps([entry.as_dict() for entry in made.sim.log.entries])
         for secret in (DEMO_SECRET, *made.sim.apps.issued):

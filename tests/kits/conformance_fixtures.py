@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rigs of our own kinds, for the conformance checks. A new kind is one line in `RIGS`."""
+"""The conformance fixtures of our own kinds. A new kind is one line in `FIXTURES`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ami.calls.snapshots import Call, Channel
 from ami.pbx import Pbx
 from bridges.asterisk import MixMonitorRecorder, MixMonitorSettings
-from bridges.conformance import NotApplicable, Rig, Situation
+from bridges.conformance import NotApplicable, RecorderFixture, Situation
 from bridges.model import Order, Recorder, Verb
 from bridges.noojee import NoojeeRecorder
 from bridges.noojee.settings import NoojeeSettings
@@ -19,7 +19,7 @@ from bridges.simulators.server import SimServer
 from offrecord.base.secrets import Secret
 from tests.kits.ami_client import counts, eventually, following
 from tests.kits.ami_peer import SECRET, Action, AmiPeer, Answer, PeerSession
-from tests.kits.genesys_kit import rig as genesys_rig
+from tests.kits.genesys_kit import fixture as genesys_fixture
 from tests.kits.imagicle_kit import imagicle
 from tests.kits.voipnow_kit import voipnow
 
@@ -29,7 +29,7 @@ BUDGET = 1.0
 
 
 @dataclass
-class NoojeeRig:
+class NoojeeFixture:
     """Noojee's simulator with the recorded call of 410, whose agent is Fred."""
 
     recorder: Recorder
@@ -81,7 +81,7 @@ CALL = Call("1700.1", frozenset({"1700.1"}), (PHONE,))
 
 
 @asynccontextmanager
-async def noojee() -> AsyncIterator[Rig]:
+async def noojee() -> AsyncIterator[RecorderFixture]:
     sim = NoojeeSimulator(DEMO_KEY)
     sim.pbx.add_user("Fred", extension="410", team="sales")
     sim.pbx.add_user("Mallory", extension="499")
@@ -94,7 +94,7 @@ async def noojee() -> AsyncIterator[Rig]:
         await recorder.open()
         try:
             await eventually(lambda: sim.log.of("Time"))  # it keeps its connection warm
-            yield NoojeeRig(recorder, sim, server, call)
+            yield NoojeeFixture(recorder, sim, server, call)
         finally:
             await recorder.close()
 
@@ -102,15 +102,15 @@ async def noojee() -> AsyncIterator[Rig]:
 # genesys
 
 
-def genesys() -> AbstractAsyncContextManager[Rig]:
-    return genesys_rig(options={"keep_warm": 20.0})
+def genesys() -> AbstractAsyncContextManager[RecorderFixture]:
+    return genesys_fixture(options={"keep_warm": 20.0})
 
 
 # mixmonitor
 
 
 @dataclass
-class MixMonitorRig:
+class MixMonitorFixture:
     """A scripted AMI peer with a call of two phones, the first of which carries a MixMonitor."""
 
     recorder: Recorder
@@ -192,7 +192,7 @@ COMMANDS: Mapping[str, Callable[[AmiPeer, PeerSession, Action], Answer]] = {
 
 
 @asynccontextmanager
-async def mixmonitor() -> AsyncIterator[Rig]:
+async def mixmonitor() -> AsyncIterator[RecorderFixture]:
     async with AmiPeer(write="call,reporting,system") as peer, following(peer.settings()) as pbx:
         peer.add("SIP/410-00000001", "1.1", monitors=1).bridge = "b1"
         peer.add("SIP/411-00000002", "1.2", "1.1").bridge = "b1"
@@ -201,7 +201,7 @@ async def mixmonitor() -> AsyncIterator[Rig]:
         assert call is not None
         recorder = MixMonitorRecorder("local", MixMonitorSettings(), pbx)
         await recorder.open()
-        made = MixMonitorRig(recorder, peer, pbx, call)
+        made = MixMonitorFixture(recorder, peer, pbx, call)
         made.answer_all(made.counted)
         try:
             yield made
@@ -210,11 +210,11 @@ async def mixmonitor() -> AsyncIterator[Rig]:
             await recorder.close()
 
 
-RIGS: Mapping[str, Callable[[], AbstractAsyncContextManager[Rig]]] = {
+FIXTURES: Mapping[str, Callable[[], AbstractAsyncContextManager[RecorderFixture]]] = {
     "genesys": genesys,
     "imagicle": imagicle,
     "mixmonitor": mixmonitor,
     "noojee": noojee,
     "voipnow": voipnow,
 }
-"""A fresh rig of each kind, opened as long as its context lasts."""
+"""A fresh fixture of each kind, opened as long as its context lasts."""

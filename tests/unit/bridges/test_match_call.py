@@ -7,16 +7,8 @@ import pytest
 
 from ami.calls.snapshots import Call, Channel
 from bridges.model import Order, Verb
-from bridges.shared.correlate import (
-    Ambiguous,
-    Candidate,
-    Chosen,
-    Parties,
-    made_at,
-    parties,
-    pick,
-    trunks,
-)
+from bridges.shared.call_parties import Parties, made_at, parties, trunks
+from bridges.shared.match_call import Ambiguous, Candidate, Chosen, pick
 from bridges.shared.phone_numbers import Numbering
 
 PHONE = Channel(

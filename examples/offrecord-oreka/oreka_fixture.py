@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rig of the Oreka recorder: its simulator, put into each situation."""
+"""The fixture of the Oreka recorder: its simulator, put into each situation."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +25,7 @@ FAULTS = {
 
 
 @dataclass
-class OrekaRig:
+class OrekaFixture:
     """A recorder, its simulated OrkAudio, and the one session that it records."""
 
     recorder: OrekaRecorder
@@ -63,7 +63,7 @@ class OrekaRig:
 
 
 @asynccontextmanager
-async def oreka_rig() -> AsyncIterator[OrekaRig]:
+async def oreka_fixture() -> AsyncIterator[OrekaFixture]:
     """Run a simulator with one recorded call, and a recorder that is opened."""
     sim, session = OrekaSimulator(), Session("410", CALL_ID)
     sim.sessions.append(session)
@@ -75,6 +75,6 @@ async def oreka_rig() -> AsyncIterator[OrekaRig]:
         )
         await recorder.open()
         try:
-            yield OrekaRig(recorder, sim, server, session)
+            yield OrekaFixture(recorder, sim, server, session)
         finally:
             await recorder.close()
