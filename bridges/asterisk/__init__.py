@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asterisk's own recordings: the MixMonitors on the channels of a call."""
+"""Recordings that Asterisk itself makes: the MixMonitors on the channels of a call."""
 
-from bridges.asterisk.recorder import MixMonitorRecorder, MixMonitorSettings
+from bridges.asterisk.recorder import MixMonitorRecorder
+from bridges.asterisk.settings import MixMonitorSettings
 
 __all__ = ["MixMonitorRecorder", "MixMonitorSettings"]

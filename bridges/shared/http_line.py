@@ -81,8 +81,12 @@ class Exchange:
         return float(told) if told.isdecimal() and len(told) < 6 else None
 
     def step(self, evidence: Evidence) -> Step:
-        """Return the exchange as the journal keeps it, with what it proves."""
-        return Step(self.at, self.took, self.sent, self.said, evidence)
+        """Return the exchange as the journal keeps it.
+
+        `evidence` is what it proves, if it left this machine; else it proves nothing.
+        """
+        proven = evidence if self.left else Evidence.NONE
+        return Step(self.at, self.took, self.sent, self.said, proven)
 
 
 _DOUBTFUL: Final = frozenset({Ending.NO_ANSWER, Ending.NOT_CONNECTED})

@@ -20,6 +20,14 @@ class SecretText(Protocol):
         """Return the secret itself."""
 
 
+class HasUrl(Protocol):
+    """Settings of a recorder that is reached at an address."""
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+
+
 def _absolute(path: Path) -> Path:
     if not path.is_absolute():
         raise ValueError("an absolute path is needed")
