@@ -1,97 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Noojee bridge decides: whom a request is about, and what an answer to it means.
+"""What every answer of Noojee means: one table of request and case. Pure.
 
-Pure functions and one table. A unique id goes before an extension: by extension Noojee picks one
-of the live calls of that handset by itself, and a stop that comes late would hit the next call.
+`noojee.answers` makes a kind of status and body; here it becomes a case, beside those of the
+network.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Literal
 
-from ami.calls.snapshots import Call, Channel
-from bridges.model import Evidence, Order, Outcome, Verb
-from bridges.shared.call_parties import handset
-from bridges.shared.pbx_view import LiveOn
-from noojee import (
-    Extension,
-    NoAnswerError,
-    NoojeeError,
-    NotConnectedError,
-    Target,
-    UniqueId,
-    UntrustedError,
-)
-
-TargetRule = Literal["presser", "linkedid", "extension"]
-
-
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """What a request is about, and why that."""
-
-    target: Target
-    why: str
-
-    @property
-    def by_id(self) -> bool:
-        """True when exactly one channel is meant, now and later."""
-        return isinstance(self.target, UniqueId)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why nothing is sent."""
-
-    why: str
-
-
-def choose(order: Order, rule: TargetRule, live_on: LiveOn) -> Aim | Refusal:
-    """Choose what a request for `order` is about.
-
-    `presser` is the unique id of the handset's channel: the presser's own when it belongs to an
-    extension, else (a trunk or a Local half pressed, or nobody) that of an extension in the
-    call. `linkedid` is the unique id of the call's first channel. `extension` is for a Noojee
-    that follows another PBX, whose unique ids are not ours; it is used only while it means
-    exactly one live call, as it also is for an id that Noojee would not take for one.
-    """
-    phone, why = handset(order.call, order.presser)
-    if rule == "linkedid":
-        aim = _by_id(order.call.linkedid, "the call's first channel")
-    elif rule == "extension":
-        aim = None
-    elif phone is not None:
-        aim = _by_id(phone.uniqueid, why)
-    else:
-        aim = _by_id(order.call.linkedid, "no channel of this call belongs to an extension")
-    return aim or _by_extension(order.call, phone, live_on)
-
-
-def _by_id(uniqueid: str, why: str) -> Aim | None:
-    try:
-        return Aim(UniqueId(uniqueid), why)
-    except ValueError:
-        return None
-
-
-def _by_extension(call: Call, phone: Channel | None, live_on: LiveOn) -> Aim | Refusal:
-    if phone is None or phone.extension is None:
-        return Refusal("no channel of this call belongs to an extension")
-    number = phone.extension
-    live = live_on(number)
-    if live is None:
-        return Refusal(f"the PBX's calls are not known, so {number} may mean another call")
-    others = [channel for channel in live if channel.linkedid not in call.lineage]
-    if others:
-        names = ", ".join(f"{channel.name} ({channel.uniqueid})" for channel in live)
-        return Refusal(f"ambiguous: extension {number} is on several live calls: {names}")
-    if not live:
-        return Refusal(f"no live call on extension {number}")
-    try:
-        return Aim(Extension(number), f"the only live call of extension {number}")
-    except ValueError as error:
-        return Refusal(str(error))
+from bridges.model import Evidence, Outcome, Verb
+from bridges.shared.answer_table import Row
+from noojee import NoAnswerError, NoojeeError, NotConnectedError, UntrustedError
 
 
 class Case(StrEnum):
@@ -154,54 +74,48 @@ STAND_INS: Final = MappingProxyType(
 """The verbs that Noojee lacks, and what is done instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What one case means for one request.
+class Next(StrEnum):
+    """What is done after an answer."""
 
-    `maybe_done`: the server may have carried it out. `again`: trying again at once may help.
-    """
-
-    outcome: Outcome
-    evidence: Evidence
-    maybe_done: bool
-    again: bool
-    said: str
+    AGAIN = "again"
+    """Ask once more, where that can do no harm: it may help."""
+    END = "end"
 
 
-def _row(
-    said: str, outcome: Outcome, evidence: Evidence, *, maybe: bool = False, again: bool = False
-) -> Row:
-    return Row(outcome, evidence, maybe, again, said)
+def _yes(said: str) -> Row[Next]:
+    return Row(Next.END, Outcome.ACCEPTED, Evidence.ACCEPTED, retryable=True, said=said)
+
+
+def _no(said: str, next_: Next = Next.END, *, sent: bool = True, maybe: bool = False) -> Row[Next]:
+    """Return the row of a failure. `maybe`: Noojee may have carried it out."""
+    evidence = Evidence.SENT if sent else Evidence.NONE
+    return Row(next_, Outcome.FAILED, evidence, retryable=not maybe, said=said)
 
 
 _BOTH: Final = {
     # Only these two are a yes, and neither is more than the server's word.
-    Case.DONE: _row("accepted", Outcome.ACCEPTED, Evidence.ACCEPTED),
-    Case.UNCONFIRMED: _row("accepted with an empty answer", Outcome.ACCEPTED, Evidence.ACCEPTED),
+    Case.DONE: _yes("accepted"),
+    Case.UNCONFIRMED: _yes("accepted with an empty answer"),
     # A positive code is a notice by the house rule and an error in the vendor's own client; none
     # is documented here, so it is no yes.
-    Case.WARNING: _row(
-        "answered with a code nobody documents", Outcome.FAILED, Evidence.SENT, maybe=True
-    ),
-    Case.EXPIRED: _row("called a fresh timestamp expired", Outcome.FAILED, Evidence.SENT),
-    Case.REFUSED: _row("refused", Outcome.FAILED, Evidence.SENT),
-    Case.FORBIDDEN: _row("refused the key or this machine", Outcome.FAILED, Evidence.SENT),
-    Case.CLIENT_ERROR: _row("does not know the request", Outcome.FAILED, Evidence.SENT),
-    Case.SERVER_ERROR: _row("had a fault", Outcome.FAILED, Evidence.SENT, maybe=True, again=True),
-    Case.REDIRECT: _row("sent a redirect", Outcome.FAILED, Evidence.SENT),
-    Case.JUNK: _row("was not understood", Outcome.FAILED, Evidence.SENT, maybe=True),
-    Case.NOT_CONNECTED: _row("was not reached", Outcome.FAILED, Evidence.NONE, again=True),
-    Case.UNTRUSTED: _row("is not trusted", Outcome.FAILED, Evidence.NONE),
-    Case.NOT_ASKED: _row("was not asked", Outcome.FAILED, Evidence.NONE, again=True),
-    Case.NO_ANSWER: _row("gave no answer", Outcome.FAILED, Evidence.SENT, maybe=True, again=True),
+    Case.WARNING: _no("answered with a code nobody documents", maybe=True),
+    Case.EXPIRED: _no("called a fresh timestamp expired"),
+    Case.REFUSED: _no("refused"),
+    Case.FORBIDDEN: _no("refused the key or this machine"),
+    Case.CLIENT_ERROR: _no("does not know the request"),
+    Case.SERVER_ERROR: _no("had a fault", Next.AGAIN, maybe=True),
+    Case.REDIRECT: _no("sent a redirect"),
+    Case.JUNK: _no("was not understood", maybe=True),
+    Case.NOT_CONNECTED: _no("was not reached", Next.AGAIN, sent=False),
+    Case.UNTRUSTED: _no("is not trusted", sent=False),
+    Case.NOT_ASKED: _no("was not asked", Next.AGAIN, sent=False),
+    Case.NO_ANSWER: _no("gave no answer", Next.AGAIN, maybe=True),
 }
 
 _STOP: Final = {
     # The evidence is that of the stop before; this answer adds none.
-    Case.STOOD: _row(
-        "had accepted this stop before and now refused it, as for a call it no longer records",
-        Outcome.ACCEPTED,
-        Evidence.ACCEPTED,
+    Case.STOOD: _yes(
+        "had accepted this stop before and now refused it, as for a call it no longer records"
     ),
 }
 
@@ -212,13 +126,13 @@ TABLE: Final = MappingProxyType(
 """Every request and case with its meaning; `noojee.answers` makes a case of status and body."""
 
 
-def harmless(request: Request, row: Row, *, by_id: bool) -> bool:
-    """Say whether the same request may be made again.
+def harmless(request: Request, row: Row[Next], *, by_id: bool) -> bool:
+    """Return whether the same request may be made again.
 
     What was certainly not done may be. What perhaps was, only as a stop by unique id: a second
     start makes a second leg, and a second stop by extension may hit the next call.
     """
-    return not row.maybe_done or (request == "stop" and by_id)
+    return row.retryable or (request == "stop" and by_id)
 
 
 def unavailable(error: NoojeeError) -> tuple[str, str]:

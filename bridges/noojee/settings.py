@@ -5,9 +5,11 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from bridges.noojee.answers import TargetRule
 from bridges.shared.settings import AbsolutePath, RecorderSettings, SecretText
 from noojee import ApiKey, Signed, check_server
+
+TargetRule = Literal["presser", "linkedid", "extension"]
+"""What a request names: the handset's channel, the call's first channel, or the extension."""
 
 
 class NoojeeSettings(RecorderSettings):
