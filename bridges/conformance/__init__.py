@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every recorder must do, as checks that a recorder of anyone's can be put through.
+"""The checks that every recorder must pass, whoever wrote it.
 
-A recorder's author writes a `RecorderFixture`, which puts the vendor (its simulator, usually) into each
-`Situation`, and runs every check of `CHECKS` against a fresh one. With pytest and an asyncio
+A recorder's author writes a `RecorderFixture`, which puts the vendor (usually its simulator) into
+each `Situation`, and runs every check of `CHECKS` with a new one. With pytest and an asyncio
 plugin that is::
 
     @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
@@ -13,8 +13,8 @@ plugin that is::
             except NotApplicable as why:
                 pytest.skip(str(why))
 
-A check raises AssertionError with what is wrong. `NotApplicable` comes only of situations that
-some vendors do not know; the others cannot be skipped. Needs nothing but offrecord itself.
+A check raises AssertionError with what is wrong. `NotApplicable` comes only from situations that
+some vendors do not know; the other checks cannot be skipped. Nothing but offrecord is needed.
 """
 
 from bridges.conformance.all_checks import CHECKS, OPTIONAL, Check

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from bridges.imagicle.messages import Op, read_id
 from bridges.model import Evidence, Outcome
+from bridges.shared import answer_table
 from bridges.shared.http_line import Ending, Exchange
 
 
@@ -66,26 +67,23 @@ class Next(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What a case means.
+class Row(answer_table.Row[Next]):
+    """What a case means for one request. `maybe_done`: Imagicle may have carried it out."""
 
-    `outcome` and `retryable` hold when nothing more can be learned. `maybe`: the server may have
-    carried it out.
-    """
-
-    next: Next
-    outcome: Outcome
-    retryable: bool
-    maybe: bool
-    said: str
+    maybe_done: bool = False
 
 
 def _row(said: str, next_: Next = Next.END, *, retry: bool = False, maybe: bool = False) -> Row:
-    return Row(next_, Outcome.FAILED, retry, maybe, said)
+    return Row(next_, Outcome.FAILED, Evidence.SENT, retry, said, maybe_done=maybe)
 
 
-def _yes(said: str) -> Row:
-    return Row(Next.VERIFY, Outcome.ACCEPTED, retryable=True, maybe=True, said=said)
+def _yes(said: str, evidence: Evidence = Evidence.ACCEPTED) -> Row:
+    return Row(Next.VERIFY, Outcome.ACCEPTED, evidence, retryable=True, said=said, maybe_done=True)
+
+
+def _is_so(said: str) -> Row:
+    """Return the row of a state that is as asked already: only the list proves it."""
+    return _yes(said, Evidence.SENT)
 
 
 _ANY: Final = {
@@ -114,10 +112,10 @@ _ANY: Final = {
 _NO_TAPI: Final = _row("cannot monitor the line by TAPI, so it cannot stop", Next.CONTAIN)
 _AUTOMATIC: Final = _row("records this device automatically, so it does not stop", Next.CONTAIN)
 _STATE: Final = {
-    Op.PAUSE_ID: _yes("says that it is paused already"),
-    Op.PAUSE_LINE: _yes("says that it is paused already"),
-    Op.RESUME_ID: _yes("says that it is not paused"),
-    Op.RESUME_LINE: _yes("says that it is not paused"),
+    Op.PAUSE_ID: _is_so("says that it is paused already"),
+    Op.PAUSE_LINE: _is_so("says that it is paused already"),
+    Op.RESUME_ID: _is_so("says that it is not paused"),
+    Op.RESUME_LINE: _is_so("says that it is not paused"),
     Op.START: _row("says that it is recording already", Next.LOOK, retry=True),
 }
 _OWN: Final[dict[Op, dict[Case, Row]]] = {
@@ -157,7 +155,7 @@ TABLE: Final = MappingProxyType(
         (op, case): row
         for op in Op
         for case, row in {
-            Case.DONE: _yes("accepted"),
+            Case.DONE: _yes("accepted", Evidence.READ_BACK if op is Op.LIST else Evidence.ACCEPTED),
             **_ANY,
             **({Case.STATE: _STATE[op]} if op in _STATE else {}),
             **_OWN.get(op, {}),
@@ -177,7 +175,7 @@ _ENDINGS: Final = {
 
 
 def case_of(op: Op, exchange: Exchange) -> Case:
-    """Return the case of an exchange. That a list is one, whoever reads it finds out."""
+    """Classify an exchange. Whether a 200 body is a valid list is checked when it is parsed."""
     if exchange.ending is not Ending.ANSWERED:
         return _ENDINGS[exchange.ending]
     if exchange.status == _SUCCESS.get(op, 204):
@@ -233,12 +231,3 @@ def _number(op: Op, given: Any) -> int | None:
     words = _WORDS.get(op, {})
     fits = [number for number, word in words.items() if re.search(word, given, re.IGNORECASE)]
     return fits[0] if len(fits) == 1 else None
-
-
-def evidence(exchange: Exchange, case: Case, op: Op) -> Evidence:
-    """Return what one exchange proves by itself."""
-    if not exchange.left:
-        return Evidence.NONE
-    if case is Case.DONE:
-        return Evidence.READ_BACK if op is Op.LIST else Evidence.ACCEPTED
-    return Evidence.SENT

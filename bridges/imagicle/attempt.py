@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One order being carried out: its time, its journal, and the two ways to look."""
+"""What one order may use: its time, its requests with their steps, and two ways to read lists."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,13 +8,13 @@ from typing import Final
 
 from bridges.imagicle.answers import Next
 from bridges.imagicle.client import Answer, Node
-from bridges.imagicle.find_call import Found, Goal, Sight, Whose
+from bridges.imagicle.find_call import Found, Goal, NodeLists, WantedCall
 from bridges.imagicle.messages import Ask, Key, Op, listing
 from bridges.imagicle.settings import ImagicleSettings
-from bridges.model import Evidence, Order, Outcome, RecorderResult, Step
+from bridges.model import Evidence, Order, Outcome, Step
+from bridges.shared.answer_table import OrderEnd
 from bridges.shared.match_call import Ambiguous
 
-KIND: Final = "imagicle"
 TRIES: Final = 3
 """How often one request is made at most."""
 
@@ -35,14 +35,13 @@ class OutOfTimeError(Exception):
 
 
 @dataclass(slots=True)
-class Run:
-    """One order being carried out on the nodes of one recorder."""
+class Attempt:
+    """The requests of one order to the nodes of one recorder, within its time."""
 
-    name: str
     settings: ImagicleSettings
     nodes: Sequence[Node]
     order: Order
-    whose: Whose
+    wanted: WantedCall
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     ends: float
@@ -82,7 +81,7 @@ class Run:
         return answer
 
     def _list(self, *, everything: bool) -> Ask:
-        return listing() if everything else listing(Key.NUMBER, self.whose.number)
+        return listing() if everything else listing(Key.NUMBER, self.wanted.number)
 
     async def look(
         self,
@@ -90,7 +89,7 @@ class Run:
         *,
         everything: bool = False,
         enough: Callable[[Answer], bool] = lambda _: False,
-    ) -> Sight:
+    ) -> NodeLists:
         """Ask nodes, all of them at the same time, for the recordings of the line, or for all.
 
         As soon as one answer is `enough`, the others are not waited for. Raises
@@ -113,27 +112,27 @@ class Run:
             await asyncio.gather(*tasks, return_exceptions=True)
         self.steps += [answer.step for answer in answers]
         self.last = answers[-1]
-        return Sight(tuple(answers))
+        return NodeLists(tuple(answers))
 
-    async def find(self) -> tuple[Found | Ambiguous | None, Sight]:
+    async def find(self) -> tuple[Found | Ambiguous | None, NodeLists]:
         """Find the recording of the call; also return what every node said last.
 
-        None means that no list holds it, and that those not in `Sight.blind` were read. What
+        None means that no list holds it, and that those not in `NodeLists.unread` were read. What
         failed and may work again is asked again.
         """
         known: dict[Node, Answer] = {}
 
         def plain(answer: Answer) -> bool:
-            return isinstance(Sight((answer,)).choose(self.whose, alone=False), Found)
+            return isinstance(NodeLists((answer,)).choose(self.wanted, alone=False), Found)
 
         for attempt in range(TRIES):
             again = [n for n in self.nodes if n not in known or known[n].row.next is Next.REPEAT]
-            sight = await self.look(again, enough=plain)
-            known |= {answer.node: answer for answer in sight.answers}
-            merged = Sight(tuple(known[node] for node in self.nodes if node in known))
+            lists = await self.look(again, enough=plain)
+            known |= {answer.node: answer for answer in lists.answers}
+            merged = NodeLists(tuple(known[node] for node in self.nodes if node in known))
             whole = len(merged.read) == len(self.nodes)
-            chosen = merged.choose(self.whose, alone=self.whose.alone and whole)
-            hopeful = any(answer.row.next is Next.REPEAT for answer in merged.blind)
+            chosen = merged.choose(self.wanted, alone=self.wanted.alone and whole)
+            hopeful = any(answer.row.next is Next.REPEAT for answer in merged.unread)
             if isinstance(chosen, Found) or not hopeful or attempt == TRIES - 1:
                 return chosen, merged
             try:
@@ -163,20 +162,12 @@ class Run:
 
     # ends
 
-    def end(
-        self, outcome: Outcome, proof: Evidence, detail: str, *, retryable: bool = False
-    ) -> RecorderResult:
-        """Return the result."""
-        return RecorderResult(
-            self.name, KIND, outcome, proof, detail, tuple(self.steps), retryable=retryable
-        )
-
-    def failed(self, detail: str, *, retryable: bool) -> RecorderResult:
+    def failed(self, detail: str, *, retryable: bool) -> OrderEnd:
         """Return a failure, with the highest level that any request reached."""
         proof = max((step.evidence for step in self.steps), default=Evidence.NONE)
         sent = min(proof, Evidence.SENT)
-        return self.end(Outcome.FAILED, sent, detail, retryable=retryable)
+        return OrderEnd(Outcome.FAILED, sent, detail, retryable)
 
-    def refused(self, answer: Answer) -> RecorderResult:
+    def refused(self, answer: Answer) -> OrderEnd:
         """Return the failure that an answer means by itself."""
         return self.failed(f"Imagicle {answer}", retryable=answer.row.retryable)

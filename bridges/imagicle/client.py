@@ -8,7 +8,7 @@ from typing import Final
 
 import httpx
 
-from bridges.imagicle.answers import TABLE, Case, Row, case_of, evidence
+from bridges.imagicle.answers import TABLE, Case, Row, case_of
 from bridges.imagicle.messages import Ask, Key, Live, Op, read_id, read_list
 from bridges.imagicle.settings import ImagicleSettings
 from bridges.model import Step
@@ -20,7 +20,7 @@ HOLD: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one request. `items` is there when it was a list, and could be read."""
+    """The answer to one request. `items` is there when it was a list that could be read."""
 
     node: "Node"
     ask: Ask
@@ -36,7 +36,7 @@ class Answer:
     @property
     def step(self) -> Step:
         """The exchange as the journal keeps it."""
-        return self.exchange.step(evidence(self.exchange, self.case, self.ask.op))
+        return self.exchange.step(self.row.evidence)
 
     @property
     def id(self) -> str:

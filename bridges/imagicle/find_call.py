@@ -25,8 +25,8 @@ RUNNING: Final[Goal] = lambda live: live is not None and not live.paused  # noqa
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
-    """Whose recording is looked for.
+class WantedCall:
+    """The call whose recording is looked for.
 
     `number` is the line as Imagicle writes it, `line` as we do. `alone`: the line has no other
     call on this PBX, so what it records is this call. `nameable`: it may be named instead of a
@@ -56,7 +56,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class NodeLists:
     """What the nodes answered to one question for a list."""
 
     answers: tuple[Answer, ...]
@@ -67,14 +67,14 @@ class Sight:
         return tuple(answer for answer in self.answers if answer.items is not None)
 
     @property
-    def blind(self) -> tuple[Answer, ...]:
+    def unread(self) -> tuple[Answer, ...]:
         """The answers of nodes that gave no list."""
         return tuple(answer for answer in self.answers if answer.items is None)
 
     @property
     def by_line(self) -> tuple[Answer, ...]:
         """Those among them where the line can still be named."""
-        return tuple(answer for answer in self.blind if answer.row.next is Next.BY_LINE)
+        return tuple(answer for answer in self.unread if answer.row.next is Next.BY_LINE)
 
     def read_by(self, node: Node) -> bool:
         """Say whether that node gave its list."""
@@ -89,7 +89,7 @@ class Sight:
             if live.is_(recording)
         }
 
-    def choose(self, whose: Whose, *, alone: bool) -> Found | Ambiguous | None:
+    def choose(self, wanted: WantedCall, *, alone: bool) -> Found | Ambiguous | None:
         """Return the recording of the call, None when no list holds any."""
         places: dict[str, tuple[Live, Node]] = {}
         for answer in self.read:
@@ -99,12 +99,12 @@ class Sight:
             Candidate((live, node), live.label(node.mask), live.began, _numbers(live))
             for live, node in places.values()
         ]
-        chosen = pick(candidates, whose.told, whose.numbering, window=whose.window, only=alone)
+        chosen = pick(candidates, wanted.told, wanted.numbering, window=wanted.window, only=alone)
         if isinstance(chosen, Chosen):
             return Found(*chosen.item, chosen.why)
         return chosen
 
-    def elsewhere(self, whose: Whose) -> str | None:
+    def elsewhere(self, wanted: WantedCall) -> str | None:
         """Return what else has the remote party and the time of the call, in lists of all lines.
 
         Such a one says that the line's number is written in another way over there.
@@ -112,10 +112,10 @@ class Sight:
         for answer in self.read:
             for live in answer.items or ():
                 same = any(
-                    whose.numbering.match(live.remote, other) is not Match.NO
-                    for other in whose.told.others
+                    wanted.numbering.match(live.remote, other) is not Match.NO
+                    for other in wanted.told.others
                 )
-                if same and _near(live.began, whose.told.began, whose.window):
+                if same and _near(live.began, wanted.told.began, wanted.window):
                     return live.label(answer.node.mask)
         return None
 

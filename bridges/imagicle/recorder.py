@@ -1,20 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recorder of kind `imagicle`: who is meant, how long it may take, what is said at the end."""
+"""The recorder of kind `imagicle`: what the daemon opens, asks and closes."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
-from typing import Final, Self
+from typing import Final
 
-import anyio
-import httpx
-
-from ami.ports import HasGraph
 from bridges.imagicle.answers import Case
-from bridges.imagicle.attempt import KIND, OutOfTimeError, Run
+from bridges.imagicle.attempt import Attempt, OutOfTimeError
 from bridges.imagicle.client import Answer, Node
-from bridges.imagicle.execute import BY_ID, begin, change
-from bridges.imagicle.find_call import Whose
+from bridges.imagicle.execute import BY_ID, OrderExecution
+from bridges.imagicle.find_call import WantedCall
 from bridges.imagicle.messages import BASE, Key, listing, preview, start
 from bridges.imagicle.settings import ImagicleSettings
 from bridges.model import (
@@ -28,8 +22,9 @@ from bridges.model import (
     RecorderUnavailable,
     Verb,
 )
+from bridges.shared.answer_table import OrderEnd
 from bridges.shared.call_parties import parties
-from bridges.shared.pbx_view import LiveOn, live_on
+from bridges.shared.recorder_base import RecorderBase
 
 _UNAVAILABLE: Final = {
     Case.UNTRUSTED: ("untrusted", "name the authority that signed it as ca_file"),
@@ -41,53 +36,20 @@ _UNAVAILABLE: Final = {
 }
 
 
-class ImagicleRecorder:
-    """The recorder of kind `imagicle`.
+class ImagicleRecorder(RecorderBase[ImagicleSettings]):
+    """The recorder of kind `imagicle`. Connections are made as they are needed, and kept."""
 
-    `live_on` returns the live channels of an extension, None while they are not known. `clock`
-    is monotonic and `now` the time of day, both in seconds; they, `sleep` and `transport` are
-    seams.
-    """
-
-    kind = KIND
+    kind = "imagicle"
     Settings = ImagicleSettings
     capabilities = Capabilities(frozenset(ORDERS), Evidence.READ_BACK)
 
-    def __init__(
-        self,
-        name: str,
-        settings: ImagicleSettings,
-        *,
-        live_on: LiveOn,
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], float] = time.time,
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        self.name = name
-        self._settings = settings
-        self._live_on = live_on
-        self._clock = clock
-        self._sleep = sleep
+    def _prepare(self) -> None:
         self._nodes = [
-            Node(url, settings, transport=transport, clock=clock, now=now)
-            for url in settings.addresses
+            Node(url, self._settings, transport=self._transport, clock=self._clock, now=self._now)
+            for url in self._settings.addresses
         ]
 
-    @classmethod
-    def build(cls, name: str, settings: ImagicleSettings, pbx: HasGraph) -> Self:
-        """Return the recorder called `name` for the calls of one PBX."""
-        return cls(name, settings, live_on=live_on(pbx))
-
-    def __repr__(self) -> str:
-        """Return name and server, never the password."""
-        return f"ImagicleRecorder({self.name!r}, {self._settings.url!r})"
-
-    async def open(self) -> None:
-        """Nothing to open: connections are made as they are needed, and kept."""
-
-    async def close(self) -> None:
-        """Close the connections."""
+    async def _disconnect(self) -> None:
         for node in self._nodes:
             await node.close()
 
@@ -111,42 +73,39 @@ class ImagicleRecorder:
 
     def plan(self, order: Order) -> Plan:
         """Say what `act` would send, sending nothing."""
-        whose = self._whose(order)
-        if isinstance(whose, str):
-            return Plan(self.name, self.kind, "-", (), whose)
+        wanted = self._wanted(order)
+        if isinstance(wanted, str):
+            return Plan(self.name, self.kind, "-", (), wanted)
         node = self._nodes[0]
-        look = node.shown(listing(Key.NUMBER, whose.number))
+        look = node.shown(listing(Key.NUMBER, wanted.number))
         if order.verb is Verb.START:
-            command = node.shown(start(whose.number, self._settings.mode))
+            command = node.shown(start(wanted.number, self._settings.mode))
         else:
             method, _, target = preview(BY_ID[order.verb]).partition(" ")
             command = f"{method} {node.origin}{target}"
-        target = f"directory number {whose.number} ({whose.told.why})"
+        target = f"directory number {wanted.number} ({wanted.told.why})"
         return Plan(self.name, self.kind, target, (look, command, look))
 
     async def act(self, order: Order) -> RecorderResult:
-        """Find the recording, change it, and read the list to see that it is so."""
-        whose = self._whose(order)
-        if isinstance(whose, str):
-            return RecorderResult(
-                self.name, self.kind, Outcome.FAILED, Evidence.NONE, whose, retryable=True
-            )
-        run = Run(
-            self.name, self._settings, self._nodes, order, whose, self._clock, self._sleep,
+        """Find the recording, change it, and read the list to see that it is as asked."""
+        wanted = self._wanted(order)
+        if isinstance(wanted, str):
+            return self._result(OrderEnd(Outcome.FAILED, Evidence.NONE, wanted), ())
+        attempt = Attempt(
+            self._settings, self._nodes, order, wanted, self._clock, self._sleep,
             self._clock() + order.budget,
         )  # fmt: skip
         try:
             async with asyncio.timeout(order.budget):
-                if order.verb is Verb.START:
-                    return await begin(run)
-                return await change(run, order.verb)
+                end = await OrderExecution(attempt).carry_out()
         except (OutOfTimeError, TimeoutError):
-            last = "nothing was asked" if run.last is None else f"Imagicle {run.last}"
+            last = "nothing was asked" if attempt.last is None else f"Imagicle {attempt.last}"
             detail = f"the {order.budget:g} s of this press are over: {last}"
-            return run.failed(detail, retryable=run.harmless)
+            end = attempt.failed(detail, retryable=attempt.harmless)
+        return self._result(end, attempt.steps)
 
-    def _whose(self, order: Order) -> Whose | str:
-        """Return whose recording is meant, or why that cannot be said."""
+    def _wanted(self, order: Order) -> WantedCall | str:
+        """Return the call whose recording is meant, or why that cannot be said."""
         far = self._settings.whose == "far"
         told = parties(order, "far" if far else "presser")
         numbering = self._settings.numbering
@@ -155,7 +114,7 @@ class ImagicleRecorder:
             return f"no line is known for this call: {told.why}"
         # A line over there may be on calls that are not ours, so it is never known to be alone.
         alone = not far and self._alone(order, told.number)
-        return Whose(
+        return WantedCall(
             told, number, told.number, numbering, self._settings.window, alone, far or alone
         )
 

@@ -3,7 +3,7 @@
 
 import pytest
 
-from bridges.imagicle.answers import TABLE, Case, Next, case_of, evidence, reason
+from bridges.imagicle.answers import TABLE, Case, Next, case_of, reason
 from bridges.imagicle.messages import Op
 from bridges.model import Evidence, Outcome
 from bridges.shared.http_line import Ending, Exchange
@@ -62,7 +62,7 @@ def test_a_row_of_the_table_for_stops(op: Op, case: Case, step: Next, *, retryab
 def test_only_what_left_and_was_not_refused_may_have_been_done() -> None:
     maybe = {Case.DONE, Case.SERVER_ERROR, Case.UNKNOWN, Case.NO_ANSWER}
     for op in (*STOPS, Op.START):
-        assert {case for case in Case if TABLE[op, case].maybe} == maybe
+        assert {case for case in Case if TABLE[op, case].maybe_done} == maybe
 
 
 @pytest.mark.parametrize(
@@ -157,4 +157,4 @@ def test_a_reason_is_a_number_digits_or_a_name_of_its_request(
 def test_an_exchange_proves_no_more_than_it_says(
     one: Exchange, case: Case, op: Op, level: Evidence
 ) -> None:
-    assert evidence(one, case, op) is level
+    assert one.step(TABLE[op, case].evidence).evidence is level
