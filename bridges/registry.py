@@ -5,9 +5,11 @@ A package adds a kind by an entry point of the group `offrecord.recorders` that 
 with `kind`, `Settings` (a dataclass or pydantic model of its options; `bridges.shared.settings` has
 bases) and `build`. What `build` returns is a `bridges.model.Recorder`.
 
-To write one: `bridges.model` has the words, `bridges.shared.http_line` the requests,
-`bridges.shared.match_call` and `bridges.shared.phone_numbers` help to find the call,
-`bridges.conformance` has the checks that it must pass.
+To write one: `bridges.model` has the words, `bridges.shared.http_line` makes the requests,
+`bridges.shared.recorder_base` constructs, opens and closes a recorder that is reached over HTTP,
+`bridges.shared.answer_table` has the shape of an answer table, `bridges.shared.match_call` and
+`bridges.shared.phone_numbers` help to find the call, `bridges.conformance` has the checks that it
+must pass.
 `docs/writing-a-recorder.md` goes through all of it, with `examples/offrecord-oreka`.
 """
 

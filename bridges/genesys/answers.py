@@ -11,7 +11,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-from bridges.model import Evidence
+from bridges.model import Evidence, Outcome
+from bridges.shared import answer_table
 from bridges.shared.http_line import Ending, Exchange
 
 
@@ -161,96 +162,96 @@ Request = Literal["read", "command"]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Row(answer_table.Row[Next]):
     """What one case means for a read or for one of the four recording commands.
 
-    Every row that is not followed by a proof ends as `failed`. `evidence` is what the answer
-    itself proves. `retryable` says whether the order may be given again by itself later; it is
-    false where only a person can mend the cause, and where trying again could lock an account.
-    `look`: servers answer so to what is as asked already, so the call is read before it counts.
+    Every row that is not followed by a proof ends as `failed`. `retryable` is false where only a
+    person can mend the cause, and where trying again could lock an account. `look`: servers answer
+    this to what is as asked already, which is why the call is read before it counts.
     """
 
-    next: Next
-    evidence: Evidence
-    retryable: bool
-    said: str
     look: bool = False
 
 
 _SENT: Final = Evidence.SENT
 
 
-def _final(said: str) -> Row:
-    return Row(Next.GIVE_UP, _SENT, retryable=False, said=said)
+def _row(
+    next_: Next,
+    said: str,
+    evidence: Evidence = _SENT,
+    *,
+    retryable: bool = True,
+    look: bool = False,
+) -> Row:
+    return Row(next_, Outcome.FAILED, evidence, retryable, said, look=look)
 
 
-def _doubt(said: str) -> Row:
-    return Row(Next.LOOK, _SENT, retryable=True, said=said)
+def _final(said: str, *, look: bool = False) -> Row:
+    return _row(Next.GIVE_UP, said, retryable=False, look=look)
 
 
-def _again(said: str, evidence: Evidence = _SENT) -> Row:
-    return Row(Next.AGAIN, evidence, retryable=True, said=said)
+def _uncertain(said: str) -> Row:
+    return _row(Next.LOOK, said)
+
+
+def _again(said: str, evidence: Evidence = _SENT, *, look: bool = False) -> Row:
+    return _row(Next.AGAIN, said, evidence, look=look)
 
 
 _COMMAND: Final = {
-    Case.DONE: Row(Next.PROVE, Evidence.ACCEPTED, retryable=True, said="accepted"),
+    Case.DONE: _row(Next.PROVE, "accepted", Evidence.ACCEPTED),
     Case.MISSING: _final("says that a parameter is missing, which is a fault of offrecord"),
-    Case.WRONG_STATE: _doubt("says that this does not fit the state of the recording"),
-    Case.FORBIDDEN: Row(
-        Next.GIVE_UP,
-        _SENT,
-        retryable=False,
-        said="forbids it: the agent needs the feature api-voice-recording",
-        look=True,
+    Case.WRONG_STATE: _uncertain("says that this does not fit the state of the recording"),
+    Case.FORBIDDEN: _final(
+        "forbids it: the agent needs the feature api-voice-recording", look=True
     ),
-    Case.INTERNAL: Row(Next.AGAIN, _SENT, retryable=True, said="had an internal error", look=True),
+    Case.INTERNAL: _again("had an internal error", look=True),
     Case.NO_PERMISSION: _final("says that the agent lacks the permission"),
-    Case.NOT_FOUND: Row(Next.GIVE_UP, _SENT, retryable=True, said="knows no such call"),
-    Case.PARTLY: _doubt("says that it did a part of it"),
+    Case.NOT_FOUND: _row(Next.GIVE_UP, "knows no such call"),
+    Case.PARTLY: _uncertain("says that it did a part of it"),
     Case.PASSWORD: _final("wants the agent's password changed first"),
-    Case.INCOMPLETE: _doubt("had not finished"),
+    Case.INCOMPLETE: _uncertain("had not finished"),
     Case.RANGE: _final("calls a value out of range"),
     Case.READ_ONLY: _final("calls a property read-only"),
-    Case.NOT_RETRIEVED: _doubt("could not retrieve the call"),
+    Case.NOT_RETRIEVED: _uncertain("could not retrieve the call"),
     Case.NOT_CREATED: _final("could not create something"),
     Case.NOT_DELETED: _final("could not delete something"),
-    Case.NOT_UPDATED: _doubt("could not update the call"),
+    Case.NOT_UPDATED: _uncertain("could not update the call"),
     Case.NOT_ASSIGNED: _final("could not assign something, which nobody asked for"),
     Case.NOT_UNASSIGNED: _final("could not unassign something, which nobody asked for"),
     Case.EXISTS: _final("says that something exists already, which nobody asked for"),
     Case.IN_USE: _final("says that something is in use already, which nobody asked for"),
     # Trying a refused password again and again locks the agent out of the desktop.
-    Case.LOGIN: Row(Next.LOG_IN, _SENT, retryable=False, said="did not take the credentials"),
-    Case.UNAUTHORIZED: Row(
-        Next.LOG_IN, _SENT, retryable=False, said="did not take the credentials"
-    ),
+    Case.LOGIN: _row(Next.LOG_IN, "did not take the credentials", retryable=False),
+    Case.UNAUTHORIZED: _row(Next.LOG_IN, "did not take the credentials", retryable=False),
     Case.OTHER: _final("answered with a code nobody documents"),
-    Case.OTHER_FAULT: _doubt("had a fault with a code nobody documents"),
+    Case.OTHER_FAULT: _uncertain("had a fault with a code nobody documents"),
     Case.MESSAGES: _final("was not understood"),
-    Case.CSRF: Row(Next.RENEW, _SENT, retryable=True, said="did not take the CSRF token"),
+    Case.CSRF: _row(Next.RENEW, "did not take the CSRF token"),
     Case.NOT_ALLOWED: _final(
         "refused without a reason: allow this Origin, or look at the proxy between"
     ),
     Case.NO_PATH: _final("does not know the path: check url and api_path"),
     Case.BUSY: _again("is too busy or down"),
-    Case.GATEWAY: _doubt("was not reached by the gateway before it"),
-    Case.FAULT: _doubt("had a fault"),
+    Case.GATEWAY: _uncertain("was not reached by the gateway before it"),
+    Case.FAULT: _uncertain("had a fault"),
     Case.REDIRECT: _final("sent a redirect, as to a login page"),
     Case.BAD_REQUEST: _final("did not understand the request, which is a fault of offrecord"),
-    Case.JUNK: Row(Next.GIVE_UP, _SENT, retryable=True, said="was not understood"),
+    Case.JUNK: _row(Next.GIVE_UP, "was not understood"),
     Case.NOT_CONNECTED: _again("was not reached", Evidence.NONE),
-    Case.UNTRUSTED: Row(Next.GIVE_UP, Evidence.NONE, retryable=False, said="is not trusted"),
-    Case.NO_ANSWER: _doubt("gave no answer"),
-    Case.TOO_LONG: Row(Next.GIVE_UP, _SENT, retryable=True, said="was not understood"),
+    Case.UNTRUSTED: _row(Next.GIVE_UP, "is not trusted", Evidence.NONE, retryable=False),
+    Case.NO_ANSWER: _uncertain("gave no answer"),
+    Case.TOO_LONG: _row(Next.GIVE_UP, "was not understood"),
 }
 
 
 def _for_reads(row: Row) -> Row:
     """Return a command's row as it holds for a read, which can always be asked again."""
     if row.next is Next.PROVE:
-        return Row(Next.USE, Evidence.READ_BACK, retryable=True, said="answered")
+        return _row(Next.USE, "answered", Evidence.READ_BACK)
     if row.next is Next.LOOK:
-        return Row(Next.AGAIN, row.evidence, retryable=True, said=row.said)
+        return _again(row.said, row.evidence)
     return row
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One order carried out as one agent: find the call, send the operation, look for the proof.
+"""Carry out one order as one agent: find the call, send the operation, look for the proof.
 
 `statusCode` 0 means that the request was handed to the switch, and nothing more. The proof is the
 call's own `recordingState`, read back; an event makes it quicker and must not contradict it.
@@ -24,10 +24,11 @@ from bridges.genesys.messages import (
     proves,
     ready,
 )
-from bridges.genesys.notifications import Watch
+from bridges.genesys.notifications import CallWatch
 from bridges.genesys.session import AgentSession, code_alone
 from bridges.genesys.settings import GenesysSettings
 from bridges.model import Evidence, Order, Outcome, Step
+from bridges.shared.answer_table import OrderEnd
 from bridges.shared.pbx_view import LiveOn
 
 _SOON: Final = 0.25
@@ -40,11 +41,11 @@ _LEAST: Final = 0.05
 """Seconds that must be left for another request."""
 _NOT_DONE: Final = frozenset({Case.WRONG_STATE, Case.FORBIDDEN})
 """The answers that say for sure that nothing was done."""
-_FOR_NOTICES: Final = 0.5
+_FOR_NOTIFICATIONS: Final = 0.5
 """Seconds that the notifications may hold a press up; without them reading proves alone."""
 
 
-class Verdict(StrEnum):
+class Proof(StrEnum):
     """What looking for the proof brought."""
 
     PROVEN = "proven"
@@ -54,57 +55,53 @@ class Verdict(StrEnum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """How an order ended."""
-
-    outcome: Outcome
-    evidence: Evidence
-    detail: str
-    retryable: bool = False
-
-
 @dataclass(slots=True)
-class Errand:
-    """One order under way. `alive` says whether our side of a call is still up, if it knows."""
+class OrderExecution:
+    """One order as one agent.
+
+    `is_live` returns whether the call is still up here, None while that is not known.
+    """
 
     order: Order
     session: AgentSession
     settings: GenesysSettings
     live_on: LiveOn
-    alive: Callable[[], bool | None]
+    is_live: Callable[[], bool | None]
     clock: Callable[[], float]
     now: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     ends: float
     steps: list[Step] = field(default_factory=list)
-    watch: Watch | None = None
-    proof: str = ""
+    watch: CallWatch | None = None
+    detail: str = ""
+    """What the last read of the call showed, for people."""
     perhaps: bool = False
     """True once something was sent that may have been carried out."""
 
-    async def run(self) -> End:
-        """Carry it out; never raises for what the server or the network do."""
+    async def carry_out(self) -> OrderEnd:
+        """Carry the order out; never raises for what the server or the network do."""
         refusal = await self._logged_in()
         if refusal is not None:
             return self._failed(refusal, "read")
         found = await self._find()
-        if isinstance(found, End):
+        if isinstance(found, OrderEnd):
             return found
         if found.call.ended:
             return self._gone(f"call {found.call.id} has ended there")
         what, why = ready(self.order.verb, found.call)
         about = f"call {found.call.id}, {found.why}"
         if what is not Ready.SEND:
-            return End(outcome_of(what), Evidence.READ_BACK, f"{why} ({about})")
+            return OrderEnd(
+                outcome_of(what), Evidence.READ_BACK, f"{why} ({about})", retryable=False
+            )
         if self.watch is None:
             return await self._send(found.call, about)
         self.watch.call_id = found.call.id
-        hush = self.session.notices.listen(self.watch)
+        remove_listener = self.session.notifications.add_listener(self.watch)
         try:
             return await self._send(found.call, about)
         finally:
-            hush()
+            remove_listener()
 
     @property
     def left(self) -> float:
@@ -113,28 +110,28 @@ class Errand:
 
     async def _logged_in(self) -> Answer | None:
         """Log in where that is due, trying again what may be tried again."""
-        async with self.session.door:
+        async with self.session.first_login:
             if self.session.inside:
                 return None
             answer = await self._read("/me", code_alone, most=Evidence.SENT)
         return None if answer.case is Case.DONE else answer
 
-    async def _find(self) -> Found | End:
+    async def _find(self) -> Found | OrderEnd:
         """Find the call, while the notifications are subscribed to."""
         if not self.settings.notifications:
             return await self._find_call()
-        wait = min(_FOR_NOTICES, self.left / 4)
-        starting = asyncio.create_task(self.session.notices.start(wait))
+        wait = min(_FOR_NOTIFICATIONS, self.left / 4)
+        starting = asyncio.create_task(self.session.notifications.start(wait))
         try:
             found = await self._find_call()
             if await starting:
-                self.watch = Watch("")
+                self.watch = CallWatch("")
         finally:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
         return found
 
-    async def _find_call(self) -> Found | End:
+    async def _find_call(self) -> Found | OrderEnd:
         told = uuids_of(self.order, self.settings.uuid_variable)
         if isinstance(told, Missing):
             return self._missing(told)
@@ -154,7 +151,7 @@ class Errand:
         found = one_of(live or readable, told)
         return self._missing(found) if isinstance(found, Missing) else found
 
-    async def _search(self) -> Found | End:
+    async def _search(self) -> Found | OrderEnd:
         answer = await self._read(SEARCH, _tell_search)
         if answer.case is not Case.DONE:
             return self._failed(answer, "read")
@@ -184,22 +181,22 @@ class Errand:
             await self.sleep(wait)
             pause = min(pause * 2, _LATER)
 
-    async def _send(self, call: GenesysCall, about: str) -> End:
+    async def _send(self, call: GenesysCall, about: str) -> OrderEnd:
         """Send the operation; once more when it was not proven."""
         path = f"/me/calls/{quote(call.id, safe='')}"
         for last in (False, True):
             answer = await self._command(path, about)
-            if isinstance(answer, End):
+            if isinstance(answer, OrderEnd):
                 return answer
             row = TABLE["command", answer.case]
-            verdict = await self._prove(path, row, last=last)
-            if verdict is Verdict.PROVEN:
+            proof = await self._prove(path, row, last=last)
+            if proof is Proof.PROVEN:
                 return self._proven(answer, about)
-            if verdict is not Verdict.NOT_YET or last or self.left < _LEAST:
-                return self._unproven(verdict, answer, row, about)
+            if proof is not Proof.NOT_YET or last or self.left < _LEAST:
+                return self._unproven(proof, answer, row, about)
         raise AssertionError("the last attempt returns")
 
-    async def _command(self, path: str, about: str) -> Answer | End:
+    async def _command(self, path: str, about: str) -> Answer | OrderEnd:
         """Send the operation, again to a busy server; return an answer that asks for a read."""
         pause = _BACK_OFF
         while True:
@@ -214,7 +211,7 @@ class Errand:
                 return answer
             if answer.case is Case.NOT_FOUND:
                 return self._gone(f"{self._said(answer, row)} ({about})")
-            if row.look and await self._look(path) is Verdict.PROVEN:
+            if row.look and await self._look(path) is Proof.PROVEN:
                 return self._proven(answer, about)
             wait = _pause(answer, pause)
             if row.next is not Next.AGAIN or wait + _LEAST > self.left:
@@ -222,7 +219,7 @@ class Errand:
             await self.sleep(wait)
             pause = min(pause * 2, _LATER)
 
-    async def _prove(self, path: str, row: Row, *, last: bool) -> Verdict:
+    async def _prove(self, path: str, row: Row, *, last: bool) -> Proof:
         """Read the call until it is as asked, or until the time for this attempt is over."""
         share = self.left if last else self.left * _FIRST_SHARE
         until = self.clock() + min(self.settings.confirm_within, share)
@@ -232,44 +229,44 @@ class Errand:
         while True:
             await self._wait(min(wait, max(0.0, until - self.clock() - _LEAST)))
             answer = await self._read(path, self._tell_call, until=until)
-            verdict = self._judge(answer)
-            if verdict is Verdict.CONTRADICTION and not torn and self._event_may_be_late(answer):
+            proof = self._judge(answer)
+            if proof is Proof.CONTRADICTION and not torn and self._event_may_be_late(answer):
                 torn, wait = True, _SOON
                 continue
-            doubted = bool(self.watch and self.watch.doubts)
-            over = at_once or doubted or self.clock() + _LEAST >= until
-            if verdict is not Verdict.NOT_YET or over:
-                return verdict
+            is_uncertain = bool(self.watch and self.watch.uncertain)
+            over = at_once or is_uncertain or self.clock() + _LEAST >= until
+            if proof is not Proof.NOT_YET or over:
+                return proof
             wait = _LATER
 
-    async def _look(self, path: str) -> Verdict:
+    async def _look(self, path: str) -> Proof:
         """Read the call once."""
         answer = await self.session.ask(
             "GET", path, ends=self.ends, steps=self.steps, tell=self._tell_call
         )
         return self._judge(answer)
 
-    def _judge(self, answer: Answer) -> Verdict:
+    def _judge(self, answer: Answer) -> Proof:
         call = call_of(answer.member("call"))
         if answer.case is Case.NOT_FOUND:
-            self.proof = "Genesys knows the call no more"
-            return Verdict.GONE
+            self.detail = "Genesys knows the call no more"
+            return Proof.GONE
         if answer.case is not Case.DONE or call is None:
             row = TABLE["read", answer.case]
-            self.proof = f"the call could not be read back: {self._said(answer, row)}"
+            self.detail = f"the call could not be read back: {self._said(answer, row)}"
             final = row.next in {Next.GIVE_UP, Next.LOG_IN, Next.RENEW, Next.USE}
-            return Verdict.UNREADABLE if final else Verdict.NOT_YET
+            return Proof.UNREADABLE if final else Proof.NOT_YET
         if call.ended:
-            self.proof = "the call has ended there"
-            return Verdict.GONE
+            self.detail = "the call has ended there"
+            return Proof.GONE
         told = self.watch.state if self.watch else None
-        self.proof = f"its recordingState reads {call.recording or 'absent'}"
+        self.detail = f"its recordingState reads {call.recording or 'absent'}"
         if told is not None:
-            self.proof += f", and the last event said {told or 'absent'}"
+            self.detail += f", and the last event said {told or 'absent'}"
         by_read = proves(self.order.verb, call.recording)
         if told is not None and proves(self.order.verb, told) is not by_read:
-            return Verdict.CONTRADICTION
-        return Verdict.PROVEN if by_read else Verdict.NOT_YET
+            return Proof.CONTRADICTION
+        return Proof.PROVEN if by_read else Proof.NOT_YET
 
     def _event_may_be_late(self, answer: Answer) -> bool:
         """Say whether a read that is as asked meets an event that may be of before the command."""
@@ -297,44 +294,45 @@ class Errand:
 
     # How it ends
 
-    def _proven(self, answer: Answer, about: str) -> End:
+    def _proven(self, answer: Answer, about: str) -> OrderEnd:
         outcome = Outcome.CONFIRMED if self.perhaps else Outcome.NOTHING_TO_STOP
         row = TABLE["command", answer.case]
-        detail = f"Genesys {row.said}; {self.proof} ({about})"
-        return End(outcome, Evidence.READ_BACK, detail)
+        detail = f"Genesys {row.said}; {self.detail} ({about})"
+        return OrderEnd(outcome, Evidence.READ_BACK, detail)
 
-    def _unproven(self, verdict: Verdict, answer: Answer, row: Row, about: str) -> End:
-        if verdict is Verdict.GONE:
-            return self._gone(f"{self.proof} ({about})")
+    def _unproven(self, proof: Proof, answer: Answer, row: Row, about: str) -> OrderEnd:
+        if proof is Proof.GONE:
+            return self._gone(f"{self.detail} ({about})")
         words = {
-            Verdict.CONTRADICTION: "contradiction, not confirmed",
-            Verdict.UNREADABLE: "not confirmed",
-            Verdict.NOT_YET: "not confirmed",
+            Proof.CONTRADICTION: "contradiction, not confirmed",
+            Proof.UNREADABLE: "not confirmed",
+            Proof.NOT_YET: "not confirmed",
         }
-        detail = f"{words[verdict]}: {self._said(answer, row)}, but {self.proof} ({about})"
-        return End(Outcome.FAILED, row.evidence, detail, retryable=True)
+        detail = f"{words[proof]}: {self._said(answer, row)}, but {self.detail} ({about})"
+        return OrderEnd(Outcome.FAILED, row.evidence, detail, retryable=True)
 
-    def _failed(self, answer: Answer, request: str) -> End:
+    def _failed(self, answer: Answer, request: str) -> OrderEnd:
         row = TABLE["command" if request == "command" else "read", answer.case]
         evidence = Evidence.NONE if row.evidence is Evidence.NONE else Evidence.SENT
-        return End(Outcome.FAILED, evidence, self._said(answer, row), retryable=row.retryable)
+        return OrderEnd(Outcome.FAILED, evidence, self._said(answer, row), retryable=row.retryable)
 
-    def _not_understood(self, answer: Answer) -> End:
+    def _not_understood(self, answer: Answer) -> OrderEnd:
         detail = "Genesys answered the read of a call with something else"
-        return End(Outcome.FAILED, Evidence.SENT, f"{detail} ({answer.exchange.said})")
+        said = f"{detail} ({answer.exchange.said})"
+        return OrderEnd(Outcome.FAILED, Evidence.SENT, said, retryable=False)
 
-    def _missing(self, missing: Missing) -> End:
+    def _missing(self, missing: Missing) -> OrderEnd:
         if missing.gone:
             return self._gone(missing.why)
         evidence = Evidence.SENT if self.steps else Evidence.NONE
-        return End(Outcome.FAILED, evidence, missing.why, retryable=missing.retryable)
+        return OrderEnd(Outcome.FAILED, evidence, missing.why, retryable=missing.retryable)
 
-    def _gone(self, why: str) -> End:
+    def _gone(self, why: str) -> OrderEnd:
         """Return how an order ends whose call is not there: ended only if our side says so too."""
-        if self.alive() is False:
-            return End(Outcome.CALL_ENDED, Evidence.READ_BACK, f"{why}; it has ended here too")
+        if self.is_live() is False:
+            return OrderEnd(Outcome.CALL_ENDED, Evidence.READ_BACK, f"{why}; it has ended here too")
         detail = f"{why}; it is live here, so a recording may go on under another agent"
-        return End(Outcome.FAILED, Evidence.SENT, detail, retryable=True)
+        return OrderEnd(Outcome.FAILED, Evidence.SENT, detail, retryable=True)
 
     def _said(self, answer: Answer, row: Row) -> str:
         code = "" if answer.code is None else f"statusCode {answer.code}"

@@ -20,7 +20,7 @@ from bridges.genesys.settings import Account, GenesysSettings
 from bridges.model import Order
 from bridges.shared.call_parties import Parties, parties
 from bridges.shared.match_call import Ambiguous, Candidate, Chosen, pick
-from bridges.shared.pbx_view import LiveOn
+from bridges.shared.pbx_view import LiveOn, is_only_call
 from bridges.shared.phone_numbers import Match, Numbering
 
 SEARCH: Final = "/me?subresources=devices,calls"
@@ -110,7 +110,7 @@ def search(
     ]
     if not calls:
         return Missing(f"Genesys knows no live call on device {number} of this agent", gone=True)
-    only = settings.whose == "presser" and _is_only(told.number, order, live_on)
+    only = settings.whose == "presser" and is_only_call(order, told.number, live_on)
     found = _pick(calls, told, numbering, settings.window, now, only=only)
     if isinstance(found, Ambiguous):
         return Missing(str(found))
@@ -141,11 +141,6 @@ def _pick(
 def _candidate(call: GenesysCall, now: float) -> Candidate[GenesysCall]:
     began = () if call.lasted is None else (now - call.lasted,)
     return Candidate(call, call.label, began, call.parties)
-
-
-def _is_only(number: str, order: Order, live_on: LiveOn) -> bool:
-    live = live_on(number)
-    return bool(live) and all(channel.linkedid in order.call.lineage for channel in live or ())
 
 
 def _device(devices: Sequence[Device], number: str, numbering: Numbering) -> Device | Missing:

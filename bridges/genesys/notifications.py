@@ -31,7 +31,7 @@ class RecordingChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class Uncertain:
     """Something happened after which only reading the call tells the truth.
 
     `call_id` is None where the server does not say which call: an error, or events were missed.
@@ -41,14 +41,14 @@ class Doubt:
     call_id: str | None = None
 
 
-Notice = RecordingChange | Doubt
-Listener = Callable[[Notice], None]
+Notification = RecordingChange | Uncertain
+Listener = Callable[[Notification], None]
 
 
-def notice_of(topic: str, data: dict[str, Any]) -> Notice | None:
+def notification_of(topic: str, data: dict[str, Any]) -> Notification | None:
     """Return what an event tells of a recording, None for all the others."""
     if data.get("messageType") == "ErrorMessage":
-        return Doubt(f"an ErrorMessage came on {topic}")
+        return Uncertain(f"an ErrorMessage came on {topic}")
     if data.get("messageType") != "CallStateChangeMessage":
         return None
     call = call_of(data.get("call"))
@@ -58,11 +58,11 @@ def notice_of(topic: str, data: dict[str, Any]) -> Notice | None:
     if kind == _RECORDING:
         return RecordingChange(call)
     if kind == _STATUS and call.ended:
-        return Doubt("the call has ended there", call.id)
+        return Uncertain("the call has ended there", call.id)
     return None
 
 
-class Notices:
+class Notifications:
     """The notifications of one agent: `start` them, then `listen`.
 
     `make` makes the client of one subscription; `mask` takes secrets out of a server's text.
@@ -82,8 +82,8 @@ class Notices:
         self.trouble: str | None = "they were not asked for"
         """Why there are no notifications now; None while there are."""
 
-    def listen(self, listener: Listener) -> Callable[[], None]:
-        """Have each notice told; return what ends that."""
+    def add_listener(self, listener: Listener) -> Callable[[], None]:
+        """Add a listener; return a function that removes it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
@@ -92,14 +92,14 @@ class Notices:
         if self._task is None or self._task.done():
             self._settled.clear()
             self._client = self._make(self._hear, self._missed)
-            self._task = asyncio.create_task(self._run(self._client), name="genesys-notices")
+            self._task = asyncio.create_task(self._run(self._client), name="genesys-notifications")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, within)):
                 await self._settled.wait()
         return self._settled.is_set() and self.trouble is None
 
     async def close(self) -> None:
-        """End the subscription."""
+        """OrderEnd the subscription."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -117,42 +117,42 @@ class Notices:
         self._settled.set()
 
     def _missed(self) -> None:
-        self._tell(Doubt("events were missed"))
+        self._tell(Uncertain("events were missed"))
 
     def _hear(self, topic: str, data: dict[str, Any]) -> None:
-        notice = notice_of(topic, data)
-        if notice is not None:
-            self._tell(notice)
+        notification = notification_of(topic, data)
+        if notification is not None:
+            self._tell(notification)
 
-    def _tell(self, notice: Notice) -> None:
+    def _tell(self, notification: Notification) -> None:
         for listener in tuple(self._listeners):
-            listener(notice)
+            listener(notification)
 
 
 @dataclass(slots=True)
-class Watch:
-    """What was told of one call since `reset`; `news` is set by each notice that matters."""
+class CallWatch:
+    """What was told of one call since `reset`; `news` is set by each notification that matters."""
 
     call_id: str
     news: asyncio.Event = field(default_factory=asyncio.Event)
     state: str | None = None
     """The recording state last told."""
-    doubts: list[str] = field(default_factory=list)
+    uncertain: list[str] = field(default_factory=list)
 
     def reset(self) -> None:
         """Forget what was told; what follows is about the next request."""
         self.news.clear()
         self.state = None
-        self.doubts.clear()
+        self.uncertain.clear()
 
-    def __call__(self, notice: Notice) -> None:
-        """Take a notice, of any call."""
-        if isinstance(notice, RecordingChange):
-            if notice.call.id != self.call_id:
+    def __call__(self, notification: Notification) -> None:
+        """Take a notification, of any call."""
+        if isinstance(notification, RecordingChange):
+            if notification.call.id != self.call_id:
                 return
-            self.state = notice.call.recording
-        elif notice.call_id in {None, self.call_id}:
-            self.doubts.append(notice.why)
+            self.state = notification.call.recording
+        elif notification.call_id in {None, self.call_id}:
+            self.uncertain.append(notification.why)
         else:
             return
         self.news.set()

@@ -2,21 +2,14 @@
 """The recorder of kind `genesys`: what the daemon opens, asks and closes."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
-from typing import Self
+from typing import Final
 
-import anyio
-import httpx
-
-from ami.calls.snapshots import Call
-from ami.ports import HasGraph
 from bridges.genesys.answers import Case, unavailable
-from bridges.genesys.execute import End, Errand
+from bridges.genesys.execute import OrderExecution
 from bridges.genesys.find_call import SEARCH, Missing, login_for, uuids_of
 from bridges.genesys.messages import OPERATIONS
 from bridges.genesys.session import KEEPALIVE, AgentSession, code_alone, request_body
-from bridges.genesys.session_pool import Sessions
+from bridges.genesys.session_pool import SessionPool
 from bridges.genesys.settings import Account, GenesysSettings
 from bridges.model import (
     ORDERS,
@@ -29,72 +22,36 @@ from bridges.model import (
     RecorderUnavailable,
     Step,
 )
+from bridges.shared.answer_table import OrderEnd
 from bridges.shared.http_line import HttpLine
-from bridges.shared.pbx_view import LiveOn, live_on
+from bridges.shared.recorder_base import RecorderBase
 from noojee import wire
 
-FEATURE = "api-voice-recording"
-_PATIENCE = 10.0
+FEATURE: Final = "api-voice-recording"
+_PROBE_TIME: Final = 10.0
 """Seconds for a probe."""
 
 
-class GenesysRecorder:
-    """The recorder of kind `genesys`.
-
-    `live_on` returns the live channels of an extension, None while they are not known; `alive`
-    says whether a call of ours is still up, None while that is not known. `clock` is monotonic
-    and `now` the time of day, both in seconds; they, `sleep` and `transport` are seams. A
-    transport that is given is shared by all agents.
-    """
+class GenesysRecorder(RecorderBase[GenesysSettings]):
+    """The recorder of kind `genesys`. A transport that is given is shared by all agents."""
 
     kind = "genesys"
     Settings = GenesysSettings
 
-    def __init__(
-        self,
-        name: str,
-        settings: GenesysSettings,
-        *,
-        live_on: LiveOn,
-        alive: Callable[[Call], bool | None],
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], float] = time.time,
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        self.name = name
+    def _prepare(self) -> None:
+        settings = self._settings
         self.capabilities = Capabilities(
             frozenset(ORDERS), Evidence.READ_BACK, variables=(settings.uuid_variable,)
         )
-        self._settings = settings
         self._accounts = settings.logins()
-        self._live_on = live_on
-        self._alive = alive
-        self._clock = clock
-        self._now = now
-        self._sleep = sleep
-        self._transport = transport
-        self._sessions = Sessions(self._session, settings, clock=clock, sleep=sleep)
+        self._sessions = SessionPool(self._session, settings, clock=self._clock, sleep=self._sleep)
 
-    @classmethod
-    def build(cls, name: str, settings: GenesysSettings, pbx: HasGraph) -> Self:
-        """Return the recorder called `name` for the calls of one PBX."""
+    async def open(self) -> None:
+        """Begin to keep logins warm; an agent's is made with the first press."""
+        self._sessions.start()
 
-        def alive(call: Call) -> bool | None:
-            if not pbx.graph.known:
-                return None
-            return any(pbx.graph.channel(one.uniqueid) is not None for one in call.channels)
-
-        return cls(
-            name,
-            settings,
-            live_on=live_on(pbx),
-            alive=alive,
-        )
-
-    def __repr__(self) -> str:
-        """Return name and server, never a secret."""
-        return f"GenesysRecorder({self.name!r}, {self._settings.url!r})"
+    async def _disconnect(self) -> None:
+        await self._sessions.close()
 
     def _session(self, account: Account) -> AgentSession:
         line = HttpLine(
@@ -109,21 +66,13 @@ class GenesysRecorder:
         )
         return AgentSession(account, self._settings, line, clock=self._clock, sleep=self._sleep)
 
-    async def open(self) -> None:
-        """Begin to keep logins warm; an agent's is made with the first press."""
-        self._sessions.start()
-
-    async def close(self) -> None:
-        """Close every login and connection."""
-        await self._sessions.close()
-
     async def probe(self) -> str:
         """Log in with the first account, which proves address, TLS and its credentials."""
         key, account = next(iter(self._accounts.items()))
         steps: list[Step] = []
         async with self._sessions.borrow(account) as session:
             answer = await session.ask(
-                "GET", "/me?subresources=features", ends=self._clock() + _PATIENCE, steps=steps,
+                "GET", "/me?subresources=features", ends=self._clock() + _PROBE_TIME, steps=steps,
                 tell=code_alone,
             )  # fmt: skip
             if answer.case is not Case.DONE:
@@ -167,14 +116,15 @@ class GenesysRecorder:
         ends = self._clock() + order.budget
         login = login_for(order, self._accounts)
         if isinstance(login, Missing):
-            return self._result(End(Outcome.FAILED, Evidence.NONE, login.why), ())
+            end = OrderEnd(Outcome.FAILED, Evidence.NONE, login.why, retryable=False)
+            return self._result(end, ())
         async with self._sessions.borrow(login.account) as session:
-            errand = Errand(
+            execution = OrderExecution(
                 order=order,
                 session=session,
                 settings=self._settings,
                 live_on=self._live_on,
-                alive=lambda: self._alive(order.call),
+                is_live=lambda: self._is_live(order.call),
                 clock=self._clock,
                 now=self._now,
                 sleep=self._sleep,
@@ -182,18 +132,12 @@ class GenesysRecorder:
             )
             try:
                 async with asyncio.timeout(order.budget):
-                    end = await errand.run()
+                    end = await execution.carry_out()
             except TimeoutError:
-                sent = max((step.evidence for step in errand.steps), default=Evidence.NONE)
+                sent = max((step.evidence for step in execution.steps), default=Evidence.NONE)
                 said = f"not confirmed: the budget of {order.budget:g} s was used up"
-                end = End(Outcome.FAILED, min(sent, Evidence.ACCEPTED), said, retryable=True)
+                end = OrderEnd(Outcome.FAILED, min(sent, Evidence.ACCEPTED), said, retryable=True)
         detail = f"{end.detail}; as {login.account.username}, by {login.why}"
         return self._result(
-            End(end.outcome, end.evidence, detail, end.retryable), tuple(errand.steps)
+            OrderEnd(end.outcome, end.evidence, detail, end.retryable), tuple(execution.steps)
         )
-
-    def _result(self, end: End, steps: tuple[Step, ...]) -> RecorderResult:
-        return RecorderResult(
-            self.name, self.kind, end.outcome, end.evidence, end.detail, steps,
-            retryable=end.retryable,
-        )  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from bridges.genesys.answers import TABLE, Answer, Case, Next, Request, read
 from bridges.genesys.bayeux import BayeuxClient, Posted
-from bridges.genesys.notifications import Notices
+from bridges.genesys.notifications import Notifications
 from bridges.genesys.settings import Account, GenesysSettings
 from bridges.model import Evidence, Step
 from bridges.shared.http_line import HttpLine, basic
@@ -63,9 +63,9 @@ class AgentSession:
         """Counts the logins, so that those who meet one stale session log in once."""
         self._inside = False
         self._lock = asyncio.Lock()
-        self.door = asyncio.Lock()
+        self.first_login = asyncio.Lock()
         """Held during the first login, so that many presses at once make one session."""
-        self.notices = Notices(
+        self.notifications = Notifications(
             lambda hear, lost: BayeuxClient(self._post_bayeux, hear=hear, lost=lost, sleep=sleep),
             self.mask,
         )
@@ -80,8 +80,8 @@ class AgentSession:
         return self._inside
 
     async def close(self) -> None:
-        """End the notifications and close every connection."""
-        await self.notices.close()
+        """OrderEnd the notifications and close every connection."""
+        await self.notifications.close()
         await self._line.close()
 
     def mask(self, text: str) -> str:

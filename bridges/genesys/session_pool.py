@@ -14,7 +14,7 @@ from bridges.model import Step
 log = logging.getLogger(__name__)
 
 
-class Sessions:
+class SessionPool:
     """The sessions by user name. `make` makes one; `clock` and `sleep` are in seconds."""
 
     def __init__(

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What several kinds of recorder need: HTTP, number matching, settings, ended calls."""
+"""What several kinds of recorder need: a base, settings, an HTTP line, rules that compare calls."""

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from bridges.model import Evidence, Outcome
+from bridges.shared.answer_table import Row
 from bridges.shared.http_line import Ending, Exchange
 
 Request = Literal["token", "list", "look", "stop", "start"]
@@ -85,31 +86,15 @@ class Next(StrEnum):
     """No more can be done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What one case means for one request.
-
-    `outcome` and `evidence` hold when `next` leads nowhere. `retryable`: the same order may be
-    given again. `said` continues "VoipNow …"; `hint` is what an administrator can look at.
-    """
-
-    outcome: Outcome
-    evidence: Evidence
-    retryable: bool
-    next: Next
-    said: str
-    hint: str = ""
-
-
 def _failed(
     next_: Next, said: str, hint: str = "", *, retryable: bool = False, sent: bool = True
-) -> Row:
+) -> Row[Next]:
     evidence = Evidence.SENT if sent else Evidence.NONE
-    return Row(Outcome.FAILED, evidence, retryable, next_, said, hint)
+    return Row(next_, Outcome.FAILED, evidence, retryable, said, hint)
 
 
-def _accepted(next_: Next, said: str) -> Row:
-    return Row(Outcome.ACCEPTED, Evidence.ACCEPTED, retryable=True, next=next_, said=said)
+def _accepted(next_: Next, said: str) -> Row[Next]:
+    return Row(next_, Outcome.ACCEPTED, Evidence.ACCEPTED, retryable=True, said=said)
 
 
 _QUERY: Final = (
@@ -120,7 +105,7 @@ _QUERY: Final = (
 _RIGHTS: Final = "check that the App is trusted and may see this user's extensions"
 _URL: Final = "check the URL: something other than VoipNow may be answering"
 
-_ALL: Final[Mapping[Case, Row]] = {
+_ALL: Final[Mapping[Case, Row[Next]]] = {
     Case.OK: _failed(Next.END, "answered as it does to another request", _URL),
     Case.ACCEPTED: _failed(Next.END, "answered 202 where nothing is to be carried out", _URL),
     Case.NO_CONTENT: _failed(Next.END, "answered nothing where something is needed", _URL),
@@ -155,8 +140,8 @@ _ALL: Final[Mapping[Case, Row]] = {
 """What holds for every request, where no other row says otherwise."""
 
 _KEY: Final = "check client_id and client_secret, and that the App is trusted"
-_TOKEN: Final[Mapping[Case, Row]] = {
-    Case.OK: Row(Outcome.ACCEPTED, Evidence.SENT, retryable=True, next=Next.USE, said="let us in"),
+_TOKEN: Final[Mapping[Case, Row[Next]]] = {
+    Case.OK: Row(Next.USE, Outcome.ACCEPTED, Evidence.SENT, retryable=True, said="let us in"),
     Case.BAD_REQUEST: _failed(Next.END, "refused the App", _KEY),
     Case.UNAUTHORISED: _failed(Next.END, "refused the App", _KEY),
     Case.FORBIDDEN: _failed(Next.END, "refused the App", _KEY),
@@ -165,24 +150,24 @@ _TOKEN: Final[Mapping[Case, Row]] = {
 }
 
 _READ: Final = Row(
-    Outcome.ACCEPTED, Evidence.READ_BACK, retryable=True, next=Next.USE, said="told its calls"
+    Next.USE, Outcome.ACCEPTED, Evidence.READ_BACK, retryable=True, said="told its calls"
 )
-_LIST: Final[Mapping[Case, Row]] = {
+_LIST: Final[Mapping[Case, Row[Next]]] = {
     Case.OK: _READ,
     Case.NO_CONTENT: _READ,
     **{case: _failed(Next.UNFILTERED, "did not take the query") for case in _QUERY},
 }
 
-_LOOK: Final[Mapping[Case, Row]] = {
+_LOOK: Final[Mapping[Case, Row[Next]]] = {
     Case.OK: _READ,
     Case.NO_CONTENT: _READ,
     Case.CALL_INVALID: Row(
-        Outcome.CALL_ENDED, Evidence.READ_BACK, retryable=True, next=Next.ABSENT,
+        Next.ABSENT, Outcome.CALL_ENDED, Evidence.READ_BACK, retryable=True,
         said="no longer has the call",
     ),
 }  # fmt: skip
 
-_COMMAND: Final[Mapping[Case, Row]] = {
+_COMMAND: Final[Mapping[Case, Row[Next]]] = {
     # The table of the vendor's page says 200 or 204, its example shows 202; none of them proves
     # more than that the request was taken.
     Case.OK: _accepted(Next.READ, "accepted"),
@@ -198,7 +183,7 @@ _COMMAND: Final[Mapping[Case, Row]] = {
 }
 
 # A stop that is given twice stops once. A second start could begin a second recording.
-_STOP: Final[Mapping[Case, Row]] = {
+_STOP: Final[Mapping[Case, Row[Next]]] = {
     **_COMMAND,
     Case.NO_CONTENT: _accepted(Next.READ_AGAIN, "accepted without a word"),
     Case.SERVER_ERROR: _failed(Next.READ_AGAIN, "had a fault", retryable=True),
@@ -206,7 +191,7 @@ _STOP: Final[Mapping[Case, Row]] = {
     Case.NO_ANSWER: _failed(Next.READ_AGAIN, "gave no whole answer", retryable=True),
 }
 
-_REQUESTS: Final[Mapping[Request, Mapping[Case, Row]]] = {
+_REQUESTS: Final[Mapping[Request, Mapping[Case, Row[Next]]]] = {
     "token": _TOKEN,
     "list": _LIST,
     "look": _LOOK,

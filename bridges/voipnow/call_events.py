@@ -34,7 +34,7 @@ _HANGUPS: Final = frozenset({"ANSWER", "UNKNOWN"})
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReportedCall:
     """One call that was told of. `at` is when it was first, in seconds since the epoch."""
 
     call_id: str
@@ -44,7 +44,7 @@ class Heard:
     status: str
     at: float
 
-    def candidate(self) -> "Candidate[Heard]":
+    def candidate(self) -> "Candidate[ReportedCall]":
         """Return it as something to choose from."""
         numbers = (plain(number) for number in self.numbers + self.extensions)
         label = f"call {self.api_id} (told of {', '.join(self.extensions) or 'no extension'})"
@@ -64,7 +64,7 @@ class Hook:
         self._token = token
         self._loose = loose
         self._now = now
-        self._calls: OrderedDict[str, Heard] = OrderedDict()
+        self._calls: OrderedDict[str, ReportedCall] = OrderedDict()
         self._by_id: dict[str, str] = {}
 
     def __len__(self) -> int:
@@ -77,13 +77,13 @@ class Hook:
             response = Response(status_code=await self._take(scope, receive))
             await response(scope, receive, send)
 
-    def by_ids(self, ids: Iterable[str]) -> Heard | None:
+    def by_ids(self, ids: Iterable[str]) -> ReportedCall | None:
         """Return the call one of whose Asterisk ids was told, if there is exactly one."""
         self._expire()
         found = {key for one in ids if (key := self._by_id.get(one)) is not None}
         return self._calls[found.pop()] if len(found) == 1 else None
 
-    def of(self, extension: str) -> list[Heard]:
+    def of(self, extension: str) -> list[ReportedCall]:
         """Return the calls that were told of an extension, oldest first."""
         self._expire()
         return [
@@ -110,7 +110,7 @@ class Hook:
             self._drop(api_id)
             call_id = call_id or known.call_id
         at = known.at if known else self._now()
-        self._calls[api_id] = Heard(call_id, api_id, extensions, numbers, status, at)
+        self._calls[api_id] = ReportedCall(call_id, api_id, extensions, numbers, status, at)
         if call_id:
             self._by_id[call_id] = api_id
         while len(self._calls) > MOST:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asking VoipNow within a deadline: the token, one renewal of it, one repetition, the steps."""
+"""Ask VoipNow within a deadline: with a token, one renewal of it and one repetition."""
 
 import json
 import time
@@ -10,10 +10,11 @@ from typing import Any, Final
 import anyio
 import httpx
 
-from bridges.model import Evidence, Step
+from bridges.model import Step
+from bridges.shared.answer_table import Row
 from bridges.shared.http_line import Exchange, HttpLine
 from bridges.voipnow.access_token import Grant, Tokens
-from bridges.voipnow.answers import ACTIONS, TABLE, Case, Next, Reading, Request, Row, read
+from bridges.voipnow.answers import ACTIONS, TABLE, Case, Next, Reading, Request, read
 from bridges.voipnow.messages import some_call
 from bridges.voipnow.settings import VoipNowSettings
 
@@ -29,7 +30,7 @@ _SPENT: Final = "the time for this order is used up"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one request. `value` is what the reader made of a `USE`."""
+    """The answer to one request. `value` is what the reader made of a `USE`."""
 
     request: Request
     reading: Reading
@@ -37,7 +38,7 @@ class Answer:
     value: Any = field(default=None, repr=False)
 
     @property
-    def row(self) -> Row:
+    def row(self) -> Row[Next]:
         """What it means."""
         return TABLE[self.request, self.reading.case]
 
@@ -79,12 +80,12 @@ class Client:
             self.line, settings.client_id, settings.client_secret.reveal(), self.clock
         )
 
-    def run(self, budget: float) -> "Run":
+    def requests(self, budget: float) -> "OrderRequests":
         """Return the requests of one order, which has `budget` seconds."""
-        return Run(self, budget)
+        return OrderRequests(self, budget)
 
 
-class Run:
+class OrderRequests:
     """The requests of one order. `steps` are those made so far, for the journal."""
 
     def __init__(self, client: Client, budget: float) -> None:
@@ -110,7 +111,7 @@ class Run:
         return await self._ask(_Asked("list", "GET", target, reader=reader), 2)
 
     async def look(self, target: str, reader: Reader) -> Answer:
-        """Ask for one call, once: whoever waits for its state asks again anyway."""
+        """Ask for one call, once: a caller that waits for its state asks again anyway."""
         return await self._ask(_Asked("look", "GET", target, reader=reader), 1)
 
     async def command(self, request: Request, target: str, view_id: str) -> Answer:
@@ -162,8 +163,7 @@ class Run:
 
     def _note(self, request: Request, reading: Reading | None, exchange: Exchange) -> None:
         case = reading.case if reading else Case.JUNK
-        evidence = TABLE[request, case].evidence if exchange.left else Evidence.NONE
-        self.steps.append(exchange.step(evidence))
+        self.steps.append(exchange.step(TABLE[request, case].evidence))
 
     def _no_token(self, grant: Grant) -> Answer:
         reading = grant.reading or Reading(Case.JUNK)

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 from bridges.model import Evidence, Order, Outcome
+from bridges.shared.answer_table import OrderEnd
 from bridges.shared.call_parties import Parties
 from bridges.shared.match_call import Ambiguous, Chosen, pick
 from bridges.voipnow.answers import Next
-from bridges.voipnow.call_events import Heard, Hook
-from bridges.voipnow.client import Answer, Run
+from bridges.voipnow.call_events import Hook, ReportedCall
+from bridges.voipnow.client import Answer, OrderRequests
 from bridges.voipnow.messages import (
     SELF,
     Page,
@@ -43,16 +44,6 @@ Alone = Callable[[Order, str], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """What an order came to."""
-
-    outcome: Outcome
-    evidence: Evidence
-    detail: str
-    retryable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
     """The call, where it was found, why it is the one, and its extension's forms there."""
 
@@ -75,11 +66,11 @@ class Listed:
     whole: bool
 
 
-def ended(answer: Answer, what: str = "") -> End:
+def ended(answer: Answer, what: str = "") -> OrderEnd:
     """Return the end that an answer is when nothing more can be learnt."""
     row = answer.row
     detail = f"{answer.detail}{f'; {what}' if what else ''}"
-    return End(row.outcome, row.evidence, detail, row.retryable)
+    return OrderEnd(row.outcome, row.evidence, detail, row.retryable)
 
 
 class Finder:
@@ -106,7 +97,7 @@ class Finder:
                 if is_extension(form):
                     yield Place(user, form)
 
-    def told(self, order: Order, told: Parties) -> tuple[Heard, str] | None:
+    def told(self, order: Order, told: Parties) -> tuple[ReportedCall, str] | None:
         """Return the call of an order as VoipNow's events told it, and why it."""
         ids = {*order.call.lineage, order.call.linkedid}
         ids.update(channel.uniqueid for channel in order.call.channels)
@@ -122,28 +113,30 @@ class Finder:
             return chosen.item, f"VoipNow's events, {chosen.why}"
         return None
 
-    async def find(self, run: Run, order: Order, told: Parties) -> Found | End:
+    async def find(self, requests: OrderRequests, order: Order, told: Parties) -> Found | OrderEnd:
         """Return the call of an order, or what its absence means."""
         by_event = self.told(order, told)
         if told.number is None and by_event is None:
-            return End(Outcome.FAILED, Evidence.NONE, f"no extension is known: {told.why}")
+            return OrderEnd(Outcome.FAILED, Evidence.NONE, f"no extension is known: {told.why}")
         if by_event is not None:
             heard, why = by_event
             forms = self.forms(told.number) if told.number else heard.extensions
-            read = await self._by_id(run, Found(PhoneCall(heard.api_id), _ALL, why, forms))
+            read = await self._by_id(requests, Found(PhoneCall(heard.api_id), _ALL, why, forms))
             if read is not None:
                 return read
             if told.number is None:
                 detail = f"VoipNow no longer has call {heard.api_id} ({why})"
-                return End(Outcome.CALL_ENDED, Evidence.READ_BACK, detail)
+                return OrderEnd(Outcome.CALL_ENDED, Evidence.READ_BACK, detail)
         assert told.number is not None
-        return await self._by_lists(run, order, told, self.forms(told.number))
+        return await self._by_lists(requests, order, told, self.forms(told.number))
 
-    async def elsewhere(self, run: Run, found: Found, tried: set[Place]) -> Found | End:
+    async def elsewhere(
+        self, requests: OrderRequests, found: Found, tried: set[Place]
+    ) -> Found | OrderEnd:
         """Look in every list for a call whose id was not known where it was asked for."""
         whole = True
         for place in (_ALL, *self.places(found.forms)):
-            listed = await self._list(run, place)
+            listed = await self._list(requests, place)
             if isinstance(listed, Answer):
                 if listed.row.next is not Next.ADDRESS:
                     return ended(listed, f"call {found.call.id} was not known")
@@ -155,12 +148,12 @@ class Finder:
                         if other not in tried:
                             return replace(found, call=call, place=other)
                     detail = f"VoipNow lists call {call.id} and takes its id at no address"
-                    return End(Outcome.FAILED, Evidence.SENT, detail)
+                    return OrderEnd(Outcome.FAILED, Evidence.SENT, detail)
         if not whole:
             detail = f"call {found.call.id} was not known, and not every call could be listed"
-            return End(Outcome.FAILED, Evidence.SENT, detail)
+            return OrderEnd(Outcome.FAILED, Evidence.SENT, detail)
         detail = f"call {found.call.id} has ended at VoipNow"
-        return End(Outcome.CALL_ENDED, Evidence.READ_BACK, detail)
+        return OrderEnd(Outcome.CALL_ENDED, Evidence.READ_BACK, detail)
 
     def addresses(self, found: Found) -> Iterator[Place]:
         """Return the places at which a call may be addressed, the likeliest first."""
@@ -175,19 +168,19 @@ class Finder:
         yield _ALL
         yield from self.places(found.forms)
 
-    async def again(self, run: Run, found: Found) -> PhoneCall | Answer:
+    async def again(self, requests: OrderRequests, found: Found) -> PhoneCall | Answer:
         """Read a call anew where it was found; the answer when it could not be."""
         target = found.place.call(found.call.id)
         loose = self._settings.loose_ids
-        answer = await run.look(
+        answer = await requests.look(
             target, lambda document: read_call(document, found.call.id, loose=loose)
         )
         return answer.value if isinstance(answer.value, PhoneCall) else answer
 
-    async def _by_id(self, run: Run, wanted: Found) -> Found | End | None:
+    async def _by_id(self, requests: OrderRequests, wanted: Found) -> Found | OrderEnd | None:
         for place in (*self.places(wanted.forms), _ALL):
             found = replace(wanted, place=place)
-            call = await self.again(run, found)
+            call = await self.again(requests, found)
             if isinstance(call, PhoneCall):
                 return replace(found, call=call)
             if call.row.next not in {Next.USE, Next.ABSENT, Next.ADDRESS}:
@@ -195,11 +188,11 @@ class Finder:
         return None
 
     async def _by_lists(
-        self, run: Run, order: Order, told: Parties, forms: tuple[str, ...]
-    ) -> Found | End:
+        self, requests: OrderRequests, order: Order, told: Parties, forms: tuple[str, ...]
+    ) -> Found | OrderEnd:
         known, denied = False, None
         for place in self.places(forms):
-            listed = await self._list(run, place)
+            listed = await self._list(requests, place)
             if isinstance(listed, Answer):
                 if listed.row.next is not Next.ADDRESS:
                     return ended(listed)
@@ -208,7 +201,7 @@ class Finder:
             known = True
             if listed.calls:
                 return self._choose(order, told, forms, listed.calls, place)
-        listed = await self._list(run, _ALL, since=since_of(told.began))
+        listed = await self._list(requests, _ALL, since=since_of(told.began))
         if isinstance(listed, Answer):
             return ended(listed, f"looking for {forms[0]}")
         calls = [call for call in listed.calls if call.involves(forms[0])]
@@ -218,7 +211,7 @@ class Finder:
             return _nothing(order, f"VoipNow knows {forms[0]} and has no live call of it")
         why = denied.detail if denied else "VoipNow has more calls than are listed"
         detail = f"no live call of {forms[0]} was found: {why}"
-        return End(Outcome.FAILED, Evidence.SENT, detail)
+        return OrderEnd(Outcome.FAILED, Evidence.SENT, detail)
 
     def _choose(
         self,
@@ -227,7 +220,7 @@ class Finder:
         forms: tuple[str, ...],
         calls: Sequence[PhoneCall],
         place: Place,
-    ) -> Found | End:
+    ) -> Found | OrderEnd:
         only = self._settings.whose == "presser" and self._alone(order, told.number or "")
         chosen: Chosen[PhoneCall] | Ambiguous | None = None
         for shifted in (False, True):
@@ -240,17 +233,19 @@ class Finder:
                 return Found(chosen.item, place, chosen.why, forms)
         if all(call.views and not call.recorded for call in calls):
             return _nothing(order, f"VoipNow records no live call of {forms[0]}: {chosen}")
-        return End(Outcome.FAILED, Evidence.SENT, str(chosen))
+        return OrderEnd(Outcome.FAILED, Evidence.SENT, str(chosen))
 
-    async def _list(self, run: Run, place: Place, since: str | None = None) -> Listed | Answer:
+    async def _list(
+        self, requests: OrderRequests, place: Place, since: str | None = None
+    ) -> Listed | Answer:
         """Read a list to its end, a call that moves between pages once."""
         calls: dict[str, PhoneCall] = {}
         start = 0
         for _ in range(PAGES):
-            answer = await self._page(run, place, start, since)
+            answer = await self._page(requests, place, start, since)
             if answer.row.next is Next.UNFILTERED and since is not None:
                 since = None
-                answer = await self._page(run, place, start, since)
+                answer = await self._page(requests, place, start, since)
             if answer.row.next is not Next.USE:
                 return answer
             page = answer.value
@@ -263,10 +258,12 @@ class Finder:
             start = page.following
         return Listed(tuple(calls.values()), whole=False)
 
-    async def _page(self, run: Run, place: Place, start: int, since: str | None) -> Answer:
+    async def _page(
+        self, requests: OrderRequests, place: Place, start: int, since: str | None
+    ) -> Answer:
         target = list_target(place, start, since)
         loose = self._settings.loose_ids
-        return await run.list(
+        return await requests.list(
             target, lambda document: read_page(document, place, start, loose=loose)
         )
 
@@ -289,8 +286,8 @@ def since_of(began: Sequence[float]) -> str | None:
     return moment.isoformat(timespec="seconds")
 
 
-def _nothing(order: Order, why: str) -> End:
+def _nothing(order: Order, why: str) -> OrderEnd:
     """Return the end of an order when VoipNow itself shows nothing that it could be about."""
     if order.verb.silences:
-        return End(Outcome.NOTHING_TO_STOP, Evidence.READ_BACK, why)
-    return End(Outcome.FAILED, Evidence.READ_BACK, f"nothing to record: {why}")
+        return OrderEnd(Outcome.NOTHING_TO_STOP, Evidence.READ_BACK, why)
+    return OrderEnd(Outcome.FAILED, Evidence.READ_BACK, f"nothing to record: {why}")

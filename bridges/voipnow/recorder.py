@@ -1,33 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recordings held by VoipNow (4PSA): find the live call, stop its recorded views, read it back."""
+"""The recorder of kind `voipnow`: what the daemon opens, asks and closes."""
 
-import time
-from collections.abc import Awaitable, Callable
-from typing import Final, Self
+from typing import Final
 
-import anyio
-import httpx
 from starlette.types import ASGIApp
 
-from ami.ports import HasGraph
 from bridges.model import (
     ORDERS,
     Capabilities,
     Evidence,
     Order,
-    Outcome,
     Plan,
     RecorderResult,
     RecorderUnavailable,
     Verb,
 )
+from bridges.shared.answer_table import OrderEnd
 from bridges.shared.call_parties import Parties, parties
-from bridges.shared.keep_warm import Warmer
-from bridges.shared.pbx_view import LiveOn, live_on
+from bridges.shared.pbx_view import is_only_call
+from bridges.shared.recorder_base import RecorderBase
 from bridges.voipnow.answers import Case, Next
 from bridges.voipnow.call_events import Hook
 from bridges.voipnow.client import Answer, Client, body
-from bridges.voipnow.execute import Action, Command
+from bridges.voipnow.execute import Action, OrderExecution
 from bridges.voipnow.find_call import Finder, Found, list_target, since_of
 from bridges.voipnow.messages import SELF, Place, read_page
 from bridges.voipnow.settings import VoipNowSettings
@@ -39,57 +34,34 @@ _STAND_INS: Final = {
 }
 
 
-class VoipNowRecorder:
-    """The recorder of kind `voipnow`.
-
-    `live_on` returns the live channels of an extension, None while they are not known. `clock`
-    is monotonic and `now` the time of day, both in seconds; they, `sleep` and `transport` are
-    seams.
-    """
+class VoipNowRecorder(RecorderBase[VoipNowSettings]):
+    """The recorder of kind `voipnow`."""
 
     kind = "voipnow"
     Settings = VoipNowSettings
     capabilities = Capabilities(frozenset(ORDERS), Evidence.READ_BACK, _STAND_INS)
 
-    def __init__(
-        self,
-        name: str,
-        settings: VoipNowSettings,
-        *,
-        live_on: LiveOn,
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], float] = time.time,
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        self.name = name
-        self._settings = settings
-        self._live_on = live_on
-        self._client = Client(settings, clock=clock, now=now, sleep=sleep, transport=transport)
+    def _prepare(self) -> None:
+        settings = self._settings
+        self._client = Client(
+            settings, clock=self._clock, now=self._now, sleep=self._sleep,
+            transport=self._transport,
+        )  # fmt: skip
         token = settings.hook_token
-        self._hook = Hook(token.reveal() if token else None, loose=settings.loose_ids, now=now)
+        self._hook = Hook(
+            token.reveal() if token else None, loose=settings.loose_ids, now=self._now
+        )
         self.hook: ASGIApp | None = self._hook if token else None
         """What takes VoipNow's Call Events; its path ends with `hook_token`."""
-        self._finder = Finder(settings, self._hook, self._alone)
-        self._warmer = Warmer(f"voipnow {name}", self._away, settings.keep_warm, self._client.sleep)
+        self._finder = Finder(
+            settings, self._hook, lambda order, number: is_only_call(order, number, self._live_on)
+        )
 
-    @classmethod
-    def build(cls, name: str, settings: VoipNowSettings, pbx: HasGraph) -> Self:
-        """Return the recorder called `name` for the calls of one PBX."""
-        return cls(name, settings, live_on=live_on(pbx))
-
-    def __repr__(self) -> str:
-        """Return name and server, never a secret."""
-        return f"VoipNowRecorder({self.name!r}, {self._settings.url!r})"
-
-    async def open(self) -> None:
-        """Get a token and a connection ahead of the first press, and keep them."""
-        self._warmer.start()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._warmer.stop()
+    async def _disconnect(self) -> None:
         await self._client.line.close()
+
+    def _warm_every(self) -> float:
+        return self._settings.keep_warm
 
     async def _away(self) -> str | None:
         """Ask for one call, which keeps token and connection."""
@@ -113,8 +85,8 @@ class VoipNowRecorder:
         raise RecorderUnavailable(self.name, cause, what, fix)
 
     async def _first_call(self) -> Answer:
-        run = self._client.run(2 * self._settings.timeout)
-        return await run.list(
+        requests = self._client.requests(2 * self._settings.timeout)
+        return await requests.list(
             _EVERY_CALL.calls(count=1),
             lambda document: read_page(document, _EVERY_CALL, 0, loose=self._settings.loose_ids),
         )
@@ -148,36 +120,27 @@ class VoipNowRecorder:
         return Plan(self.name, self.kind, target, tuple(requests))
 
     async def act(self, order: Order) -> RecorderResult:
-        """Find the call, carry the verb out, and read back what became of it."""
-        run = self._client.run(order.budget)
-        found = await self._finder.find(run, order, self._parties(order))
-        why = ""
+        """Find the call, carry the verb out, and read its state back."""
+        requests = self._client.requests(order.budget)
+        found = await self._finder.find(requests, order, self._parties(order))
         if isinstance(found, Found):
-            why = f" ({found.why})"
-            action = _action(order.verb)
-            command = Command(run, self._finder, action, found, self._settings.read_back)
-            end = await command.carry_out()
+            execution = OrderExecution(
+                requests, self._finder, _action(order.verb), found, self._settings.read_back
+            )
+            end = await execution.carry_out()
+            words = [f"{end.detail} ({found.why})"]
         else:
             end = found
-        words = [f"{end.detail}{why}"]
+            words = [end.detail]
         if order.verb in _STAND_INS:
             words.append(_STAND_INS[order.verb])
-        return RecorderResult(
-            self.name,
-            self.kind,
-            end.outcome,
-            end.evidence,
-            self._client.line.masked("; ".join(words)),
-            tuple(run.steps),
-            retryable=end.retryable and end.outcome is Outcome.FAILED,
+        detail = self._client.line.masked("; ".join(words))
+        return self._result(
+            OrderEnd(end.outcome, end.evidence, detail, end.retryable), requests.steps
         )
 
     def _parties(self, order: Order) -> Parties:
         return parties(order, "far" if self._settings.whose == "far" else "presser")
-
-    def _alone(self, order: Order, number: str) -> bool:
-        live = self._live_on(number)
-        return bool(live) and all(one.linkedid in order.call.lineage for one in live or ())
 
 
 def _action(verb: Verb) -> Action:

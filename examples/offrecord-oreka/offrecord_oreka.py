@@ -10,20 +10,21 @@ What is known of it, and from where:
   was found (`RecordMsg.cpp`), an unknown command is a 404 (`MultiThreadedServer.cpp`), values are
   not percent-decoded (`UrlSerializer.cpp`). A stop closes the file, and the packets that follow
   go into a new one (`VoIpSessions::StopCapture`). There is no password and no way to read a state.
+
+It is one file because it is small. Before each section stands the name of the file that it would
+be in a folder, as our own kinds have it. A client.py is not needed: `HttpLine` makes the requests.
 """
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Final
 
 from pydantic import Field
 
-from ami.calls.snapshots import Channel
-from ami.pbx import Pbx
 from bridges.model import (
     ORDERS,
     Capabilities,
@@ -33,14 +34,17 @@ from bridges.model import (
     Plan,
     RecorderResult,
     RecorderUnavailable,
+    Step,
     Verb,
 )
+from bridges.shared.answer_table import OrderEnd
 from bridges.shared.call_parties import handset
 from bridges.shared.http_line import Ending, Exchange, HttpLine
+from bridges.shared.pbx_view import LiveOn
+from bridges.shared.recorder_base import RecorderBase
 from bridges.shared.settings import ServerSettings
 
-_PLAIN: Final = re.compile(r"[\w.@:~+-]{1,200}", re.ASCII)
-_SUCCESS: Final = re.compile(rb"<response>\s*<success>(\w+)</success>")
+# In a folder: settings.py
 
 
 class OrekaSettings(ServerSettings):
@@ -49,6 +53,65 @@ class OrekaSettings(ServerSettings):
     call_id: str = Field(
         "SIPCALLID", description="the channel variable that holds the SIP Call-ID of its leg"
     )
+
+
+# In a folder: messages.py
+
+STAND_INS: Final = MappingProxyType(
+    {
+        Verb.STOP: "Oreka's stop only begins a new file, so the recording is paused",
+        Verb.RESUME: "Oreka has no resume, so it is told to record",
+    }
+)
+_COMMANDS: Final = {Verb.STOP: "pause", Verb.PAUSE: "pause"}
+
+
+def targets(verb: Verb, sessions: Sequence[str]) -> tuple[str, ...]:
+    """Return path and query of the command for each session; values are not percent-encoded."""
+    command = _COMMANDS.get(verb, "record")
+    side = "&side=both" if command == "record" else ""
+    return tuple(f"/command?type={command}&{session}{side}" for session in sessions)
+
+
+# In a folder: find_call.py
+
+_PLAIN: Final = re.compile(r"[\w.@:~+-]{1,200}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """The sessions that an order is about, as parameters of a command, and why those."""
+
+    sessions: tuple[str, ...]
+    why: str
+    by_id: bool
+
+
+def aim_of(order: Order, variable: str, live_on: LiveOn) -> Aim | str:
+    """Return the sessions that an order is about, or why no command is sent.
+
+    A call has a SIP Call-ID for each leg, and Oreka may follow either of them: all are named. An
+    extension is used only while it means exactly one live call: Oreka takes the first.
+    """
+    known = order.facts.get(variable, ())
+    ids = tuple(f"nativecallid={text}" for text in known if _PLAIN.fullmatch(text))
+    if ids:
+        return Aim(ids, f"by {len(ids)} SIP Call-ID of this call", by_id=True)
+    phone, why = handset(order.call, order.presser)
+    if phone is None or phone.extension is None or not _PLAIN.fullmatch(phone.extension):
+        return "no SIP Call-ID is known, and no channel of this call belongs to an extension"
+    live = live_on(phone.extension)
+    if live is None:
+        return f"the PBX's calls are not known, so {phone.extension} may mean another call"
+    if any(channel.linkedid not in order.call.lineage for channel in live):
+        names = ", ".join(channel.name for channel in live)
+        return f"ambiguous: {phone.extension} is on several live calls: {names}"
+    return Aim((f"party={phone.extension}",), f"by extension, {why}", by_id=False)
+
+
+# In a folder: answers.py
+
+_SUCCESS: Final = re.compile(rb"<response>\s*<success>(\w+)</success>")
 
 
 class Case(StrEnum):
@@ -89,14 +152,6 @@ TABLE: Final = MappingProxyType(
 )  # fmt: skip
 """Every case with its meaning. What is not in it cannot come out of `case_of`."""
 
-STAND_INS: Final = MappingProxyType(
-    {
-        Verb.STOP: "Oreka's stop only begins a new file, so the recording is paused",
-        Verb.RESUME: "Oreka has no resume, so it is told to record",
-    }
-)
-_COMMANDS: Final = {Verb.STOP: "pause", Verb.PAUSE: "pause"}
-
 
 def case_of(exchange: Exchange) -> Case:
     """Return the case of an exchange: by its ending, then its status, then its body."""
@@ -111,52 +166,49 @@ def case_of(exchange: Exchange) -> Case:
     return Case.DONE if found[1] in {b"true", b"yes", b"1"} else Case.REFUSED
 
 
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """The sessions that an order is about, as parameters of a command, and why those."""
-
-    sessions: tuple[str, ...]
-    why: str
-    by_id: bool
+# In a folder: execute.py
 
 
-class OrekaRecorder:
-    """The recorder of kind `oreka`. `live_on` returns the live channels of an extension."""
+async def carry_out(order: Order, aim: Aim, line: HttpLine) -> tuple[OrderEnd, tuple[Step, ...]]:
+    """Send a command for each session of the call, all at once; the worst answer counts."""
+    async with asyncio.TaskGroup() as group:
+        asked = [
+            group.create_task(line.ask("GET", target, {}, within=order.budget))
+            for target in targets(order.verb, aim.sessions)
+        ]
+    answers = [(task.result(), TABLE[case_of(task.result())]) for task in asked]
+    worst = min((row for _, row in answers), key=lambda row: row.evidence)
+    outcome = worst.outcome
+    if order.verb is Verb.STOP and outcome is Outcome.ACCEPTED:
+        outcome = Outcome.CONTAINED  # it is paused, which is less than stopped
+    words = [f"Oreka {worst.said} ({aim.why})"]
+    if order.verb in STAND_INS:
+        words.append(STAND_INS[order.verb])
+    # A command by extension that comes late may hit the next call.
+    again = aim.by_id or not worst.maybe_done
+    end = OrderEnd(outcome, worst.evidence, "; ".join(words), retryable=again)
+    return end, tuple(exchange.step(row.evidence) for exchange, row in answers)
+
+
+# In a folder: recorder.py
+
+
+class OrekaRecorder(RecorderBase[OrekaSettings]):
+    """The recorder of kind `oreka`."""
 
     kind = "oreka"
     Settings = OrekaSettings
 
-    def __init__(
-        self,
-        name: str,
-        settings: OrekaSettings,
-        *,
-        live_on: Callable[[str], Sequence[Channel] | None],
-    ) -> None:
-        self.name = name
+    def _prepare(self) -> None:
+        settings = self._settings
         self.capabilities = Capabilities(
             frozenset(ORDERS), Evidence.ACCEPTED, STAND_INS, (settings.call_id,)
         )
-        self._settings = settings
-        self._live_on = live_on
         self._line = HttpLine(
             settings.url, ca_file=settings.ca_file, plain_http=settings.allow_plain_http
         )
 
-    @classmethod
-    def build(cls, name: str, settings: OrekaSettings, pbx: Pbx) -> Self:
-        """Return the recorder called `name` for the calls of one PBX."""
-        return cls(
-            name,
-            settings,
-            live_on=lambda number: pbx.graph.live_on(number) if pbx.graph.known else None,
-        )
-
-    async def open(self) -> None:
-        """Nothing to open: OrkAudio closes every connection after its answer."""
-
-    async def close(self) -> None:
-        """Close the connections."""
+    async def _disconnect(self) -> None:
         await self._line.close()
 
     async def probe(self) -> str:
@@ -172,64 +224,22 @@ class OrekaRecorder:
         raise RecorderUnavailable(self.name, cause.get(case, "refused"), exchange.said, fix)
 
     def plan(self, order: Order) -> Plan:
-        """Say what `act` would send, sending nothing."""
+        """Return what `act` would send, sending nothing."""
         aim = self._aim(order)
         if isinstance(aim, str):
             return Plan(self.name, self.kind, "-", (), aim)
-        requests = (self._line.shown("GET", target) for target in _targets(order.verb, aim))
-        return Plan(self.name, self.kind, aim.why, tuple(requests))
+        requests = tuple(
+            self._line.shown("GET", target) for target in targets(order.verb, aim.sessions)
+        )
+        return Plan(self.name, self.kind, aim.why, requests)
 
     async def act(self, order: Order) -> RecorderResult:
-        """Send a command for each session of the call, all at once; the worst answer counts."""
+        """Carry out one order, unless it cannot be said which call it means."""
         aim = self._aim(order)
         if isinstance(aim, str):
-            return RecorderResult(
-                self.name, self.kind, Outcome.FAILED, Evidence.NONE, aim, retryable=True
-            )
-        async with asyncio.TaskGroup() as group:
-            asked = [
-                group.create_task(self._line.ask("GET", target, {}, within=order.budget))
-                for target in _targets(order.verb, aim)
-            ]
-        ends = [(task.result(), TABLE[case_of(task.result())]) for task in asked]
-        steps = (exchange.step(row.evidence) for exchange, row in ends)
-        worst = min((row for _, row in ends), key=lambda row: row.evidence)
-        outcome = worst.outcome
-        if order.verb is Verb.STOP and outcome is Outcome.ACCEPTED:
-            outcome = Outcome.CONTAINED  # it is paused, which is less than stopped
-        words = [f"Oreka {worst.said} ({aim.why})"]
-        if order.verb in STAND_INS:
-            words.append(STAND_INS[order.verb])
-        # A command by extension that comes late may hit the next call.
-        again = outcome is Outcome.FAILED and (aim.by_id or not worst.maybe_done)
-        return RecorderResult(
-            self.name, self.kind, outcome, worst.evidence, "; ".join(words), tuple(steps),
-            retryable=again,
-        )  # fmt: skip
+            return self._result(OrderEnd(Outcome.FAILED, Evidence.NONE, aim), ())
+        end, steps = await carry_out(order, aim, self._line)
+        return self._result(end, steps)
 
     def _aim(self, order: Order) -> Aim | str:
-        """Return what a command is about, or why none is sent.
-
-        A call has a SIP Call-ID for each leg, and Oreka may follow either, so all are named. An
-        extension is used only while it means exactly one live call: Oreka takes the first.
-        """
-        known = order.facts.get(self._settings.call_id, ())
-        ids = tuple(f"nativecallid={text}" for text in known if _PLAIN.fullmatch(text))
-        if ids:
-            return Aim(ids, f"by {len(ids)} SIP Call-ID of this call", by_id=True)
-        phone, why = handset(order.call, order.presser)
-        if phone is None or phone.extension is None or not _PLAIN.fullmatch(phone.extension):
-            return "no SIP Call-ID is known, and no channel of this call belongs to an extension"
-        live = self._live_on(phone.extension)
-        if live is None:
-            return f"the PBX's calls are not known, so {phone.extension} may mean another call"
-        if any(channel.linkedid not in order.call.lineage for channel in live):
-            names = ", ".join(channel.name for channel in live)
-            return f"ambiguous: {phone.extension} is on several live calls: {names}"
-        return Aim((f"party={phone.extension}",), f"by extension, {why}", by_id=False)
-
-
-def _targets(verb: Verb, aim: Aim) -> tuple[str, ...]:
-    command = _COMMANDS.get(verb, "record")
-    side = "&side=both" if command == "record" else ""
-    return tuple(f"/command?type={command}&{session}{side}" for session in aim.sessions)
+        return aim_of(order, self._settings.call_id, self._live_on)

@@ -149,7 +149,7 @@ async def fixture(
             "genesys",
             GenesysSettings(**(given | (options or {}))),
             live_on=lambda _: [PHONE],
-            alive=lambda _: made.ours,
+            is_live=lambda _: made.ours,
             sleep=sleep,
         )
         made = Fixture(sim, server, fred, call, recorder)

@@ -74,7 +74,7 @@ async def play(
             accounts={"fred": {"username": name, "password": Secret("fred-flint")}},  # type: ignore[dict-item]
         ),
         live_on=lambda _: [PHONE],
-        alive=lambda _: True,
+        is_live=lambda _: True,
         transport=checked,
     )  # fmt: skip
     await one.open()

@@ -79,7 +79,7 @@ def test_installed_it_is_found_like_our_own_kinds(tmp_path: Path) -> None:
         check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
 
-    assert "OrekaRecorder.build" in found
+    assert "offrecord_oreka.OrekaRecorder" in found
 
 
 # the guide

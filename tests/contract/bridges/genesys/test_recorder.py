@@ -329,7 +329,7 @@ async def test_closing_ends_every_task_and_never_the_agents_session() -> None:
         await made.act()
         await made.recorder.close()
         names = {task.get_name() for task in asyncio.all_tasks()}
-        assert not names & {"genesys-notices", "genesys-warm"}
+        assert not names & {"genesys-notifications", "genesys-warm"}
         assert made.asked("disconnect")
         assert not [e for e in made.sim.log.entries if "ContactCenterSession" in e.body]
 
@@ -456,11 +456,11 @@ async def test_a_recording_that_starts_again_is_heard_by_whoever_listens() -> No
         heard: list[Any] = []
         await made.act()
         session = made.recorder._sessions._sessions["fred"]
-        hush = session.notices.listen(heard.append)
+        remove_listener = session.notifications.add_listener(heard.append)
         await last_connect(made)
         made.sim.centre.record(made.call, "Recording")
         async with asyncio.timeout(5):
             while not heard:
                 await asyncio.sleep(0.01)
         assert heard[0].call.recording == "Recording"
-        hush()
+        remove_listener()

@@ -16,7 +16,7 @@ from bridges.genesys.messages import (
     proves,
     ready,
 )
-from bridges.genesys.notifications import Doubt, RecordingChange, Watch, notice_of
+from bridges.genesys.notifications import CallWatch, RecordingChange, Uncertain, notification_of
 from bridges.model import ORDERS, Outcome, Verb
 
 CALL: dict[str, Any] = {
@@ -135,25 +135,27 @@ def event(kind: str = "CallRecordingStateChange", **more: Any) -> dict[str, Any]
 
 
 def test_events_of_recordings_ends_and_errors_are_told_apart() -> None:
-    assert notice_of("/v2/me/calls", event()) == RecordingChange(call())
-    assert notice_of("/v2/me/calls", event("StatusChange")) is None
-    assert notice_of("/v2/me/calls", event("AttachedDataChanged")) is None
-    assert isinstance(notice_of("/v2/me/calls", event("StatusChange", state="Released")), Doubt)
-    error = notice_of("/v2/me/devices", {"messageType": "ErrorMessage"})
-    assert isinstance(error, Doubt)
+    assert notification_of("/v2/me/calls", event()) == RecordingChange(call())
+    assert notification_of("/v2/me/calls", event("StatusChange")) is None
+    assert notification_of("/v2/me/calls", event("AttachedDataChanged")) is None
+    assert isinstance(
+        notification_of("/v2/me/calls", event("StatusChange", state="Released")), Uncertain
+    )
+    error = notification_of("/v2/me/devices", {"messageType": "ErrorMessage"})
+    assert isinstance(error, Uncertain)
     assert error.call_id is None
     for odd in ({}, {"messageType": "X"}, event() | {"call": None}):
-        assert notice_of("/v2/me/calls", odd) is None
+        assert notification_of("/v2/me/calls", odd) is None
 
 
 def test_a_watch_hears_its_own_call_alone() -> None:
-    watch = Watch(CALL["id"])
+    watch = CallWatch(CALL["id"])
     watch(RecordingChange(call(id="another")))
-    watch(Doubt("gone", "another"))
-    assert (watch.state, watch.doubts, watch.news.is_set()) == (None, [], False)
+    watch(Uncertain("gone", "another"))
+    assert (watch.state, watch.uncertain, watch.news.is_set()) == (None, [], False)
     watch(RecordingChange(call(recordingState="Stopped")))
     assert (watch.state, watch.news.is_set()) == ("Stopped", True)
-    watch(Doubt("an error"))
-    assert watch.doubts == ["an error"]
+    watch(Uncertain("an error"))
+    assert watch.uncertain == ["an error"]
     watch.reset()
-    assert (watch.state, watch.doubts, watch.news.is_set()) == (None, [], False)
+    assert (watch.state, watch.uncertain, watch.news.is_set()) == (None, [], False)
