@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bridges.model import Order, RecorderResult
 from bridges.routing import Routed
-from bridges.shared.correlate import trunks
+from bridges.shared.call_parties import trunks
 from offrecord.model.intents import Intent, Intents
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
