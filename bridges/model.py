@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is asked of a recorder and what it may answer: the words every bridge shares.
+"""What a recorder is asked and may answer: orders, results, and the protocol of a recorder.
 
 Pure data. `Order` goes in, `RecorderResult` comes out; `Recorder` is what a bridge must be.
 """
@@ -63,7 +63,7 @@ class Evidence(IntEnum):
 
 
 class Outcome(StrEnum):
-    """What became of a press, for one recorder or for all of them."""
+    """How a press ended, for one recorder or for all of them."""
 
     CONFIRMED = "confirmed"
     ACCEPTED = "accepted"
@@ -88,9 +88,8 @@ _WORST_FIRST = (
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
     """Return the outcome of a press from those of its recorders.
 
-    A recorder with nothing to stop does not take away from one that was proven stopped, so
-    `nothing_to_stop` is the answer only when every recorder says so. No recorder at all is
-    `failed`: nobody was asked.
+    `nothing_to_stop` is the outcome only when every recorder reports it: beside one that was proven
+    stopped it takes nothing away. Without any recorder the outcome is `failed`.
     """
     seen = set(outcomes)
     return next((outcome for outcome in _WORST_FIRST if outcome in seen), Outcome.FAILED)
@@ -135,7 +134,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class RecorderResult:
-    """What one recorder made of an order.
+    """The result of one order at one recorder.
 
     `detail` is one sentence for people, without secrets. `retryable` says that the same order
     may be given again without harm once the cause is gone.
@@ -161,6 +160,8 @@ class Capabilities:
     """For verbs the vendor lacks: what is done instead, said in the outcome."""
     variables: tuple[str, ...] = ()
     """Channel variables that an order for this recorder is to carry as `facts`."""
+    on_pbx: bool = False
+    """True when the PBX itself records: its events tell when a recording starts again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,16 +200,16 @@ class Recorder(Protocol):
         """Make ready: connections, caches. Does not fail when the recorder is away."""
 
     async def close(self) -> None:
-        """Let go of everything `open` and `act` took."""
+        """Release everything that `open` and `act` took."""
 
     async def probe(self) -> str:
-        """Say in one line that the recorder answers; raise `RecorderUnavailable` if not."""
+        """Return one line about a recorder that answers; else raise `RecorderUnavailable`."""
 
     async def act(self, order: Order) -> RecorderResult:
-        """Carry out one order within its budget and say what is proven."""
+        """Carry out one order within its budget, and return what is proven."""
 
     def plan(self, order: Order) -> Plan:
-        """Say what `act` would send, sending nothing."""
+        """Return what `act` would send, sending nothing."""
 
 
 @runtime_checkable
@@ -216,7 +217,7 @@ class Hooked(Protocol):
     """A recorder that its vendor reports to over HTTP.
 
     The daemon serves `hook`, an ASGI app, under `/hooks/NAME/` of its `[http]` address. The app
-    has to make sure by itself that it is the vendor who speaks.
+    must itself make sure that a request is from the vendor.
     """
 
     @property

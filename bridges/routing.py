@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which recorders hold a call: pure rules, and why is always said.
+"""Which recorders hold a call, with the reason for each route tried. Pure.
 
-The first of these that says anything decides: a channel variable set in the dialplan; the rules
+The first of these that matches decides: a channel variable set in the dialplan; the rules
 about trunks and DIDs; those about queues; those about agents and extensions; the default. A call
 with several trunks (or queues, or extensions) is held by the recorders of all of them, each of
 which goes by the first rule that matches it: a call that crosses two platforms is recorded on
@@ -189,7 +189,7 @@ def _judge(
 
 
 def _fits(rule: Rule, subject: _Subject, everywhere: dict[str, list[str]]) -> tuple[bool, str]:
-    """Say whether a rule fits one subject; what it leaves open may be anywhere on the call."""
+    """Return whether a rule fits one subject, and why; other keys match the whole call."""
     wanted = rule.patterns()
     found = match(wanted, {**everywhere, **{key: [value] for key, value in subject.items()}})
     if found.missed is not None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an answer of the server means: pure judgement of status and body.
+"""Classify an answer of the server by status and body. Pure.
 
 House rule of the vendor: `Code` is 0 for success, negative for an error, positive for a warning
 or notice, and an error may come inside a 200. What a stop or start answers on success is not
-documented beyond the 200, so an empty 200 is accepted and unconfirmed, and anything that cannot
+documented beyond the 200: an empty 200 is accepted and unconfirmed, and anything that cannot
 be read (HTML from a proxy, other text, JSON without a `Code`) is never a success.
 """
 
@@ -45,7 +45,7 @@ class Kind(StrEnum):
     REDIRECT = "redirect"
     """3xx; it is never followed."""
     JUNK = "junk"
-    """Anything else: HTML, text, JSON without a readable `Code`, a status nobody documented."""
+    """Anything else: HTML, text, JSON without a readable `Code`, an undocumented status."""
 
     @property
     def good(self) -> bool:

@@ -30,7 +30,7 @@ HOUR_INTERVAL: Final = 60.0
 
 
 class Agent(Enum):
-    """The one member says that a stop shall go without `agentLoginName`."""
+    """Its one member makes a stop go without `agentLoginName`."""
 
     NONE = "none"
 
@@ -148,10 +148,10 @@ class NoojeeClient:
         await self._lanes.close()
 
     async def time(self, *, within: float | None = None) -> str:
-        """Return the server's time: milliseconds, as the very text it sent.
+        """Return the server's time: milliseconds, in the text that it sent.
 
-        Needs no authentication, so it proves the address, the certificate and the network,
-        not the key. Raises `NoojeeError`.
+        Needs no authentication: it proves the address, the certificate and the network, not the
+        key. Raises `NoojeeError`.
         """
         ask = Ask("Time", self._call_path(wire.TIME), (), judge_time, signed=False)
         return (await self._run(ask, within)).message
@@ -162,8 +162,8 @@ class NoojeeClient:
         """Stop the recording of a call. Never repeated after a timeout: see `maybe_done`.
 
         `agent_login_name` is the Noojee user on whose behalf it is stopped; newer servers decide
-        by it whether the recording may be stopped, so leaving it out is said aloud:
-        `WITHOUT_AGENT`. The answer's kind is `DONE`, `UNCONFIRMED` (an empty 200) or `WARNING`;
+        by it whether the recording may be stopped, and `WITHOUT_AGENT` leaves it out
+        explicitly. The answer's kind is `DONE`, `UNCONFIRMED` (an empty 200) or `WARNING`;
         none of them proves that nothing is recorded any more. Whether the leg or the whole
         call's recording ends is not documented, and a later transition of the call may begin a
         new leg. Raises `NoojeeError`.
@@ -238,7 +238,7 @@ class NoojeeClient:
 
         `after` is the `sequence` of the last poll, 0 for the first one. The server waits `wait`
         seconds for a change, and this call five more for its answer. At most four polls
-        and metadata requests are in flight, so that a stop is never kept waiting. Raises
+        and metadata requests are in flight, which leaves connections for stops. Raises
         `NoojeeError`.
         """
         if not extensions or not all(isinstance(one, Extension) for one in extensions):

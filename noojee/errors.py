@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything this package raises for what a server or a network may do.
+"""The errors that this package raises for what a server or a network may do.
 
 NoojeeError
 ├── NotConnectedError      nothing was sent
@@ -24,12 +24,12 @@ WHITELIST_HINT = "Noojee may drop addresses that are not whitelisted"
 
 
 class NoojeeError(Exception):
-    """A request that was not carried out, or of which that cannot be said.
+    """A request that was not carried out, or perhaps not.
 
     `message` is one line without secrets. `operation` is what was asked, as `stop`. `status`
     and `code` are the HTTP status and the `Code` of the answer, None without one. `retryable`
     says that the same request may well succeed later with nothing changed; `maybe_done` that
-    the server may have carried it out all the same, so that a repetition could do it twice.
+    the server may have carried it out nevertheless: a repetition could do it twice.
     `kind` is what the answer was judged to be, None without one. `exchanges` are the requests
     that were made, in order.
     """
@@ -74,13 +74,13 @@ class NoojeeError(Exception):
 
 
 class NotConnectedError(NoojeeError):
-    """No connection was had, so nothing was sent."""
+    """There was no connection: nothing was sent."""
 
     retryable = True
 
 
 class UntrustedError(NotConnectedError):
-    """The server's certificate is not trusted, so nothing was sent."""
+    """The server's certificate is not trusted: nothing was sent."""
 
     retryable = False
 

@@ -2,8 +2,8 @@
 """Typed ids: an extension or the unique id of one live call, never guessed from a text.
 
 Noojee takes both in one parameter, `extenOrUniqueId`, and tells them apart by itself. By
-extension it may hit the wrong call of a handset that has several, so the caller says which of
-the two is meant and the type holds it to that.
+extension it may hit the wrong call of a handset that has several, which is why the caller
+chooses a type, and the type checks the text.
 """
 
 import re
@@ -27,7 +27,7 @@ class Extension:
     number: str
 
     def __post_init__(self) -> None:
-        """Hold the text to what an extension may be."""
+        """Check that the text can be an extension."""
         if not isinstance(self.number, str):
             raise TypeError("an extension is a text")
         if not 1 <= len(self.number) <= MAX_ID or not self.number.isprintable():
@@ -39,7 +39,7 @@ class Extension:
             )
 
     def __str__(self) -> str:
-        """Return the extension as it is sent."""
+        """Return the text that is sent."""
         return self.number
 
 
@@ -54,7 +54,7 @@ class UniqueId:
     value: str
 
     def __post_init__(self) -> None:
-        """Hold the text to the form of an Asterisk uniqueid."""
+        """Check that the text has the form of an Asterisk uniqueid."""
         if not isinstance(self.value, str):
             raise TypeError("a unique id is a text")
         if len(self.value) > MAX_ID or not _UNIQUE_ID.fullmatch(self.value):
@@ -64,7 +64,7 @@ class UniqueId:
             )
 
     def __str__(self) -> str:
-        """Return the id as it is sent."""
+        """Return the text that is sent."""
         return self.value
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the server tells of recordings and live calls, as typed values: pure readers.
+"""Read recordings and live calls from the server's answers into typed values. Pure.
 
 All fields are the server's own texts. Two dialects of `Start` and `Direction` are in the field
-(`2014-02-13 17:06:52.0` and `Tue Sep 14 15:03:30 AEST 2021`; `2` and `Inbound`), so they are not
+(`2014-02-13 17:06:52.0` and `Tue Sep 14 15:03:30 AEST 2021`; `2` and `Inbound`); they are not
 interpreted here.
 """
 
@@ -51,7 +51,7 @@ class LiveCall:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """One answer of `subscribe`. Give `sequence` to the next one, or events are lost."""
+    """One answer of `subscribe`. Pass `sequence` to the next one, or events are lost."""
 
     sequence: int
     calls: tuple[LiveCall, ...]
@@ -73,7 +73,7 @@ def read_legs(document: list[Any]) -> tuple[RecordingLeg, ...] | None:
 def read_poll(document: object) -> Poll | None:
     """Return the calls of a `subscribe` answer, or None when it has no sequence number.
 
-    `seq` stands beside `Data`, or inside a `CallData`: both are documented. The first wins.
+    `seq` stands next to `Data`, or inside a `CallData`: both are documented. The first wins.
     """
     top = fold(document)
     data = top.get("data")

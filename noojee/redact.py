@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may be shown of a request or an answer: no key, no hash, no long number, one line.
+"""Mask what may not be shown of a request or an answer: key, hash, long numbers.
 
 Both ways of authentication put the secret into the URL, and a server is free to print that URL
-in its answer, so every text from outside passes through here before anyone sees it.
+in its answer, which is why every text from outside passes through here before it is shown.
 """
 
 import re

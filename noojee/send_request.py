@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One request from beginning to end: a lane, a signature, one deadline, a judged answer."""
+"""Send one request: over a free connection, signed, with one deadline, its answer classified."""
 
 import logging
 from collections.abc import Callable
@@ -22,7 +22,7 @@ BODY: Final = 64 * 1024
 BULK_BODY: Final = 32 * 1024 * 1024
 """Bytes of recording metadata at most."""
 BULK_IN_FLIGHT: Final = 4
-"""Long polls and metadata at the same time, so that a stop always finds a free lane."""
+"""Long polls and metadata requests at the same time; a stop always finds a free lane."""
 
 _log = logging.getLogger("noojee")
 
@@ -187,7 +187,7 @@ class RequestSender:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """The part of a query that authenticates: as it is sent, and as it may be shown."""
+    """The part of a query that authenticates: what is sent, and what may be shown."""
 
     sent: str = field(repr=False)
     shown: str

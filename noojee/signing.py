@@ -15,7 +15,7 @@ MAX_STAMP: Final = 20
 
 
 def valid_stamp(stamp: str) -> bool:
-    """Say whether a text is a timestamp as the server prints it: ASCII digits alone."""
+    """Return whether a text is a timestamp as the server prints it: ASCII digits alone."""
     return 1 <= len(stamp) <= MAX_STAMP and stamp.isascii() and stamp.isdigit()
 
 
@@ -44,8 +44,8 @@ def _usable(api_key: str) -> None:
 class Signed:
     """Authenticate by signature, which keeps the key off the wire.
 
-    The pair of timestamp and hash is good for an hour once used, so it needs TLS as much as
-    the key does. Raises `ValueError` for an empty key or one with stray white space.
+    The pair of timestamp and hash is good for an hour once used, and needs TLS as much as the
+    key does. Raises `ValueError` for an empty key or one with stray white space.
     """
 
     api_key: str = field(repr=False)

@@ -3,7 +3,7 @@
 
 The vendor's rules: a pair must be used within 10 s of the server's `Time`; once used it is good
 for an hour; no more than 5 authentications may run at the same time. When the hour starts, and
-what counts as one authentication, is not said, so this side keeps to the narrowest reading:
+what counts as one authentication, is not documented; this side keeps to the narrowest reading:
 
 * the age counts from the moment `Time` was sent, by a clock that never jumps;
 * a pair is first used before it is 8 s old, else a new one is fetched;
@@ -34,7 +34,7 @@ MAX_HANDSHAKES: Final = 5
 
 _BACK_OFF_FIRST: Final = 0.05
 _BACK_OFF_MOST: Final = 0.5
-"""Seconds. A press waits behind this, so it stays short; the jitter is what matters."""
+"""Seconds. Kept short, as a press waits for it; the jitter is what matters."""
 
 _PROOF: Final = frozenset({Kind.DONE, Kind.WARNING, Kind.UNCONFIRMED})
 _SURELY_AUTH: Final = frozenset({Kind.EXPIRED, Kind.FORBIDDEN})
@@ -54,7 +54,7 @@ class Pair:
 
 @dataclass(slots=True, eq=False)
 class _Handshake:
-    """One `Time` under way; those who wait for it share its error."""
+    """One `Time` under way; all that wait for it share its error."""
 
     done: anyio.Event
     error: NoojeeError | None = None
@@ -91,16 +91,16 @@ class Pairs:
         return f"Pairs({self._pair!r})"
 
     def usable(self, pair: Pair) -> bool:
-        """Say whether a request may still go out with this pair."""
+        """Return whether a request may still go out with this pair."""
         age = self._clock() - pair.asked
         return pair is self._pair and age < (RENEW if pair.proven else FIRST_USE)
 
     @asynccontextmanager
     async def use(self, fetch: Callable[[], Awaitable[str]]) -> AsyncIterator[Pair]:
-        """Give a pair that is good right now; hold one of the few slots while it is unproven.
+        """Yield a pair that is good right now; hold one of the few slots while it is unproven.
 
-        `fetch` asks the server for its time. Raises what `fetch` raises, for everyone who
-        waited for that very request too.
+        `fetch` asks the server for its time. Raises what `fetch` raises, in every caller that
+        waited for that request too.
         """
         while True:
             pair = await self._current(fetch)
@@ -114,7 +114,7 @@ class Pairs:
             # Meanwhile someone proved it, or it grew too old, or it was refused.
 
     def judged(self, pair: Pair, kind: Kind) -> None:
-        """Learn from the answer to a request that went out with this pair."""
+        """Note the answer to a request that went out with this pair."""
         if kind in _PROOF:
             pair.proven = True
             self._refusals = 0
@@ -125,7 +125,7 @@ class Pairs:
 
     @staticmethod
     def _doubted(pair: Pair, kind: Kind) -> bool:
-        """Say whether a refusal is about the pair; of a proven one only if it says so."""
+        """Return whether a refusal is about the pair; for a proven pair only if it says that."""
         return kind in (_SURELY_AUTH if pair.proven else _MAYBE_AUTH)
 
     async def _current(self, fetch: Callable[[], Awaitable[str]]) -> Pair:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Carry requests: a few connections that are kept, one request on each at a time.
 
-`cause_of` says what a failed exchange means, in a `Cause` that names no error class of this
-package, so that other HTTP clients can use it as well.
+`cause_of` says what a failed exchange means, as a `Cause`, which names no error class of this
+package and can be used by other HTTP clients.
 
 `httpx` transports are used without the client above them: that one logs whole URLs at INFO,
 follows environment variables, keeps cookies, and its pool becomes slow when many wait in it.
-Here every connection is a pool of one (a lane), and the lane used last is taken first, so that
-what stays warm is what is needed.
+Here every connection is a pool of one (a lane), and the lane used last is taken first, which
+keeps as many connections warm as are needed.
 """
 
 import logging
@@ -63,18 +63,18 @@ class Sent:
         self._written = False
 
     def __bool__(self) -> bool:
-        """Say whether the request may have left."""
+        """Return whether the request may have left."""
         return self._written or not self._told
 
     async def __call__(self, event: str, info: dict[str, Any]) -> None:  # noqa: ARG002
-        """Take one trace event of httpcore; its `info` holds the URL and is not looked at."""
+        """Note one trace event of httpcore; its `info` holds the URL and is ignored."""
         self._told = True
         if event.endswith("send_request_headers.started"):
             self._written = True
 
 
 def no_tls() -> ssl.SSLContext:
-    """Return a context that trusts nobody, for a client that speaks plain HTTP."""
+    """Return a context that trusts no certificate, for a client of plain HTTP."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
@@ -110,7 +110,7 @@ class Lane:
     """One connection to one server, for one request at a time.
 
     With a transport of our own the request names only the server, and path and query travel
-    beside it: httpx then neither parses nor shows what is secret in them, which is also most of
+    apart from it: httpx then neither parses nor shows what is secret in them, which is also most of
     the cost of a request. A transport of the caller's own (`shared`) gets whole URLs.
     """
 
@@ -119,7 +119,7 @@ class Lane:
     ) -> None:
         self.transport = transport
         self.clean = True
-        """False after a request, here or beside it, that did not end well: not used again."""
+        """False after a request, on this lane or another, that did not end well: not used again."""
         self._origin = origin
         self._shared = shared
         self._request = _request(origin)
@@ -187,9 +187,9 @@ class Cause(Enum):
     """Why an exchange brought no answer."""
 
     NOT_CONNECTED = "not_connected"
-    """No connection was had, so nothing was sent."""
+    """There was no connection: nothing was sent."""
     UNTRUSTED = "untrusted"
-    """The server's certificate is not trusted, so nothing was sent."""
+    """The server's certificate is not trusted: nothing was sent."""
     NO_ANSWER = "no_answer"
     """The request was under way and no whole answer came."""
 
@@ -301,7 +301,7 @@ class Lanes:
         return self._closed or not lane.clean
 
     async def _renew(self, lane: Lane) -> None:
-        """Drop a connection whose state nobody knows, cancelled or not."""
+        """Replace a connection whose state is not known, also when cancelled."""
         spent, lane.transport, lane.clean = lane.transport, self._factory(), True
         with anyio.CancelScope(shield=True):
             await spent.aclose()

@@ -86,7 +86,7 @@ def origin(base_url: str, *, plain_http: bool) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether `host` is this machine by its very name: `localhost` or a loopback address."""
+    """Return whether `host` names this machine: `localhost` or a loopback address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -104,7 +104,7 @@ class OrderExecution:
             self._note(since, sent, drained.answer, Evidence.READ_BACK)
 
     async def _mixes(self, done: OrderEnd, call: Call) -> OrderEnd:
-        """Also end what records a conference as a whole: that hangs on a channel nobody shows."""
+        """Also end the recording of a whole conference: its channel is not listed."""
         if done.outcome is Outcome.FAILED:
             return done
         mixes = {channel.mix for channel in call.channels}

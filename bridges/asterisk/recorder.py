@@ -31,7 +31,7 @@ class MixMonitorRecorder:
 
     kind = "mixmonitor"
     Settings = MixMonitorSettings
-    capabilities = Capabilities(frozenset(ORDERS), Evidence.NOTHING_ELSE)
+    capabilities = Capabilities(frozenset(ORDERS), Evidence.NOTHING_ELSE, on_pbx=True)
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class MixMonitorRecorder:
         """Nothing to close."""
 
     async def probe(self) -> str:
-        """Say that the PBX's calls are known; raise `RecorderUnavailable` when they are not."""
+        """Return how many calls are known; raise `RecorderUnavailable` when they are not known."""
         if not self._pbx.graph.known:
             raise RecorderUnavailable(
                 self.name, "unreachable", "the PBX's calls are not known", "see the AMI link"
@@ -68,7 +68,7 @@ class MixMonitorRecorder:
         return f"{len(self._pbx.graph.calls())} calls in view"
 
     def plan(self, order: Order) -> Plan:
-        """Say what `act` would send, sending nothing."""
+        """Return what `act` would send, sending nothing."""
         action, aims = _PLANS[order.verb](order)
         return Plan(
             self.name,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every check of the kit.
+"""Every check by its name.
 
-A check takes a fresh fixture and raises AssertionError saying what is wrong, or nothing.
-`NotApplicable` comes out of those alone whose situation some vendors do not know; the others
-turn it into a failure, so that a suite in which everything is skipped is none.
+A check takes a new fixture, and raises AssertionError with what is wrong. `NotApplicable` comes
+only from checks whose situation some vendors do not know; the others make a failure of it, because
+a run in which everything is skipped proves nothing.
 """
 
 from collections.abc import Mapping

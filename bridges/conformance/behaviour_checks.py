@@ -43,7 +43,7 @@ async def two_stops_in_turn_are_harmless(fixture: RecorderFixture) -> None:
 
 @check()
 async def two_stops_at_once_are_harmless(fixture: RecorderFixture) -> None:
-    """Check that two presses at the same time stop the recording, whoever comes first."""
+    """Check that two presses at the same time stop the recording, in either order."""
     both = await asyncio.gather(stop(fixture, "press-1"), stop(fixture, "press-2"))
     must(
         any(result.outcome in YES for result in both),
@@ -155,7 +155,7 @@ async def verbs_not_offered_are_refused(fixture: RecorderFixture) -> None:
 
 @check()
 async def odd_orders_are_answered(fixture: RecorderFixture) -> None:
-    """Check that an order that names nobody, or leaves hardly any time, has an ending too."""
+    """Check that an order without a person, or with hardly any time, gets a result too."""
     plain = fixture.order()
     nobody = replace(plain, presser=None, agent=None, tag="", facts={})
     await give(fixture, nobody)

@@ -17,7 +17,7 @@ class Situation(StrEnum):
     NOT_RECORDED = "not_recorded"
     """The call is live and no recording of it was ever begun."""
     WRONG_AGENT = "wrong_agent"
-    """The person of the order may not touch this recording, or is nobody the vendor knows."""
+    """The person of the order may not touch this recording, or is not known to the vendor."""
     CALL_GONE = "call_gone"
     """The call has ended at the vendor."""
     SLOW = "slow"
@@ -42,7 +42,7 @@ class NotApplicable(Exception):
 class RecorderFixture(Protocol):
     """One recorder, opened, with one live call that its vendor records.
 
-    Whoever made the fixture closes the recorder after the check, which may have done so itself.
+    The caller closes the recorder after the check, which may have closed it already.
     """
 
     @property
@@ -60,7 +60,7 @@ class RecorderFixture(Protocol):
         """Put the vendor into a situation. Raises `NotApplicable`."""
 
     def recording(self) -> bool:
-        """Say by the vendor's own state whether the call's sound is being recorded now."""
+        """Return whether the call's sound is being recorded now, by the vendor's own state."""
 
     def commands(self) -> int:
         """Return how many commands (stops, pauses, starts) the vendor has received so far."""

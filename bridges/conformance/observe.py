@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the checks look at beside a recorder's answers: its tasks, what is logged, what is shown."""
+"""Observe a recorder besides its results: running tasks, log lines, secrets in what is shown."""
 
 import asyncio
 import logging
@@ -39,7 +39,7 @@ class LogWatch(logging.Handler):
         self.lines.append(f"{record.name}: {self.format(record)}")
 
     def __enter__(self) -> Self:
-        """Listen."""
+        """Add the handler to the root logger."""
         root = logging.getLogger()
         self._before = root.level
         root.setLevel(logging.DEBUG)
@@ -59,10 +59,10 @@ class LogWatch(logging.Handler):
 
 
 def leak(text: str, secrets: Iterable[str]) -> str | None:
-    """Say what a text tells that nobody may be told, or None.
+    """Return what a text gives away, or None: one of the secrets, or a number of a card.
 
-    Secrets are looked for as they are, as URLs and as Basic credentials write them. A number that
-    could be a card's is a leak whoever it belongs to.
+    Secrets are looked for in plain text, as in a URL, and as in Basic credentials. Any number that
+    could be a card's counts.
     """
     for secret in secrets:
         if secret and any(form in text for form in _forms(secret)):
@@ -91,7 +91,7 @@ def _luhn(digits: str) -> bool:
 
 
 def tasks() -> set["asyncio.Task[object]"]:
-    """Return the tasks that run now, without the one that asks."""
+    """Return the tasks that run now, without the current one."""
     return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
 
 
@@ -107,7 +107,7 @@ def _file_of(task: "asyncio.Task[object]") -> str | None:
 
 
 async def settled(condition: Callable[[], bool]) -> bool:
-    """Say whether a condition comes to hold within `SETTLE` seconds."""
+    """Wait up to `SETTLE` seconds for a condition; return whether it holds."""
     loop = asyncio.get_running_loop()
     until = loop.time() + SETTLE
     while not condition():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a check becomes one of the kit's: under its name, and watched for secrets."""
+"""Register a check under its name, and watch its log for secrets while it runs."""
 
 import functools
 from collections.abc import Awaitable, Callable
@@ -48,12 +48,12 @@ def check(*, optional: bool = False) -> Callable[[Check], Check]:
 
 
 async def stop(fixture: RecorderFixture, press: str = "press-1") -> RecorderResult:
-    """Give a stop and check what has to hold of any result."""
+    """Order a stop, and check what has to hold of any result."""
     return await give(fixture, fixture.order(Verb.STOP, press_id=press))
 
 
 async def silent(fixture: RecorderFixture, after: str) -> None:
-    """Check that the vendor comes to record the call no more."""
+    """Check that the vendor stops recording the call."""
     must(
         await settled(lambda: not fixture.recording()),
         f"{after}, the vendor still records the call",

@@ -32,9 +32,10 @@ def must(held: object, message: str) -> None:
 
 
 async def give(fixture: RecorderFixture, order: Order) -> RecorderResult:
-    """Have the recorder carry out an order, and check all that any result has to keep.
+    """Have the recorder carry out an order, and check what has to hold of any result.
 
-    Raises AssertionError when it raises, takes longer than its budget or says what cannot be so.
+    Raises AssertionError when the recorder raises, exceeds the budget, or returns a result that
+    contradicts itself.
     """
     loop = asyncio.get_running_loop()
     began, longest = loop.time(), order.budget + OVERRUN

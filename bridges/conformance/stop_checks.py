@@ -36,7 +36,7 @@ async def already_stopped_stays_stopped(fixture: RecorderFixture) -> None:
 
 @check(optional=True)
 async def never_recorded_is_never_confirmed(fixture: RecorderFixture) -> None:
-    """Check that only who has read it says that nothing was recorded."""
+    """Check that only a recorder that has read it says that nothing was recorded."""
     await fixture.arrange(Situation.NOT_RECORDED)
     result = await stop(fixture)
     one_of(
@@ -49,7 +49,7 @@ async def never_recorded_is_never_confirmed(fixture: RecorderFixture) -> None:
 
 @check(optional=True)
 async def wrong_agent_gets_no_yes(fixture: RecorderFixture) -> None:
-    """Check that a person who may not touch the recording gets no yes."""
+    """Check that a stop by a person who may not touch the recording is not accepted."""
     await fixture.arrange(Situation.WRONG_AGENT)
     result = await stop(fixture)
     one_of(result, {Outcome.DENIED, Outcome.FAILED}, "the vendor refuses this person")
@@ -83,7 +83,7 @@ async def slow_is_failed_within_the_budget(fixture: RecorderFixture) -> None:
 
 @check()
 async def dead_is_failed(fixture: RecorderFixture) -> None:
-    """Check that nothing is said to be done where nobody listens."""
+    """Check that nothing is reported as done when the vendor cannot be reached."""
     await fixture.arrange(Situation.DEAD)
     result = await stop(fixture)
     one_of(result, {Outcome.FAILED}, "nobody listens at the vendor's address")
@@ -95,7 +95,7 @@ async def dead_is_failed(fixture: RecorderFixture) -> None:
 
 @check()
 async def garbage_is_no_yes(fixture: RecorderFixture) -> None:
-    """Check that a status of 200 from whoever stands in between is not taken for a yes."""
+    """Check that a 200 from a proxy in between is not taken for a yes."""
     await fixture.arrange(Situation.GARBAGE)
     result = await stop(fixture)
     one_of(result, {Outcome.FAILED}, "every answer was a page of no meaning")
@@ -107,7 +107,7 @@ async def garbage_is_no_yes(fixture: RecorderFixture) -> None:
 
 @check(optional=True)
 async def contradiction_is_never_confirmed(fixture: RecorderFixture) -> None:
-    """Check that nobody confirms what the vendor's own state contradicts."""
+    """Check that a stop is not confirmed when the vendor's own state contradicts it."""
     await fixture.arrange(Situation.CONTRADICTION)
     result = await stop(fixture)
     allowed = {Outcome.FAILED, Outcome.ACCEPTED, Outcome.CONTAINED}

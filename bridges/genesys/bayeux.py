@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small Bayeux client for long polling: handshake, subscribe, connect for ever.
+"""A small Bayeux client for long polling: handshake, subscribe, connect until cancelled.
 
 Why no library: docs/decisions/0007. Sources: the Bayeux 1.0 specification and the documentation
 of CometD 3.1 (docs.cometd.org); the topics are the vendor's ("CometD notifications").
@@ -78,9 +78,9 @@ class BayeuxClient:
         self._gap = False
 
     async def run(self, settled: Callable[[str | None], None]) -> NoReturn:
-        """Stay subscribed until cancelled. Raises `Lost` when that is no use any more.
+        """Stay subscribed until cancelled. Raises `Lost` when subscribing is of no use any more.
 
-        `settled` is told None at each subscription, and why at each loss of one.
+        `settled` is called with None at each subscription, and with the reason at each loss.
         """
         while True:
             try:
@@ -104,7 +104,7 @@ class BayeuxClient:
                 self._pause = min(self._pause * 2, _LONGEST_PAUSE)
 
     async def leave(self) -> None:
-        """Tell the server that we go; whether it hears that does not matter."""
+        """Disconnect at the server; its answer does not matter."""
         if self._client is not None:
             client, self._client = self._client, None
             await self._post([self._message("/meta/disconnect", client)], 1.0)

@@ -269,12 +269,12 @@ class OrderExecution:
         return Proof.PROVEN if by_read else Proof.NOT_YET
 
     def _event_may_be_late(self, answer: Answer) -> bool:
-        """Say whether a read that is as asked meets an event that may be of before the command."""
+        """Return whether the call reads as asked: the event may be older than the command."""
         call = call_of(answer.member("call"))
         return call is not None and proves(self.order.verb, call.recording)
 
     async def _wait(self, seconds: float) -> None:
-        """Wait, or until something is told of the call."""
+        """Wait so many seconds, or until a notification about the call comes."""
         if seconds <= 0:
             return
         if self.watch is None:
@@ -328,7 +328,7 @@ class OrderExecution:
         return OrderEnd(Outcome.FAILED, evidence, missing.why, retryable=missing.retryable)
 
     def _gone(self, why: str) -> OrderEnd:
-        """Return how an order ends whose call is not there: ended only if our side says so too."""
+        """Return the end of an order whose call is not there: ended if it is over here too."""
         if self.is_live() is False:
             return OrderEnd(Outcome.CALL_ENDED, Evidence.READ_BACK, f"{why}; it has ended here too")
         detail = f"{why}; it is live here, so a recording may go on under another agent"
@@ -352,6 +352,6 @@ def _tell_search(answer: Answer) -> str:
 
 
 def _pause(answer: Answer, otherwise: float) -> float:
-    """Return how long to wait: as the server asks, or so."""
+    """Return the seconds to wait: what the server asks for, else `otherwise`."""
     told = answer.exchange.retry_after
     return otherwise if told is None else max(told, _LEAST)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose account an order takes, and which of that agent's calls it is about. Pure.
+"""Which account an order uses, and which of that agent's calls it is about. Pure.
 
 By the UUID that Genesys' SIP Server puts into `X-Genesys-CallUUID`, else by the agent's device
 and the remote party. There is no list of all live calls, and an id is never made of a `connId`.
@@ -29,7 +29,7 @@ SEARCH: Final = "/me?subresources=devices,calls"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The call over there, and why it."""
+    """The call over there, and why it was chosen."""
 
     call: GenesysCall
     why: str
@@ -90,7 +90,9 @@ def one_of(readable: Sequence[GenesysCall], told: Sequence[str]) -> Found | Miss
 def search(
     user: Any, order: Order, settings: GenesysSettings, live_on: LiveOn, now: float
 ) -> Found | Missing:
-    """Return the call among the agent's own. `user` is as the server told; `now` since the epoch.
+    """Return the call among the agent's own.
+
+    `user` is the server's document, `now` seconds since the epoch.
 
     A call that is talking goes before one that is held, if remote party or time say that it is
     the one.
@@ -144,7 +146,7 @@ def _candidate(call: GenesysCall, now: float) -> Candidate[GenesysCall]:
 
 
 def _device(devices: Sequence[Device], number: str, numbering: Numbering) -> Device | Missing:
-    """Return the one device of a number: the same, or the only one that ends or begins so."""
+    """Return the one device of a number: the same number, or the only one with this ending."""
     ranked = [
         (max((numbering.match(one, number) for one in device.numbers), default=Match.NO), device)
         for device in devices

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The vendor's resources as far as they are needed, read from JSON in every shape seen. Pure.
+"""Read calls and devices from the vendor's JSON, in every shape seen. Pure.
 
 Source: "Call Resource" of the vendor's API, in its 8.5.2 and its older shape. Fields that are
 missing or of another type are taken for absent; nothing here raises.
@@ -34,12 +34,12 @@ _PROVES: Final = {
 
 
 def proves(verb: Verb, state: str) -> bool:
-    """Say whether a recording state is what the verb asks for."""
+    """Return whether a recording state is what the verb asks for."""
     return state in _PROVES[verb]
 
 
 def is_call_uuid(text: str) -> bool:
-    """Say whether a text can be a call UUID: 32 letters and digits, and so no `connId`."""
+    """Return whether a text can be a call UUID: 32 letters and digits, which a `connId` is not."""
     return _UUID.fullmatch(text) is not None
 
 

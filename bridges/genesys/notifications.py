@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the server tells of an agent's calls while they last, and who listens.
+"""Subscribe to the events of one agent's calls, and pass them to listeners.
 
-Whoever wants to know of every change of a recording, whether or not a press is under way, adds a
-listener: that is how a recording that is started again will be noticed. Sources: "CometD
+A listener learns of every change of a recording, whether or not a press is under way, also of a
+recording that is started again. Sources: "CometD
 notifications" and the message types of the vendor's Voice API; an `ErrorMessage` without text or
 code is what a real server was seen to send.
 """
@@ -88,7 +88,7 @@ class Notifications:
         return lambda: self._listeners.remove(listener)
 
     async def start(self, within: float) -> bool:
-        """Subscribe if need be, and wait for it for so many seconds. False when it did not work."""
+        """Subscribe unless subscribed; return whether that worked within so many seconds."""
         if self._task is None or self._task.done():
             self._settled.clear()
             self._client = self._make(self._hear, self._missed)
@@ -131,7 +131,7 @@ class Notifications:
 
 @dataclass(slots=True)
 class CallWatch:
-    """What was told of one call since `reset`; `news` is set by each notification that matters."""
+    """The notifications about one call since `reset`; each that matters sets `news`."""
 
     call_id: str
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -140,13 +140,13 @@ class CallWatch:
     uncertain: list[str] = field(default_factory=list)
 
     def reset(self) -> None:
-        """Forget what was told; what follows is about the next request."""
+        """Forget the notifications so far: what follows is about the next request."""
         self.news.clear()
         self.state = None
         self.uncertain.clear()
 
     def __call__(self, notification: Notification) -> None:
-        """Take a notification, of any call."""
+        """Note a notification if it is about this call."""
         if isinstance(notification, RecordingChange):
             if notification.call.id != self.call_id:
                 return

@@ -87,7 +87,7 @@ class GenesysRecorder(RecorderBase[GenesysSettings]):
         return said
 
     def plan(self, order: Order) -> Plan:
-        """Say what `act` would send, sending nothing."""
+        """Return what `act` would send, sending nothing."""
         login = login_for(order, self._accounts)
         told = uuids_of(order, self._settings.uuid_variable)
         for refusal in (login, told):

@@ -29,7 +29,7 @@ _OURS: Final = frozenset({"authorization", "cookie", "host", "origin", "content-
 
 
 def share(left: float, most: float) -> float:
-    """Return the seconds for one request of those `left`, so that another can follow it."""
+    """Return the seconds for one request of those `left`; another can follow it."""
     return max(0.01, min(most, max(left / 2, min(left, 0.25))))
 
 
@@ -60,11 +60,11 @@ class AgentSession:
         self._clock = clock
         self._csrf: tuple[str, str] | None = None
         self._logins = 0
-        """Counts the logins, so that those who meet one stale session log in once."""
+        """Counts the logins: requests that meet one stale session log in only once."""
         self._inside = False
         self._lock = asyncio.Lock()
         self.first_login = asyncio.Lock()
-        """Held during the first login, so that many presses at once make one session."""
+        """Held during the first login: many presses at once make one session."""
         self.notifications = Notifications(
             lambda hear, lost: BayeuxClient(self._post_bayeux, hear=hear, lost=lost, sleep=sleep),
             self.mask,
@@ -121,7 +121,7 @@ class AgentSession:
                 return refusal
 
     async def _again(self, what: Next, seen: int, ends: float, steps: list[Step]) -> Answer | None:
-        """Log in anew, or fetch a new token; return the answer when that fails."""
+        """Log in again, or fetch a new token; return the answer when that fails."""
         async with self._lock:
             if self._logins != seen:
                 return None  # another request has done it meanwhile

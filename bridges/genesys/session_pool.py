@@ -52,7 +52,7 @@ class SessionPool:
 
     @asynccontextmanager
     async def borrow(self, account: Account) -> AsyncIterator[AgentSession]:
-        """Give the session of an account; it is not closed while it is lent."""
+        """Yield the session of an account, which is not closed meanwhile."""
         session = self._sessions.get(account.username)
         if session is None:
             session = self._sessions[account.username] = self._make(account)
@@ -70,7 +70,7 @@ class SessionPool:
                 task.add_done_callback(self._dropping.discard)
 
     def _surplus(self) -> list[AgentSession]:
-        """Return those beyond the limit that nobody uses, the longest unused first."""
+        """Return the unused sessions beyond the limit, the longest unused first."""
         idle = sorted(self._idle(), key=lambda session: session.last_used)
         return idle[: max(0, len(self._sessions) - self._settings.max_sessions)]
 

@@ -38,7 +38,7 @@ class Case(StrEnum):
     SHORTAGE = "503"
     SERVICE_AWAY = "504"
     UNKNOWN = "unknown"
-    """A status or a body that nobody documents."""
+    """A status or a body that is not documented."""
     NOT_CONNECTED = "not_connected"
     UNTRUSTED = "untrusted"
     NO_ANSWER = "no_answer"

@@ -64,7 +64,7 @@ class Attempt:
         await self.sleep(seconds)
 
     def _share(self) -> float:
-        """Return how long one request may take, so that there is time for another after it."""
+        """Return the seconds for one request, which leave time for another after it."""
         if self.left < _LEAST:
             raise OutOfTimeError
         return min(self.settings.timeout, max(self.left / 2, min(self.left, 0.2)))

@@ -96,7 +96,7 @@ class Node:
         return self._line.shown(ask.method, ask.target, ask.content)
 
     async def ask(self, ask: Ask, within: float) -> Answer:
-        """Make one request within `within` seconds and return what came of it."""
+        """Make one request within `within` seconds and return its answer."""
         if self._held_back:
             said = "not asked again so soon after it refused the password"
             exchange = Exchange(self._now(), 0.0, self.shown(ask), said, Ending.NOT_CONNECTED)

@@ -64,7 +64,7 @@ class OrderExecution:
         return await self._by_id(op, found)
 
     async def _by_id(self, op: Op, found: Found) -> OrderEnd:
-        """Have one recording changed; look before each repetition."""
+        """Change one recording by its id; read the lists before each repetition."""
         node, maybe, said = found.node, False, ""
         for _ in range(TRIES):
             answer = await self._attempt.ask(node, by_id(op, found.live.id))
@@ -85,7 +85,7 @@ class OrderExecution:
     async def _look_again(
         self, op: Op, answer: Answer, found: Found, *, maybe: bool
     ) -> OrderEnd | Node:
-        """Return what the lists say after a request that brought no yes, or whom to ask now."""
+        """Read the lists after a request without a yes; return the end, or the next node."""
         lists = await self._attempt.look()
         seen = lists.seen(found.live.id)
         if (maybe or seen) and _met(op, lists, seen, found.node):
@@ -100,7 +100,7 @@ class OrderExecution:
         return self._next_node(answer.node, seen, stay=answer.row.next is Next.REPEAT)
 
     def _next_node(self, node: Node, seen: dict[Node, Live], *, stay: bool) -> Node:
-        """Return whom to ask now: on a fault the same, else the next one that may hold it."""
+        """Return the node to ask next: on a fault the same, else one that may hold it."""
         if stay:
             return node
         at = list(self._attempt.nodes).index(node)
@@ -276,7 +276,7 @@ def _state(op: Op) -> str:
 
 
 def _met(op: Op, lists: NodeLists, seen: dict[Node, Live], home: Node) -> bool:
-    """Say whether the lists show what was asked for; of a gone one, that of its own node."""
+    """Return whether the lists show what was asked for; `home` must have listed for a gone one."""
     if seen:
         return all(_GOALS[op](live) for live in seen.values())
     return lists.read_by(home) and _GOALS[op](None)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which live recording is that of a call: what the nodes' lists say, put together. Pure.
+"""Which live recording is that of a call, by the lists of all nodes together. Pure.
 
-Nothing says that nodes share their live recordings, so "there is none" needs every node's word.
+Nothing says that nodes share their live recordings, which is why "there is none" needs the list of
+every node.
 """
 
 from collections.abc import Callable, Sequence
@@ -77,7 +78,7 @@ class NodeLists:
         return tuple(answer for answer in self.unread if answer.row.next is Next.BY_LINE)
 
     def read_by(self, node: Node) -> bool:
-        """Say whether that node gave its list."""
+        """Return whether that node returned its list."""
         return any(answer.node is node for answer in self.read)
 
     def seen(self, recording: str) -> dict[Node, Live]:

@@ -58,7 +58,7 @@ class Ask:
 
 
 def is_guid(text: str) -> bool:
-    """Say whether a text is a GUID, in any case: nothing else is put into a path."""
+    """Return whether a text is a GUID, in any case: nothing else is put into a path."""
     return _GUID.fullmatch(text) is not None
 
 
@@ -131,7 +131,7 @@ class Live:
     paused: bool = False
 
     def is_(self, recording: str) -> bool:
-        """Say whether it has that id; the vendor mixes the case of GUIDs."""
+        """Return whether it has that id; the vendor mixes the case of GUIDs."""
         return self.id.lower() == recording.lower()
 
     def label(self, mask: Callable[[str], str]) -> str:

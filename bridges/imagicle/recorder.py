@@ -72,7 +72,7 @@ class ImagicleRecorder(RecorderBase[ImagicleSettings]):
         return RecorderUnavailable(self.name, cause, f"Imagicle {answer}", fix)
 
     def plan(self, order: Order) -> Plan:
-        """Say what `act` would send, sending nothing."""
+        """Return what `act` would send, sending nothing."""
         wanted = self._wanted(order)
         if isinstance(wanted, str):
             return Plan(self.name, self.kind, "-", (), wanted)

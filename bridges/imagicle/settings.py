@@ -59,7 +59,7 @@ class ImagicleSettings(ServerSettings, NumberSettings):
 
     @property
     def zone(self) -> tzinfo:
-        """The zone of naive times. Raises `ValueError` for one that nobody knows."""
+        """The zone of naive times. Raises `ValueError` for an unknown one."""
         if self.time_zone == "UTC":
             return UTC
         try:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every answer of Noojee means: one table of request and case. Pure.
 
-`noojee.answers` makes a kind of status and body; here it becomes a case, beside those of the
-network.
+`noojee.answers` makes a kind of status and body; here it becomes a case; others are endings
+of the network.
 """
 
 from enum import StrEnum

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Carry out one order at Noojee: one signed request, and a second one where it cannot do harm.
 
-Noojee gives no way to read a recording's state while the call lasts, so the server's word is all
-the proof there is.
+Noojee gives no way to read a recording's state while the call lasts, which is why the
+server's word is all the proof there is.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,7 +26,7 @@ from bridges.shared.answer_table import OrderEnd, Row
 from noojee import WITHOUT_AGENT, Answer, Exchange, NoojeeClient, NoojeeError
 
 _PAUSE: Final = 0.2
-"""Seconds before the one repetition, so that it does not meet the very same moment."""
+"""Seconds before the one repetition."""
 _LEAST: Final = 0.3
 """Seconds that must be left for a repetition to be worth a try."""
 _REMEMBERED: Final = 4096

@@ -77,7 +77,7 @@ class NoojeeRecorder(RecorderBase[NoojeeSettings]):
         return await ended_calls.pieces(self.name, self._client, call, self._now)
 
     def plan(self, order: Order) -> Plan:
-        """Say what `act` would send, sending nothing."""
+        """Return what `act` would send, sending nothing."""
         aim = self._aim(order)
         if isinstance(aim, Refusal):
             return Plan(self.name, self.kind, "-", (), aim.why)

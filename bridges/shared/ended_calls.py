@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a recorder holds of a call that has ended: the optional part of a recorder.
+"""What a vendor recorded of a call that has ended: an optional part of a recorder.
 
 A vendor's own list of recordings is the only witness of a recording that went on although its
 stop was answered with success.
@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 class EndedCall:
     """A call that is over. `ended` is seconds since the epoch, UTC.
 
-    `uniqueids` are those of its channels as far as they are known. `zone` is that of local times
+    `uniqueids` are the known ones of its channels. `zone` is that of local times
     which vendors write; None is this machine's.
     """
 
@@ -40,7 +40,7 @@ class Piece:
 
 @runtime_checkable
 class Reconcilable(Protocol):
-    """A recorder whose vendor tells afterwards what was recorded."""
+    """A recorder whose vendor lists afterwards what was recorded."""
 
     async def pieces(self, call: EndedCall) -> Sequence[Piece]:
         """Return what the vendor holds of a call, in the order it was recorded.

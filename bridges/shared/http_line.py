@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One HTTP line to a recorder's server: every exchange has a deadline and an ending, none raises.
 
-What a network may do is data here, so that a bridge can look it up in a table beside the answers
-its vendor documents. What is shown of an exchange is free of secrets.
+What a network may do is data here: a kind can have it in one table with the answers that its
+vendor documents. What is shown of an exchange is free of secrets.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and what came of it.
+    """One request and how it ended.
 
     `at` is seconds since the epoch, `took` seconds. `sent` and `said` are for people and the
     journal: one line each, secrets masked. `status`, `headers` and `body` are there when
@@ -105,8 +105,8 @@ class HttpLine:
     """The connections to one server, at `base_url`.
 
     No connection is used again once a request over the line had no answer: a firewall or a node
-    that has forgotten one has as a rule forgotten all, and whoever tries again, as the ladder
-    does, must not wait for the same silence. The next request opens a new one; those that are
+    that has forgotten one has as a rule forgotten all, and a retry must not wait for the same
+    silence. The next request opens a new one; those that are
     still under way end where they are.
 
     `ca_file` replaces the machine's authorities; verification cannot be turned off. `plain_http`

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeping the way to a server warm, so that no press pays for a handshake or a token."""
+"""Keep connection and token to a server ready: no press then pays for a handshake."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ log = logging.getLogger(__name__)
 
 
 class Warmer:
-    """Asks a server every `every` seconds, and says once when it is away and once when back.
+    """Asks a server every `every` seconds; logs once when it is away and once when it is back.
 
     `ask` returns why the server is away, None when it is not; `who` names kind and recorder in
     the log. 0 seconds ask nothing. `sleep` is a seam.

@@ -38,7 +38,7 @@ class Candidate(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class Chosen(Generic[Item]):
-    """The one that fits, and why it."""
+    """The candidate that fits, and why."""
 
     item: Item
     why: str
@@ -96,7 +96,7 @@ def _agreement(candidate: Candidate[Item], told: Parties, numbering: Numbering) 
 
 
 def _whole(numbers: Iterable[str]) -> bool:
-    """Say whether any is long enough to be a whole number, which has to agree if it is the same."""
+    """Return whether any is long enough for a whole number, which would have to agree."""
     return any(len(plain(number)) >= _WHOLE for number in numbers)
 
 

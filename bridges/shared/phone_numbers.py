@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Telephone numbers as two systems know them: when two spellings mean the same line. Pure."""
+"""Compare telephone numbers as two systems write them. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Numbering:
     mask: str | None = None
 
     def __post_init__(self) -> None:
-        """Load the library now and not with the first press; who has no numbers never does."""
+        """Load the library now and not with the first press; without numbers it is never loaded."""
         import phonenumbers  # noqa: F401
 
     def outward(self, number: str) -> str:
@@ -54,7 +54,7 @@ class Numbering:
         return fixed + tail
 
     def match(self, one: str, other: str) -> Match:
-        """Say how well two spellings agree; an empty one agrees with nothing."""
+        """Return how well two spellings agree; an empty one agrees with nothing."""
         a, b = plain(one), plain(other)
         if not a or not b:
             return Match.NO

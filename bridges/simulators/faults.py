@@ -18,7 +18,7 @@ class Fault:
     times: int | None = None
 
     def __str__(self) -> str:
-        """Return the fault as it is written."""
+        """Return the fault as text, the form that is parsed."""
         value = "" if self.value is None else f"={self.value:g}"
         where = "" if self.operation is None else f"@{self.operation}"
         times = "" if self.times is None else f"*{self.times}"
@@ -46,7 +46,7 @@ class Faults:
         self.active: list[Fault] = []
 
     def add(self, text: str) -> Fault:
-        """Put a fault in force. Raises `ValueError` for one that nobody knows."""
+        """Put a fault in force. Raises `ValueError` for an unknown one."""
         fault = self._parse(text)
         self.active.append(fault)
         return fault

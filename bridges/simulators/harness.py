@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every simulator shares: its clock, its request log and its ASGI face.
+"""What every simulator shares: its clock, its request log and its ASGI app.
 
 A vendor's simulator is a `Simulator` with an `answer` of its own. Its faults and switches are in
 `bridges.simulators.faults`. It runs under any ASGI server; `bridges.simulators.server` runs it on
@@ -74,14 +74,14 @@ class Entry:
 
 
 class RequestLog:
-    """Every request in the order of arrival; `listen` is told each one as it is answered."""
+    """Every request in the order of arrival; `listen` adds a callback for each answered one."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self._listeners: list[Callable[[Entry], None]] = []
 
     def listen(self, listener: Callable[[Entry], None]) -> None:
-        """Have `listener` called with each new entry."""
+        """Call `listener` with each new entry from now on."""
         self._listeners.append(listener)
 
     def add(self, entry: Entry) -> None:
@@ -110,7 +110,7 @@ class Seen:
     """With names in lower case; they are not logged."""
 
     def hit_by(self, kind: str) -> bool:
-        """Say whether the fault of that kind hits this request."""
+        """Return whether the fault of that kind hits this request."""
         return self.fault is not None and self.fault.kind == kind
 
 
@@ -153,7 +153,7 @@ class Simulator(ABC):
     @classmethod
     @abstractmethod
     def ready(cls, secret: str | None) -> "Simulator":
-        """Return one that a person can try at once; `secret` replaces its own key or password."""
+        """Return a simulator to try by hand; `secret` replaces its own key or password."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -169,7 +169,7 @@ class Simulator(ABC):
 
     @abstractmethod
     async def answer(self, seen: Seen) -> Reply:
-        """Do what is asked and say what the vendor would say."""
+        """Do what is asked, and return what the vendor would answer."""
 
     @abstractmethod
     def masked(self, seen: Seen) -> tuple[Mapping[str, str], str]:

@@ -159,7 +159,7 @@ class SimServer:
         self._fillers.clear()
 
     async def _with_abort(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Give the app the means to cut the connection of its request."""
+        """Pass the app a function that cuts the connection of its request."""
         extensions = {**scope.get("extensions", {}), ABORT: self._abort_of(scope)}
         try:
             await self._app({**scope, "extensions": extensions}, receive, send)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The access token of a trusted App: asked for once for all who wait, renewed before its end.
+"""The access token of a trusted App: asked for once however many wait, renewed before its end.
 
 Endpoint and fields are those of 4PSA's page "Obtain Authorization" (wiki.4psa.com, UnifiedAPI),
 the flow that of OAuth 2.0's client credentials (RFC 6749, section 4.4).
@@ -72,7 +72,7 @@ class Tokens:
     async def get(self, within: float, *, refused: str | None = None) -> Grant:
         """Return a token that is not `refused`, asking for one where none is held.
 
-        Takes at most `within` seconds. Whoever waits while another asks takes what comes of it.
+        Takes at most `within` seconds. A caller that waits while another asks gets the same result.
         """
         ends, seen = self._clock() + within, self._refusals
         if (token := self._usable(refused)) is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What VoipNow's Call Events tell: which of its call ids belongs to which Asterisk call.
+"""Take VoipNow's Call Events, and look up which of its call ids belongs to a call here.
 
 Parameters are those of 4PSA's pages "VoipNow Call Events" and "How to integrate VoipNow with
 remote applications using Call Events" (wiki.4psa.com); `CallAPIID` is read by the vendor's own
@@ -35,7 +35,7 @@ _HANGUPS: Final = frozenset({"ANSWER", "UNKNOWN"})
 
 @dataclass(frozen=True, slots=True)
 class ReportedCall:
-    """One call that was told of. `at` is when it was first, in seconds since the epoch."""
+    """One call that VoipNow reported. `at`: its first event, in seconds since the epoch."""
 
     call_id: str
     api_id: str
@@ -52,7 +52,7 @@ class ReportedCall:
 
 
 class Hook:
-    """The store of what was told, and the ASGI app that VoipNow tells it to.
+    """The calls that VoipNow reported, and the ASGI app that it reports them to.
 
     `token` is what the last part of the path must be; without one every request is 404. `now` is
     the time of day in seconds, `loose` as in the settings.
@@ -72,19 +72,19 @@ class Hook:
         return len(self._calls)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take one request of VoipNow."""
+        """Answer one request of VoipNow."""
         if scope["type"] == "http":
             response = Response(status_code=await self._take(scope, receive))
             await response(scope, receive, send)
 
     def by_ids(self, ids: Iterable[str]) -> ReportedCall | None:
-        """Return the call one of whose Asterisk ids was told, if there is exactly one."""
+        """Return the call with one of these Asterisk ids, if exactly one was reported."""
         self._expire()
         found = {key for one in ids if (key := self._by_id.get(one)) is not None}
         return self._calls[found.pop()] if len(found) == 1 else None
 
     def of(self, extension: str) -> list[ReportedCall]:
-        """Return the calls that were told of an extension, oldest first."""
+        """Return the calls that were reported for an extension, oldest first."""
         self._expire()
         return [
             heard
@@ -93,7 +93,7 @@ class Hook:
         ]
 
     def tell(self, told: Mapping[str, str]) -> bool:
-        """Take the parameters of one event. False for one that says nothing to us."""
+        """Store the parameters of one event; return whether they named a call."""
         call_id, api_id = _short(told.get("CallID")), _short(told.get("CallAPIID"))
         status = _short(told.get("CallStatus")).upper()
         if status in _HANGUPS:

@@ -175,7 +175,7 @@ class OrderRequests:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One request as it is to be made."""
+    """One request before it is made."""
 
     request: Request
     method: str

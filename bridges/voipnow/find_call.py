@@ -98,7 +98,7 @@ class Finder:
                     yield Place(user, form)
 
     def told(self, order: Order, told: Parties) -> tuple[ReportedCall, str] | None:
-        """Return the call of an order as VoipNow's events told it, and why it."""
+        """Return the call of an order by VoipNow's events, and why it was chosen."""
         ids = {*order.call.lineage, order.call.linkedid}
         ids.update(channel.uniqueid for channel in order.call.channels)
         heard = self._hook.by_ids(ids)
@@ -169,7 +169,7 @@ class Finder:
         yield from self.places(found.forms)
 
     async def again(self, requests: OrderRequests, found: Found) -> PhoneCall | Answer:
-        """Read a call anew where it was found; the answer when it could not be."""
+        """Read a call again where it was found; return the answer when that failed."""
         target = found.place.call(found.call.id)
         loose = self._settings.loose_ids
         answer = await requests.look(

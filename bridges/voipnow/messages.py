@@ -3,7 +3,8 @@
 
 Field names and their types are those of 4PSA's page "PhoneCalls Resource" (wiki.4psa.com,
 UnifiedAPI). Documents of it disagree in places (`link` or `links`, a number or its text, an
-`entry` envelope or none), so reading is lenient; what has no meaning at all is a `ValueError`.
+`entry` envelope or none), which is why reading is lenient; only what has no meaning at all is a
+`ValueError`.
 """
 
 import re
@@ -106,14 +107,14 @@ class PhoneCall:
         return tuple(sorted(own, key=lambda view: view.status != _ON_CALL))
 
     def involves(self, number: str) -> bool:
-        """Say whether an extension is a party of the call or charged for it."""
+        """Return whether an extension is a party of the call or charged for it."""
         return any(same(other, number) for other in self._numbers())
 
     def candidate(self, number: str, *, shifted: bool = False) -> "Candidate[PhoneCall]":
         """Return the call as something to choose from for the extension `number`.
 
-        One object of the vendor's own sample mixes UTC offsets, so that a call is answered an
-        hour before it is there: `shifted` adds every whole hour up to twelve to either side.
+        One object of the vendor's own sample mixes UTC offsets, and a call is answered an hour
+        before it is there: `shifted` adds every whole hour up to twelve to either side.
         """
         others = tuple(
             text for other in self._numbers() if not same(other, number) and (text := plain(other))
@@ -146,7 +147,7 @@ class Page:
 
 
 def valid_id(call_id: str, *, loose: bool) -> bool:
-    """Say whether a text can be the id of a call; `loose` lets `-`, `:` and `_` be part of it."""
+    """Return whether a text can be the id of a call; `loose` allows `-`, `:` and `_`."""
     return bool((_LOOSE_ID if loose else _ID).fullmatch(call_id))
 
 
@@ -161,12 +162,12 @@ def extensions(number: str, prefix: str | None) -> tuple[str, ...]:
 
 
 def is_extension(text: str) -> bool:
-    """Say whether VoipNow could take a text for an extension."""
+    """Return whether VoipNow could take a text for an extension."""
     return bool(_EXTENSION.fullmatch(text))
 
 
 def same(one: str, other: str) -> bool:
-    """Say whether two spellings are one extension: `0003*210` and `210` are."""
+    """Return whether two spellings are one extension: `0003*210` and `210` are."""
     a, b = (text.partition("@")[0].strip() for text in (one, other))
     if not a or not b:
         return False

@@ -92,7 +92,7 @@ class VoipNowRecorder(RecorderBase[VoipNowSettings]):
         )
 
     def plan(self, order: Order) -> Plan:
-        """Say what `act` would send, sending nothing."""
+        """Return what `act` would send, sending nothing."""
         told = self._parties(order)
         heard = self._finder.told(order, told)
         if told.number is None and heard is None:

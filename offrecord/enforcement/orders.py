@@ -7,7 +7,7 @@ about at first.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Call, Channel
@@ -16,9 +16,6 @@ from offrecord.model.intents import Intent
 from offrecord.presses.agent_lookup import Who
 from offrecord.presses.ask_recorders import SiteSettings, ask
 from offrecord.presses.find_call import Resolved, Resolver
-
-LOCAL: Final = "mixmonitor"
-"""The kind of recorder that is the PBX itself: its events tell when it starts again."""
 
 
 class Engine(Protocol):
@@ -60,12 +57,12 @@ class OrderSender:
     def local(self, names: Iterable[str]) -> list[str]:
         """Return which of these recorders are the PBX's own."""
         known = self.engine.site.recorders
-        return [name for name in names if name in known and known[name].kind == LOCAL]
+        return [name for name in names if name in known and known[name].capabilities.on_pbx]
 
     def remote(self, names: Iterable[str]) -> list[str]:
         """Return which of these recorders are elsewhere."""
         known = self.engine.site.recorders
-        return [name for name in names if name in known and known[name].kind != LOCAL]
+        return [name for name in names if name in known and not known[name].capabilities.on_pbx]
 
     def needed(self, result: RecorderResult) -> bool:
         """Say whether a result is of a recorder that must obey."""

@@ -27,7 +27,6 @@ from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Call
 from bridges.model import Outcome, Recorder, Verb
 from bridges.routing import Router
-from offrecord.enforcement.orders import LOCAL
 from offrecord.model.intents import Intent, Intents
 from offrecord.presses.find_call import everything
 
@@ -192,24 +191,24 @@ class LiveView:
     def _badge(
         self, call: Call, recorder: Recorder, intent: Intent | None, told: _Pressed | None
     ) -> RecorderStatus:
-        name, kind = recorder.name, recorder.kind
+        name, on_pbx = recorder.name, recorder.capabilities.on_pbx
         made = self._by_press.get(intent.id) if intent else None
         answer = next(
             (one.answers[name] for one in (told, made) if one and name in one.answers), {}
         )
-        state = _running(call) if kind == LOCAL else _elsewhere(told, answer)
+        state = _running(call) if on_pbx else _elsewhere(told, answer)
         until = None
         if intent is not None:
             if name in self._failing(intent.id):
                 state = RecorderState.FAILED
-            elif kind != LOCAL or state is not RecorderState.RECORDING or not answer:
+            elif not on_pbx or state is not RecorderState.RECORDING or not answer:
                 state = self._promised(intent, made, answer)
             # else it started again, and is being silenced
             until = intent.until
         press = intent.id if intent else (told.press if told and answer else None)
         verb = intent.verb.value if intent else (told.verb if told and answer else None)
         return RecorderStatus(
-            name, kind, state, press, verb, answer.get("outcome"), answer.get("evidence"),
+            name, recorder.kind, state, press, verb, answer.get("outcome"), answer.get("evidence"),
             intent.since if intent else None, until, str(answer.get("detail", "")),
         )  # fmt: skip
 

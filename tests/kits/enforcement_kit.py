@@ -17,7 +17,7 @@ from offrecord.model.intents import Intent, Intents
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
 from tests.kits.call_kit import graph
-from tests.kits.lifecycle_kit import CALL, Bench, FakePbx, FakeRecorder, bench, result
+from tests.kits.lifecycle_kit import CALL, CAN, Bench, FakePbx, FakeRecorder, bench, result
 
 
 def record(uniqueid: str = "1.1") -> MixMonitorStart:
@@ -81,7 +81,8 @@ class Local(FakeRecorder):
     """The PBX's own recorder, on the graph of the test: it stops and mutes what runs there."""
 
     def __init__(self, pbx: FakePbx, name: str = "local") -> None:
-        super().__init__(name, kind="mixmonitor", script=self._do)
+        here = replace(CAN, on_pbx=True)
+        super().__init__(name, kind="mixmonitor", script=self._do, capabilities=here)
         self.pbx = pbx
         self.refuse: str = ""
 

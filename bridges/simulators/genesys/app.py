@@ -2,7 +2,7 @@
 """Genesys Web Services as its documents describe them, with every open point as a switch.
 
 Paths, codes, shapes and events are the vendor's; what the documents leave out is chosen here, and
-texts of our own begin with `SIM:` so that nobody comes to depend on them.
+texts of our own begin with `SIM:`: nothing may depend on them.
 """
 
 import asyncio
@@ -118,7 +118,7 @@ class GenesysSimulator(Simulator):
         return "other"
 
     def masked(self, seen: Seen) -> tuple[Mapping[str, str], str]:
-        """Return the query as it is: nothing in it is secret."""
+        """Return the query unmasked: nothing in it is secret."""
         return seen.query, seen.raw_query
 
     def shown_body(self, seen: Seen) -> str:

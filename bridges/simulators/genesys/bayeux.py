@@ -52,7 +52,7 @@ class Bayeux:
         self.given: list[str] = []
 
     def publish(self, topic: str, agent: Agent, data: dict[str, Any]) -> None:
-        """Queue an event for whoever has subscribed as that agent."""
+        """Queue an event for the subscribers of that agent."""
         for client in self.clients.values():
             if client.agent is agent and topic in client.topics:
                 client.waiting.append({"channel": topic, "data": data})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The simulated contact centre: agents, devices, calls, and what becomes of their recordings.
+"""The simulated contact centre: agents, devices, calls, and their recordings.
 
 Shapes and states follow the vendor's "Call Resource" and the samples of the recording pages.
 """

@@ -32,7 +32,7 @@ class GenesysSwitches:
     csrf_bayeux: Literal["required", "exempt"] = "required"
     """Whether Bayeux POSTs need the token too."""
     no_credentials: Literal["403", "401"] = "403"
-    """The HTTP status of code 20, to those who are not logged in."""
+    """The HTTP status of code 20, for a request without a login."""
     stale_session: Literal["refuse", "renew"] = "refuse"
     """What a request with a cookie of a dead session gets: code 20, or a new session."""
     session_requests: int = 0

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A simulated Imagicle Call Recording suite."""
+"""A simulated Imagicle Call Recording server of one or more nodes."""

@@ -216,7 +216,7 @@ class ImagicleSimulator(ImagicleRoutes):
         return _json([active(one, now, form, hours) for one in found])
 
     def _play(self, number: str) -> None:
-        """Have a line recorded, where any line is."""
+        """Begin a recording of a line, where every line is recorded."""
         if not self.switches.auto or not number:
             return
         now = self.clock.now()

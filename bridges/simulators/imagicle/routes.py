@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The outside of a simulated Imagicle node: its paths, and its control surface."""
+"""The paths of a simulated Imagicle node, and those by which a test arranges its state."""
 
 import re
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ _VERBS: Final = {
 
 
 class ImagicleRoutes(Simulator):
-    """What a simulated node is asked, and how it is arranged from outside."""
+    """The operations of a node by path and method, and the control paths."""
 
     kind = "imagicle"
     faults_known = IMAGICLE_FAULTS

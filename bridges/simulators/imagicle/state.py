@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The state of a simulated Imagicle suite: accounts, lines, live and completed recordings."""
+"""The state of a simulated Imagicle node: accounts, lines, live and completed recordings."""
 
 import uuid
 from collections.abc import Callable
@@ -77,13 +77,13 @@ class Recording:
 
     @property
     def manual_dial_in(self) -> bool:
-        """True for one that has no device that it could be found by."""
+        """True for a recording that cannot be found by a device."""
         return self.by_hand and self.line.method is Method.DIAL_IN
 
 
 @dataclass(slots=True)
 class ImagicleState:
-    """Everything one node knows; `other_node` makes another. `now` returns its time of day."""
+    """Everything that one node knows. `now` returns its time of day."""
 
     now: Callable[[], float]
     accounts: dict[str, Account] = field(default_factory=dict)

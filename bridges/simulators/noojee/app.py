@@ -3,7 +3,7 @@
 
 Paths, parameters, the signed pair, the shape of answers and the two documented texts
 (`Channel Hungup`, `Expired TimeStamp`) are the vendor's. Everything the documents leave out is
-invented here, and such texts begin with `SIM:` so that nobody comes to depend on them.
+invented here, and such texts begin with `SIM:`: nothing may depend on them.
 """
 
 import asyncio

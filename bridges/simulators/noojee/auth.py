@@ -47,7 +47,7 @@ class Gate:
         self._issued[str(millis)] = millis / 1000
 
     def too_many_pairs(self, now: float) -> bool:
-        """Say whether `Time` must not give one more pair, where that is what counts."""
+        """Return whether `Time` must not give one more pair, where that is what counts."""
         fresh = [stamp for stamp, at in self._issued.items() if now - at <= FIRST_USE]
         unused = sum(stamp not in self._first_use for stamp in fresh)
         limit = self._switches.concurrency_limit

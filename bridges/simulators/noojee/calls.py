@@ -2,7 +2,7 @@
 """The simulated PBX behind Noojee: live calls, their recorded legs, and who may stop them.
 
 Channel names are resolved by the vendor's published rules: the last hyphen counts, the
-technology is dropped, a Local channel keeps its context and so is no extension.
+technology is dropped, a Local channel keeps its context and is therefore no extension.
 """
 
 import asyncio
@@ -84,7 +84,7 @@ class AmbiguousError(Exception):
 
 
 class SimPbx:
-    """Every live call, every ended one that was recorded, and every user."""
+    """The live calls, the ended ones that were recorded, and the users."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -130,7 +130,7 @@ class SimPbx:
         self._touch()
 
     def recreate(self, call: SimCall, unique_id: str) -> SimCall:
-        """Let the channel be made anew under its old name, as transfers do: a new id."""
+        """Replace the channel by one of the same name with a new id, as transfers do."""
         self.hang_up(call)
         return self.add_call(call.channel, unique_id)
 
@@ -186,7 +186,7 @@ class SimPbx:
         return found[-1] if several == "newest" else found[0]
 
     def may_stop(self, user: User, call: SimCall) -> bool:
-        """Say whether a user may stop a recording: its owner, the phone's user, those above."""
+        """Return whether a user may stop a recording: its owner, the phone's user, those above."""
         if user.groups & {"recording manager", "administrators", "administrator"}:
             return True
         leg = call.recording

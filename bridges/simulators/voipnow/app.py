@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A VoipNow server as 4PSA's documents describe its UnifiedAPI, every open point a switch.
 
-Paths, fields and codes are the vendor's. Messages are invented and begin with `SIM:`, so that
-nobody comes to depend on them.
+Paths, fields and codes are the vendor's. Messages are invented and begin with `SIM:`:
+nothing may depend on them.
 """
 
 import asyncio

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PhoneCallEvents of a simulated VoipNow: URLs that are told of calls, on this machine only."""
+"""PhoneCallEvents of a simulated VoipNow: it posts to subscribed URLs, on this machine only."""
 
 import secrets
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _STATUS: Final = {DIAL_IN: "CALLING", DIAL_OUT: "CALLING", HANGUP: "ANSWER"}
 
 @dataclass(slots=True)
 class Subscription:
-    """One URL that is told of one type of event of one extension. `post` sends a form."""
+    """One URL subscribed to one type of event of one extension. `post` sends a form."""
 
     id: str
     extension: str
@@ -68,14 +68,14 @@ class Events:
         ]
 
     async def send(self, call: SimCall, kind: int) -> list[int]:
-        """Tell of a call whoever asked for it; return the status of each answer, 0 for none."""
+        """Post a call to its subscribers; return the status of each answer, 0 for none."""
         told = parameters(call, kind)
         asked = self.of(call.extension.number, kind, None)
         return [await _tell(one, told) for one in asked if one.on and _here(one.url)]
 
 
 def parameters(call: SimCall, kind: int) -> dict[str, str]:
-    """Return what is told of a call."""
+    """Return the form that is posted about a call."""
     remote = next((view.source for view in call.views if view.id == "01"), "")
     return {
         "CallID": call.asterisk_id,
@@ -102,5 +102,5 @@ async def _tell(one: Subscription, told: dict[str, str]) -> int:
 
 
 def _here(url: str) -> bool:
-    """Say whether a URL is one of this machine: the simulator sends nothing anywhere else."""
+    """Return whether a URL is one of this machine: the simulator sends nothing anywhere else."""
     return is_loopback(urlsplit(url).hostname or "")

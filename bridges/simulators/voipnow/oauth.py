@@ -47,7 +47,7 @@ class Apps:
         }
 
     def allows(self, authorization: str) -> bool:
-        """Say whether an `Authorization` header lets a request in."""
+        """Return whether an `Authorization` header lets a request in."""
         scheme, _, token = authorization.partition(" ")
         good = scheme == "Bearer" and self._now() < self._ends.get(token, 0.0)
         if good and self._switches.single_use:

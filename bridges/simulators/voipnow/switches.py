@@ -62,7 +62,7 @@ class VoipNowSwitches:
     churn: int = 0
     """Calls that begin between the pages of a list, and push the others on."""
     events: bool = True
-    """Subscribed URLs are told of calls; only those of this machine."""
+    """Calls are posted to subscribed URLs, only to those of this machine."""
     auto: bool = False
     """Any extension is there and has a live, recorded call."""
     latency: float = 0.0

@@ -41,7 +41,6 @@ from offrecord.assembly import build as sites
 from offrecord.base.errors import Exit, UserError
 from offrecord.config import ConfigError, Loaded, load
 from offrecord.enforcement.enforcer import Enforcer
-from offrecord.enforcement.orders import LOCAL
 from offrecord.journal.journal import Journal, Record
 from offrecord.model.intents import Intents
 from offrecord.model.press import END_OBJECTION, Press, PressIds, Way
@@ -155,7 +154,9 @@ class Playback:
             answered=head.info.get("Heard-by") != BY_LOGIN,
         )
         self.recorders = self._recorders(loaded)
-        self.elsewhere = sorted(n for n, one in self.recorders.items() if one.kind != LOCAL)
+        self.elsewhere = sorted(
+            name for name, one in self.recorders.items() if not one.capabilities.on_pbx
+        )
         self.memory = MemoryJournal()
         pbx = cast("Pbx", self.pbx)  # what is used of one is all there
         site = sites.site(loaded, self.recorders)
@@ -191,7 +192,7 @@ class Playback:
         for name, given in loaded.config.recorders.items():
             if not given.enabled:
                 continue
-            if given.kind == LOCAL:
+            if given.kind == MixMonitorRecorder.kind:
                 made[name] = MixMonitorRecorder(name, MixMonitorSettings(), self.pbx, clock=clock)
             else:
                 made[name] = ReplayRecorder(name, given.kind, self.then.answers)

@@ -10,7 +10,6 @@ from offrecord.base.errors import Exit, user_error
 from offrecord.checks.inputs import CheckInputs
 from offrecord.checks.known_bugs import landmines
 from offrecord.checks.model import Finding, broken, doubt, well
-from offrecord.enforcement.orders import LOCAL
 
 _PATIENCE: Final = 4.0
 """Seconds for the privileges to be found out."""
@@ -46,7 +45,7 @@ async def account(scene: CheckInputs) -> list[Finding]:
     if report is None:
         text = "the PBX did not say what the account may do"
         return [broken("privileges", text, "see whether it is overloaded", Exit.PBX_PRIVILEGES)]
-    local = any(recorder.kind == LOCAL for recorder in scene.recorders.values())
+    local = any(recorder.capabilities.on_pbx for recorder in scene.recorders.values())
     too_much = [_too_much(one, local=local) for one in report.excessive]
     if report.missing:
         return [*map(_missing, report.missing), *too_much]

@@ -11,7 +11,6 @@ from bridges.model import Recorder, RecorderUnavailable
 from offrecord.base.errors import RECORDER_EXITS, Exit
 from offrecord.checks.inputs import PATIENCE, CheckInputs
 from offrecord.checks.model import Finding, State, broken, doubt, unseen, well
-from offrecord.enforcement.orders import LOCAL
 
 WINDOW: Final = 10.0
 """Seconds that Noojee gives a signed request, from the time that it told to its arrival."""
@@ -30,7 +29,7 @@ async def recorders(scene: CheckInputs) -> list[Finding]:
     each = [
         _recorder(scene, recorder)
         for recorder in scene.recorders.values()
-        if asked or recorder.kind != LOCAL
+        if asked or not recorder.capabilities.on_pbx
     ]
     return [one for found in await asyncio.gather(*each) for one in found]
 
