@@ -151,7 +151,7 @@ class OrderExecution:
         return OrderEnd(done.outcome, done.evidence, detail)
 
     async def resume(self) -> OrderEnd:
-        """Let muted recordings hear again. One that was stopped stays so: that is `start`."""
+        """Unmute muted recordings. One that was stopped stays stopped: `start` is for that."""
         call = self._call_now() or self.order.call
         if not call.monitored:
             if call.unknown_monitors:

@@ -54,10 +54,10 @@ class MixMonitorRecorder:
         return cls(name, settings, pbx)
 
     async def open(self) -> None:
-        """Nothing to open: the PBX's link is the daemon's."""
+        """Do nothing: the link to the PBX is the daemon's."""
 
     async def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing."""
 
     async def probe(self) -> str:
         """Return how many calls are known; raise `RecorderUnavailable` when they are not known."""

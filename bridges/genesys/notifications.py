@@ -99,7 +99,7 @@ class Notifications:
         return self._settled.is_set() and self.trouble is None
 
     async def close(self) -> None:
-        """OrderEnd the subscription."""
+        """End the subscription."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -80,7 +80,7 @@ class AgentSession:
         return self._inside
 
     async def close(self) -> None:
-        """OrderEnd the notifications and close every connection."""
+        """End the notifications and close every connection."""
         await self.notifications.close()
         await self._line.close()
 

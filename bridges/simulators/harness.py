@@ -42,7 +42,7 @@ class SimClock:
         return int(self.now() * 1000)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, or go back with a negative number."""
+        """Move the clock by so many seconds, back with a negative number."""
         self._offset += seconds
 
 
@@ -220,7 +220,7 @@ class Simulator(ABC):
     async def _stall(self, seen: Seen, operation: str, receive: Receive) -> bool:
         """Wait as the fault says. False when the peer went away; then nothing is done."""
         for_ever = seen.fault is None or seen.fault.value is None
-        if for_ever:  # noted at once, for whoever watches the log
+        if for_ever:  # noted at once, for callers that watch the log
             self._note(seen, operation, None)
         stayed = await _pause(seen.fault, receive)
         if not stayed and not for_ever:
@@ -302,7 +302,7 @@ async def _pause(fault: Fault | None, receive: Receive) -> bool:
 
 
 async def _half(reply: Reply, send: Send) -> None:
-    """Promise a whole body and send half of it."""
+    """Announce a whole body and send half of it."""
     length = (b"content-length", str(len(reply.body)).encode())
     head = [(b"content-type", (reply.content_type or "text/plain").encode()), length]
     await send({"type": "http.response.start", "status": reply.status, "headers": head})

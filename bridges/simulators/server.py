@@ -87,7 +87,7 @@ class SimServer:
         await self.cut()
 
     async def accept(self) -> None:
-        """Meet new connections as a server should."""
+        """Accept new connections again."""
         if self._server is not None:
             return
         if self._fillers:
@@ -105,7 +105,7 @@ class SimServer:
         await self.cut()
 
     async def silence(self) -> None:
-        """Let packets vanish, as a firewall does: no connection is taken, none is answered."""
+        """Drop packets, as a firewall does: no connection is taken, none is answered."""
         self._stop_listening()
         sock = self._bind()
         sock.listen(0)

@@ -323,7 +323,7 @@ class GenesysSimulator(Simulator):
         return JSONResponse([shown(call) for call in self.centre.calls])
 
     async def _move(self, request: Request) -> Response:
-        """Let a call go on: a state, a recording state, or a transfer to another agent."""
+        """Change a call: its state, its recording state, or its agent by a transfer."""
         wanted = request.path_params["uuid"]
         call = next((call for call in self.centre.calls if call.uuid == wanted), None)
         if call is None:

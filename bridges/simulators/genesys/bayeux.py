@@ -59,7 +59,7 @@ class Bayeux:
                 client.news.set()
 
     def forget(self) -> None:
-        """Lose every session, as a restart does."""
+        """Forget every session, as a restart does."""
         for client in self.clients.values():
             client.news.set()
         self.clients.clear()
@@ -123,7 +123,7 @@ class Bayeux:
     async def _connect(
         self, client: Client, message: dict[str, Any], reply: dict[str, Any]
     ) -> list[dict[str, Any]]:
-        """Hold a connect until there is something to tell; return that."""
+        """Wait with the answer to a connect until there are events; return them."""
         advice = message.get("advice")
         hold = self._switches.hold
         if isinstance(advice, dict) and isinstance(advice.get("timeout"), int):

@@ -92,7 +92,7 @@ class ContactCentre:
         state: str = "Established",
         kind: str = "Inbound",
     ) -> SimCall:
-        """Let a call begin, recorded unless the agent lacks the feature."""
+        """Begin a call, recorded unless the agent lacks the feature."""
         self._made += 1
         ident = uuid or _digest(f"call {self._made}")[:32].upper()
         call = SimCall(
@@ -104,19 +104,19 @@ class ContactCentre:
         return call
 
     def change(self, call: SimCall, state: str) -> None:
-        """Let a call be answered, held, retrieved."""
+        """Answer, hold or retrieve a call."""
         call.state = state
         self.tell(call, "StatusChange")
 
     def hang_up(self, call: SimCall) -> None:
-        """Let a call end."""
+        """End a call."""
         if call in self.calls:
             self.calls.remove(call)
             call.state = "Released"
             self.tell(call, "StatusChange")
 
     def transfer(self, call: SimCall, agent: Agent) -> SimCall:
-        """Let a call go to another agent: its recording ends there, and theirs may begin."""
+        """Transfer a call: its recording ends, and one for the other agent may begin."""
         self.hang_up(call)
         uuid = call.uuid if call.agent is not agent else None
         return self.add_call(agent, *call.parties, uuid=uuid, recording="Recording")

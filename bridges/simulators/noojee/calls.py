@@ -114,7 +114,7 @@ class SimPbx:
     def add_call(
         self, channel: str, unique_id: str, *, recording: bool = True, owner: str = ""
     ) -> SimCall:
-        """Let a call begin."""
+        """Begin a call."""
         call = SimCall(channel, unique_id, self._now())
         self.live.append(call)
         self._touch()
@@ -123,7 +123,7 @@ class SimPbx:
         return call
 
     def hang_up(self, call: SimCall) -> None:
-        """Let a call end, and its open leg with it."""
+        """End a call, and its open leg with it."""
         self.stop(call)
         self.live.remove(call)
         self.ended.append(call)
@@ -135,7 +135,7 @@ class SimPbx:
         return self.add_call(call.channel, unique_id)
 
     def transition(self, call: SimCall, *, restart: bool) -> None:
-        """Let the call move on; what is recorded goes on in a new leg."""
+        """Move the call on, as a transfer does; its recording goes on in a new leg."""
         leg = call.recording
         if leg is not None or (restart and call.stopped):
             self.stop(call)
