@@ -18,8 +18,8 @@ from pydantic_core import PydanticUndefined
 from bridges.asterisk import MixMonitorSettings
 from bridges.model import Evidence, Outcome, Verb
 from offrecord.base.errors import OUTCOME_EXITS, Exit
-from offrecord.checks import RULES
-from offrecord.checks.known_bugs import LANDMINES
+from offrecord.checks.known_bugs import KNOWN_BUGS
+from offrecord.checks.run import RULES
 from offrecord.config import Config, RecorderConfig, RouteRule
 from offrecord.config.sections.policy import PolicyRule
 from offrecord.model.outcome_codes import LOG_LEVELS, SOUNDS, text
@@ -193,16 +193,16 @@ def checks() -> str:
     return table(("rule", "looks at", "fails when", "warns when"), rows)
 
 
-def landmines() -> str:
+def known_bugs() -> str:
     """Return what is known of versions of Asterisk."""
     rows = (
         (
-            ", ".join(f"{_dotted(start)} to before {_dotted(end)}" for start, end in mine.spans),
-            mine.what + (f", where the account has `write = {mine.needs}`" if mine.needs else ""),
-            mine.do,
-            f"[source]({mine.source})",
+            ", ".join(f"{_dotted(start)} to before {_dotted(end)}" for start, end in bug.spans),
+            bug.what + (f", where the account has `write = {bug.needs}`" if bug.needs else ""),
+            bug.do,
+            f"[source]({bug.source})",
         )
-        for mine in LANDMINES
+        for bug in KNOWN_BUGS
     )
     return table(("versions", "what", "what to do", "known from"), rows)
 
@@ -227,7 +227,7 @@ def tables() -> dict[str, Callable[[], str]]:
         "events in": lambda: table(("field", "holds"), docs_events.in_rows()),
         "events read": lambda: table(("events of Asterisk",), docs_events.ami_rows()),
         "checks": checks,
-        "landmines": landmines,
+        "known bugs": known_bugs,
         "outcomes": outcomes,
         "evidence": evidence,
         "exits": exits,

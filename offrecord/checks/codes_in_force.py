@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The codes of a PBX, as it has them now and as its files have them.
+"""The codes of a PBX: as it runs them now, and as its files have them.
 
-What runs is asked of the PBX, what its files say is read from them where they are here, else asked
-for line by line. Asterisk takes none of a features.conf with a mistake in it, says so in its log
-alone and goes on with what it had: only a comparison shows it.
+The PBX tells what runs. Its files are read when they are on this machine; else the PBX is asked for
+their lines one by one. Asterisk ignores the whole of a features.conf with a mistake in it, tells
+only its log and keeps its former codes: only a comparison shows that.
 """
 
 import re
@@ -37,7 +37,7 @@ _VERB: Final = re.compile(r"\b(stop|pause|resume|start|objection)\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class OurCode:
     """A code of ours: the application that it runs, as `AGI,agi://127.0.0.1:4573/stop`."""
 
     name: str
@@ -49,7 +49,7 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """The codes of a PBX. `source` says where they were seen, in words.
+    """The codes of a PBX. `source` names where they were read, for a finding.
 
     `running` has what Asterisk uses, `written` what the files say, both by section and key and
     only as far as seen. `foreign` are codes in the application map that are not ours.
@@ -58,7 +58,7 @@ class Codes:
     source: str
     running: Mapping[tuple[str, str], str] = field(default_factory=dict)
     written: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    own: tuple[Own, ...] = ()
+    ours: tuple[OurCode, ...] = ()
     foreign: tuple[Code, ...] = ()
 
     @property
@@ -70,7 +70,7 @@ class Codes:
 
     @property
     def others(self) -> list[Code]:
-        """Every code that is not ours: Asterisk's own as they count now, and the site's."""
+        """Every code that is not ours: Asterisk's own as they are in force, and the site's."""
         defaults = {(one.section, one.name): one.code for one in in_play({}, "")}
         found = []
         for at in BUILTIN[1:]:
@@ -80,21 +80,21 @@ class Codes:
         return [*found, *self.foreign]
 
 
-async def read(scene: CheckInputs) -> Codes | None:
-    """Return the codes of the PBX; None where neither it nor its files tell them."""
-    running = {at: await scene.getvar(f"{FUNCTIONS[at[0]]}({at[1]})") for at in BUILTIN}
+async def read(inputs: CheckInputs) -> Codes | None:
+    """Return the codes of the PBX; None when neither it nor its files show them."""
+    running = {at: await inputs.getvar(f"{FUNCTIONS[at[0]]}({at[1]})") for at in BUILTIN}
     if not running["general", TIMEOUT]:
         running = {}  # without the function nothing is known, rather than that there is no code
-    if scene.tree is not None and FILE in scene.tree:
-        written, applications = _of_files(scene)
-        place = f"{scene.etc}/{FILE}"
+    if inputs.tree is not None and FILE in inputs.tree:
+        written, applications = _of_files(inputs)
+        place = f"{inputs.etc}/{FILE}"
     elif running:
-        written, applications = await _of_pbx(scene)
+        written, applications = await _of_pbx(inputs)
         place = "the PBX's own view of features.conf"
     else:
         return None
     source = f"the running PBX and {place}" if running else place
-    own: list[Own] = []
+    own: list[OurCode] = []
     foreign: list[Code] = []
     for name, (value, where) in applications.items():
         parts = [part.strip() for part in value.split(",", 2)]
@@ -104,14 +104,14 @@ async def read(scene: CheckInputs) -> Codes | None:
         if verb is None:
             foreign.append(Code(MAP, name, parts[0], where))
         else:
-            own.append(Own(name, verb, parts[0], parts[2], where))
+            own.append(OurCode(name, verb, parts[0], parts[2], where))
     return Codes(source, running, written, tuple(own), tuple(foreign))
 
 
-def _of_files(scene: CheckInputs) -> tuple[dict[tuple[str, str], str], dict[str, tuple[str, str]]]:
+def _of_files(inputs: CheckInputs) -> tuple[dict[tuple[str, str], str], dict[str, tuple[str, str]]]:
     written: dict[tuple[str, str], str] = {}
     applications: dict[str, tuple[str, str]] = {}
-    for line in lines(scene.tree or {}, FILE, str(scene.etc)):
+    for line in lines(inputs.tree or {}, FILE, str(inputs.etc)):
         at = (line.section, line.key)
         if at in BUILTIN:
             written[at] = line.value
@@ -121,13 +121,13 @@ def _of_files(scene: CheckInputs) -> tuple[dict[tuple[str, str], str], dict[str,
 
 
 async def _of_pbx(
-    scene: CheckInputs,
+    inputs: CheckInputs,
 ) -> tuple[dict[tuple[str, str], str], dict[str, tuple[str, str]]]:
     """Ask for the lines that are known by name; a code of the site's own is not among them."""
-    written = {at: await scene.getvar(f"AST_CONFIG({FILE},{at[0]},{at[1]})") for at in BUILTIN}
+    written = {at: await inputs.getvar(f"AST_CONFIG({FILE},{at[0]},{at[1]})") for at in BUILTIN}
     applications = {}
     for verb in Verb:
-        value = await scene.getvar(f"AST_CONFIG({FILE},{MAP},{PREFIX}{verb.value})")
+        value = await inputs.getvar(f"AST_CONFIG({FILE},{MAP},{PREFIX}{verb.value})")
         if value:
             applications[PREFIX + verb.value] = (value, FILE)
     return {at: value for at, value in written.items() if value}, applications

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all rules look at: the configuration, the PBX, its files where they can be read.
+"""The inputs of all rules: the configuration, the PBX, and its files if they can be read.
 
-The PBX is asked with what the least account may do (`write = call,reporting`), measured on 16.28
+Everything is asked with what the least account may do (`write = call,reporting`), measured on 16.28
 and 22.10: `Getvar` without a channel gives globals and any dialplan function, so
 `FEATURE(…)` and `FEATUREMAP(…)` tell the codes as Asterisk has them now, `AST_CONFIG(…)` a line of
 a file, `PJSIP_ENDPOINT(…)` an endpoint's settings; `ShowDialPlan` and `DeviceStateList` list what
@@ -28,7 +28,7 @@ from offrecord.config import Loaded
 from offrecord.config.fields import is_loopback
 
 PATIENCE: Final = 8.0
-"""Seconds for one thing to answer; Asterisk alone takes a second to refuse a wrong secret."""
+"""Seconds for one answer; Asterisk takes a second to refuse a wrong secret."""
 
 LISTING: Final = 10.0
 """Seconds for a long list; the dialplan of a large PBX has ten thousand lines."""
@@ -36,12 +36,12 @@ LISTING: Final = 10.0
 ETC: Final = Path("/etc/asterisk")
 _TICK: Final = 0.1
 _BIGGEST: Final = 4_000_000
-"""Bytes of one of Asterisk's files; none is longer."""
+"""Bytes above which a file of Asterisk is not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where things lie on this machine; `asterisk` is None to look in `/etc/asterisk`.
+    """Paths on this machine; `asterisk` None means `/etc/asterisk`.
 
     A folder that was named is read even where the PBX seems to be another machine.
     """
@@ -53,7 +53,7 @@ class Places:
 
 @dataclass(slots=True)
 class CheckInputs:
-    """Everything there is to look at.
+    """Everything that the rules may look at.
 
     `trouble` is why the PBX cannot be asked, None where it can. `tree` are Asterisk's files, None
     where they cannot be read, and `unread` says why. `granted` are the actions the account may
@@ -76,35 +76,30 @@ class CheckInputs:
         return self.places.asterisk or ETC
 
     @property
-    def near(self) -> bool:
+    def pbx_is_here(self) -> bool:
         """Whether the PBX is on this machine, by the address of its AMI."""
         return is_loopback(self.loaded.config.ami.host)
 
     @property
-    def asked(self) -> bool:
+    def reachable(self) -> bool:
         """Whether the PBX can be asked."""
         return self.trouble is None
 
-    @property
-    def mute(self) -> str:
-        """Why nothing is seen of the PBX, in words, for rules that need it."""
-        return f"the PBX cannot be asked, and {self.unread}" if self.unread else ""
-
     async def getvar(self, name: str) -> str:
-        """Return a global variable or the value of a function; empty where the PBX has none."""
-        if not self.asked or "Getvar" not in self.granted:
+        """Return a global variable or the value of a function; empty when the PBX has none."""
+        if not self.reachable or "Getvar" not in self.granted:
             return ""
         try:
             answer = await self.pbx.action("Getvar", {"Variable": name})
         except AmiError:
-            return ""  # a PBX that went meanwhile is told of elsewhere
+            return ""  # the rule `pbx` reports a link that went down
         return str(answer.headers.get("Value", "")) if answer.ok else ""
 
     async def listing(
         self, action: str, fields: Mapping[str, str | Sequence[str]] | None = None
     ) -> list[Response] | None:
         """Return the rows of a list; None where the account may not see it."""
-        if not self.asked or action not in self.granted:
+        if not self.reachable or action not in self.granted:
             return None
         try:
             return await self.pbx.action_list(action, fields or {}, timeout=LISTING)
@@ -131,19 +126,19 @@ def read_tree(folder: Path) -> tuple[Tree | None, str]:
             if path.is_file() and path.stat().st_size <= _BIGGEST:
                 tree[str(path.relative_to(folder))] = path.read_bytes().decode("utf-8", "replace")
         except OSError as error:
-            # Secrets are kept in files that nobody else may read; those of the codes are no secret.
+            # A file with secrets may be unreadable; those with the codes hold none.
             if path.name in {"features.conf", "extensions.conf"}:
                 return None, f"{path} cannot be read: {error.strerror}; run check as root"
     return (tree, "") if tree else (None, f"there are no files of Asterisk in {folder}")
 
 
 @asynccontextmanager
-async def scene(
+async def gather_inputs(
     loaded: Loaded, places: Places, *, digits: bool = False
 ) -> AsyncIterator[CheckInputs]:
-    """Log in to the PBX and see what there is to look at. Raises `ConfigError`.
+    """Log in to the PBX, read its files, and yield the inputs. Raises `ConfigError`.
 
-    With `digits` the PBX is asked to tell of digits, whether or not `[keypad]` is on.
+    With `digits` the link takes events of digits, whether or not `[keypad]` is on.
     """
     rules = sites.name_rules(loaded.config)
     settings = sites.ami_settings(loaded.config)
@@ -154,14 +149,14 @@ async def scene(
     sites.agents(loaded)
     sites.http_tls(loaded)
     made = CheckInputs(loaded, places, pbx, recorders)
-    if made.near or places.asterisk is not None:
+    if made.pbx_is_here or places.asterisk is not None:
         made.tree, made.unread = await asyncio.to_thread(read_tree, made.etc)
     else:
         made.unread = f"the files of the PBX are on {loaded.config.ami.host}, not here"
     link = asyncio.create_task(pbx.run(), name="pbx")
     try:
         made.trouble = await _trouble(pbx, link)
-        if made.asked:
+        if made.reachable:
             with contextlib.suppress(AmiError):
                 made.granted = privileges.granted(await pbx.action("ListCommands"))
         yield made

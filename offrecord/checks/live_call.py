@@ -10,9 +10,9 @@ from ami.errors import AmiError
 from bridges.model import Verb
 from offrecord.assembly import build as sites
 from offrecord.base.errors import Exit, UserError, user_error
-from offrecord.checks import codes_in_force as seen
-from offrecord.checks.inputs import CheckInputs, Places, scene
-from offrecord.checks.model import Finding, broken, doubt, unseen, well
+from offrecord.checks import codes_in_force
+from offrecord.checks.finding import Finding, failure, ok, skipped, warning
+from offrecord.checks.inputs import CheckInputs, Places, gather_inputs
 from offrecord.checks.rules.dialplan import VARIABLE
 from offrecord.checks.rules.phones import endpoint, of_phones
 from offrecord.config import Loaded
@@ -27,34 +27,34 @@ _ELSEWHERE: Final = {
     "Stasis": "a Stasis application has it",
     "Wait": "it waits alone in the dialplan",
 }
-"""Applications within which Asterisk looks for no codes, as a listing names them."""
+"""Why Asterisk looks for no codes on a channel, by the application that runs it."""
 
 _OTHERWISE: Final = "press by offrecord stop, a button or the HTTP API"
 
 
 async def check_call(loaded: Loaded, target: str, places: Places | None = None) -> list[Finding]:
-    """Say of a live call whether a code pressed on `target` would be taken, and what it would do.
+    """Check whether a code pressed on `target` would be taken, and what the press would do.
 
     `target` is a channel, a uniqueid or an extension. Nothing is sent to a recorder. Raises
     `UserError` when the PBX cannot be asked or the call is not there.
     """
-    async with scene(loaded, places or Places()) as there:
-        if there.trouble is not None:
-            raise user_error(there.trouble)
-        body = await _explained(there, target)
-        graph = there.pbx.graph
+    async with gather_inputs(loaded, places or Places()) as inputs:
+        if inputs.trouble is not None:
+            raise user_error(inputs.trouble)
+        body = await _explained(inputs, target)
+        graph = inputs.pbx.graph
         call = next((one for one in graph.calls() if body["call"] in one.lineage), None)
         presser = graph.by_name(str(body["presser"]))
         if call is None or presser is None:
             text = f"{target} names no channel of a call that is up"
             fix = "name a channel: offrecord calls lists them"
             raise UserError(text, fix, Exit.NOT_FOUND)
-        return await _look(there, call, presser, body)
+        return await _look(inputs, call, presser, body)
 
 
-async def _explained(there: CheckInputs, target: str) -> Mapping[str, Any]:
-    resolver = sites.resolver(there.loaded, there.pbx)
-    site = sites.site(there.loaded, there.recorders)
+async def _explained(inputs: CheckInputs, target: str) -> Mapping[str, Any]:
+    resolver = sites.resolver(inputs.loaded, inputs.pbx)
+    site = sites.site(inputs.loaded, inputs.recorders)
     press = Press("check", Verb.STOP, "cli", target, time.time_ns() // 10**6, time.monotonic())
     try:
         return await explain(press, resolver, site, None)
@@ -64,51 +64,51 @@ async def _explained(there: CheckInputs, target: str) -> Mapping[str, Any]:
 
 
 async def _look(
-    there: CheckInputs, call: Call, presser: Channel, body: Mapping[str, Any]
+    inputs: CheckInputs, call: Call, presser: Channel, body: Mapping[str, Any]
 ) -> list[Finding]:
     who = f"extension {presser.extension}" if presser.extension else "no extension"
     names = ", ".join(channel.name for channel in call.channels)
-    found = [well("call", f"{call.linkedid}: {names}; {presser.name} is {who}")]
-    bridged = _bridge(there, presser)
-    found += [bridged, *await _features(there, call, presser), *await _digits(there, presser)]
-    found += [_keypad(there, presser), _policy(body)]
+    found = [ok("call", f"{call.linkedid}: {names}; {presser.name} is {who}")]
+    bridged = _bridge(inputs, presser)
+    found += [bridged, *await _features(inputs, call, presser), *await _digits(inputs, presser)]
+    found += [_keypad(inputs, presser), _policy(body)]
     for plan in body["recorders"]:
         what = f"recorder {plan['recorder']}"
         if plan["refusal"]:
             fix = f"see offrecord explain {presser.name}"
-            found.append(doubt(what, f"nothing would be sent: {plan['refusal']}", fix))
+            found.append(warning(what, f"nothing would be sent: {plan['refusal']}", fix))
         else:
-            found.append(well(what, f"would be asked about {plan['target']}"))
+            found.append(ok(what, f"would be asked about {plan['target']}"))
     if not body["recorders"]:
         text, fix = "no recorder is configured for this call", "add one, or mend the route"
-        found.append(broken("recorders", text, fix, Exit.CONFIG))
+        found.append(failure("recorders", text, fix, Exit.CONFIG))
     return found
 
 
-def _bridge(there: CheckInputs, presser: Channel) -> Finding:
-    """Say whether the channel is in a bridge that has codes at all."""
+def _bridge(inputs: CheckInputs, presser: Channel) -> Finding:
+    """Check that the channel is in a bridge in which Asterisk looks for codes."""
     inside = _ELSEWHERE.get(presser.application)
-    if there.pbx.graph.two_party(presser.uniqueid) and inside is None:
-        return well("bridge", f"{presser.name} talks with one other in a plain bridge")
+    if inputs.pbx.graph.two_party(presser.uniqueid) and inside is None:
+        return ok("bridge", f"{presser.name} talks with one other in a plain bridge")
     if presser.bridge_id is None:
         inside = inside or "it is in no bridge: it rings, waits, or listens to the PBX"
     elif inside is None:
         inside = "its bridge is a conference, a parking lot, or has more than two in it"
     text = f"{inside}, where Asterisk looks for no codes"
-    return broken("bridge", text, _OTHERWISE, Exit.PBX_SETUP)
+    return failure("bridge", text, _OTHERWISE, Exit.PBX_SETUP)
 
 
-async def _features(there: CheckInputs, call: Call, presser: Channel) -> list[Finding]:
-    """Say whether the channel has the codes; they are read when it enters its bridge."""
-    told = await seen.read(there)
-    has = {one.uniqueid: await _variable(there, one) for one in call.channels}
+async def _features(inputs: CheckInputs, call: Call, presser: Channel) -> list[Finding]:
+    """Check that the channel was given the codes; they are read when it enters its bridge."""
+    told = await codes_in_force.read(inputs)
+    has = {one.uniqueid: await _variable(inputs, one) for one in call.channels}
     own = has[presser.uniqueid]
     if own:
         note = "it was read when the channel entered its bridge: set later it does nothing"
-        found = [well("codes", f"{VARIABLE} is {own} on {presser.name}; {note}")]
-        if told is not None and not told.own:
+        found = [ok("codes", f"{VARIABLE} is {own} on {presser.name}; {note}")]
+        if told is not None and not told.ours:
             text = f"no code of ours is in {told.source}"
-            found.append(doubt("codes", text, "take over the lines of the shipped features.conf"))
+            found.append(warning("codes", text, "take over the lines of the shipped features.conf"))
         return found
     others = [one.name for one in call.channels if has[one.uniqueid]]
     if others:
@@ -120,37 +120,37 @@ async def _features(there: CheckInputs, call: Call, presser: Channel) -> list[Fi
     local = [one.name for one in call.channels if one.technology == "Local"]
     if local:
         text += f"; {local[0]} loses its variables when it is optimised away: dial it with /n"
-    return [broken("codes", text, fix, Exit.PBX_SETUP)]
+    return [failure("codes", text, fix, Exit.PBX_SETUP)]
 
 
-async def _variable(there: CheckInputs, channel: Channel) -> str:
+async def _variable(inputs: CheckInputs, channel: Channel) -> str:
     try:
-        return await there.pbx.getvar(channel.uniqueid, VARIABLE)
+        return await inputs.pbx.getvar(channel.uniqueid, VARIABLE)
     except AmiError:
         return ""  # it has hung up meanwhile
 
 
-async def _digits(there: CheckInputs, presser: Channel) -> list[Finding]:
-    """Say how the presser's phone sends digits."""
+async def _digits(inputs: CheckInputs, presser: Channel) -> list[Finding]:
+    """Check how the presser's phone sends digits."""
     name = f"{presser.technology}/{presser.endpoint}"
-    kept = await endpoint(there, name)
+    kept = await endpoint(inputs, name)
     if not kept.get("dtmf_mode"):
-        return [unseen("digits", f"the PBX does not show how {name} sends digits")]
-    return of_phones(there, {name: kept}, "digits")
+        return [skipped("digits", f"the PBX does not show how {name} sends digits")]
+    return of_phones(inputs, {name: kept}, "digits")
 
 
-def _keypad(there: CheckInputs, presser: Channel) -> Finding:
-    if not there.loaded.config.keypad.enabled:
-        return well("keypad", "off: digits are not looked at, the codes of features.conf are all")
-    if there.pbx.graph.two_party(presser.uniqueid):
-        return well("keypad", "on: digits that the PBX reports of this channel are taken")
-    return doubt("keypad", "on, and it looks at bridges of two alone", _OTHERWISE)
+def _keypad(inputs: CheckInputs, presser: Channel) -> Finding:
+    if not inputs.loaded.config.keypad.enabled:
+        return ok("keypad", "off: digits are not looked at, the codes of features.conf are all")
+    if inputs.pbx.graph.two_party(presser.uniqueid):
+        return ok("keypad", "on: digits that the PBX reports of this channel are taken")
+    return warning("keypad", "on, and it looks at bridges of two alone", _OTHERWISE)
 
 
 def _policy(body: Mapping[str, Any]) -> Finding:
-    """Say whether the same press at the phone would be allowed."""
+    """Check that the same press at the phone would be allowed."""
     ruling = body["policy"]["phone"]
     if ruling["allowed"]:
-        return well("policy", f"allowed at the phone: {ruling['why']}")
-    return broken("policy", f"denied at the phone: {ruling['why']}",
+        return ok("policy", f"allowed at the phone: {ruling['why']}")
+    return failure("policy", f"denied at the phone: {ruling['why']}",
                   "see [policy], and extensions.trunks", Exit.DENIED)  # fmt: skip

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`check --dtmf`: ring a phone, ask for the code, and say what of it arrived at the PBX.
+"""`check --dtmf`: ring a phone, ask for the code, and report which digits arrived at the PBX.
 
 The call is one AMI `Originate` (`write = originate`) of the application `Read`, which beeps and
-takes digits; they are told by `DTMFEnd` (`read = dtmf`), each with its length. The channel carries
-an id of ours, by which it is hung up at the end, whatever happened.
+takes digits. `DTMFEnd` (`read = dtmf`) reports each digit with its length. The channel has an id of
+ours, by which it is hung up at the end in every case.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ from typing import Final
 from ami.errors import AmiError
 from bridges.model import Verb
 from offrecord.base.errors import Exit, UserError, user_error
-from offrecord.checks import codes_in_force as seen
+from offrecord.checks import codes_in_force
 from offrecord.checks.codes_in_force import TIMEOUT
-from offrecord.checks.inputs import CheckInputs, Places, scene
-from offrecord.checks.model import Finding, broken, doubt, unseen, well
+from offrecord.checks.finding import Finding, failure, ok, skipped, warning
+from offrecord.checks.inputs import CheckInputs, Places, gather_inputs
 from offrecord.checks.rules.features import LEAST_TIMEOUT
 from offrecord.checks.rules.phones import endpoint, endpoints, of_phones
 from offrecord.config import Loaded
@@ -30,11 +30,11 @@ RING: Final = 30.0
 LISTEN: Final = 15.0
 """Seconds, from the answer on, for the code."""
 AFTER: Final = 0.6
-"""Seconds that are listened on when the code is whole: a doubled digit comes late."""
-ECHO: Final = 80
-"""Milliseconds below which the same digit again was not pressed again."""
+"""Seconds to go on listening once the code is complete: a doubled digit comes late."""
+DUPLICATE_GAP: Final = 80
+"""Milliseconds between two equal digits below which the second is a duplicate."""
 SHORT: Final = 40
-"""Milliseconds of a digit below which some receivers do not take it."""
+"""Milliseconds of a digit below which some receivers miss it."""
 
 _CODE: Final = "*1"
 _TICK: Final = 0.05
@@ -50,8 +50,8 @@ class Digit:
 
 
 @dataclass(slots=True)
-class Heard:
-    """What the PBX told of one channel: digits, an answer, its end."""
+class ReceivedDigits:
+    """What arrived from one channel: its digits, its answer, its end."""
 
     uniqueid: str
     clock: Callable[[], float]
@@ -62,7 +62,7 @@ class Heard:
     over: bool = False
 
     def take(self, direction: str, packet: bytes) -> None:
-        """Take one packet as it goes over the link."""
+        """Take one packet of the link; `direction` is `<` for those of the PBX."""
         if direction != "<" or not packet.startswith(b"Event: "):
             return
         text = packet.decode("utf-8", "replace").replace("\r\n", "\n")
@@ -93,43 +93,43 @@ async def check_dtmf(
     code: str | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> list[Finding]:
-    """Ring the phone `name` (`PJSIP/410`, or `410`) and say what arrived of the code.
+    """Ring the phone `name` (`PJSIP/410`, or `410`) and report what arrived of the code.
 
-    `say` tells the person what to do. Raises `UserError` when the PBX cannot be asked, the account
-    may not place calls, or there is no such phone.
+    `say` shows the person at the phone what to do. Raises `UserError` when the PBX cannot be
+    asked, the account may not place calls, or there is no such phone.
     """
-    async with scene(loaded, places or Places(), digits=True) as there:
-        if there.trouble is not None:
-            raise user_error(there.trouble)
-        if "Originate" not in there.granted:
+    async with gather_inputs(loaded, places or Places(), digits=True) as inputs:
+        if inputs.trouble is not None:
+            raise user_error(inputs.trouble)
+        if "Originate" not in inputs.granted:
             raise UserError(
                 "the AMI account may not place calls",
                 "add originate to its line `write =` in manager.conf for as long as you try"
                 " phones, or press in a call of yours and see offrecord check --call",
                 Exit.PBX_PRIVILEGES,
             )
-        who = await _phone(there, name)
-        told = await seen.read(there)
-        wanted = code or _stop_code(there, told)
-        heard = await _ring(there, who, wanted, say, sleep)
+        who = await _phone(inputs, name)
+        told = await codes_in_force.read(inputs)
+        wanted = code or _stop_code(inputs, told)
+        heard = await _ring(inputs, who, wanted, say, sleep)
         timeout = told.timeout if told else LEAST_TIMEOUT
-        found = judge(who, heard, wanted, timeout)
-        kept = await endpoint(there, who)
+        found = assess(who, heard, wanted, timeout)
+        kept = await endpoint(inputs, who)
         if kept.get("dtmf_mode"):
-            found += of_phones(there, {who: kept}, "mode")
+            found += of_phones(inputs, {who: kept}, "mode")
         return found
 
 
-def _stop_code(there: CheckInputs, told: seen.Codes | None) -> str:
+def _stop_code(inputs: CheckInputs, told: codes_in_force.Codes | None) -> str:
     """Return the code for a stop: of features.conf, else of the keypad."""
-    of_pbx = [own.code for own in (told.own if told else ()) if own.verb is Verb.STOP]
-    keypad = there.loaded.config.keypad.codes
+    of_pbx = [own.code for own in (told.ours if told else ()) if own.verb is Verb.STOP]
+    keypad = inputs.loaded.config.keypad.codes
     return next(iter(of_pbx + [code for code, verb in keypad.items() if verb is Verb.STOP]), _CODE)
 
 
-async def _phone(there: CheckInputs, name: str) -> str:
+async def _phone(inputs: CheckInputs, name: str) -> str:
     """Return a phone's name with its technology. Raises `UserError`."""
-    known = await endpoints(there)
+    known = await endpoints(inputs)
     found = [one for one in known if one == name or one.partition("/")[2] == name]
     if len(found) == 1:
         return found[0]
@@ -139,11 +139,11 @@ async def _phone(there: CheckInputs, name: str) -> str:
 
 
 async def _ring(
-    there: CheckInputs, who: str, code: str, say: Callable[[str], None],
+    inputs: CheckInputs, who: str, code: str, say: Callable[[str], None],
     sleep: Callable[[float], Awaitable[None]],
-) -> Heard:  # fmt: skip
-    pbx = there.pbx
-    heard = Heard(f"offrecord-check-{secrets.token_hex(6)}", time.monotonic, [])
+) -> ReceivedDigits:  # fmt: skip
+    pbx = inputs.pbx
+    heard = ReceivedDigits(f"offrecord-check-{secrets.token_hex(6)}", time.monotonic, [])
     pbx.link.packet_listeners.append(heard.take)
     try:
         answer = await pbx.action(
@@ -163,19 +163,19 @@ async def _ring(
             await _until(lambda: heard.over or len(heard.digits) >= len(code), LISTEN, sleep)
             await sleep(AFTER)
     finally:
-        await _hang_up(there, heard, sleep)
+        await _hang_up(inputs, heard, sleep)
         pbx.link.packet_listeners.remove(heard.take)
     return heard
 
 
 async def _hang_up(
-    there: CheckInputs, heard: Heard, sleep: Callable[[float], Awaitable[None]]
+    inputs: CheckInputs, heard: ReceivedDigits, sleep: Callable[[float], Awaitable[None]]
 ) -> None:
-    """Leave no channel behind: one that still rings is hung up as well."""
+    """Hang the channel up, also one that still rings."""
     if heard.over:
         return
     try:
-        await there.pbx.action("Hangup", {"Channel": heard.uniqueid})
+        await inputs.pbx.action("Hangup", {"Channel": heard.uniqueid})
     except AmiError:
         return  # the link went; the call ends by its own timeouts
     await _until(lambda: heard.over, 2.0, sleep)
@@ -190,52 +190,52 @@ async def _until(
         await sleep(_TICK)
 
 
-def judge(who: str, heard: Heard, code: str, timeout: int) -> list[Finding]:
-    """Say what arrived. `timeout` is milliseconds between two digits. Pure."""
+def assess(who: str, heard: ReceivedDigits, code: str, timeout: int) -> list[Finding]:
+    """Return the findings for what arrived. `timeout` is milliseconds between digits. Pure."""
     if not heard.answered:
-        return [unseen("call", f"{who} was not answered", "answer it, and press the code")]
+        return [skipped("call", f"{who} was not answered", "answer it, and press the code")]
     if not heard.digits:
         text = f"no digit of {who} arrived within {LISTEN:g} s"
         fix = (
             "let the phone send RFC 4733 (RFC 2833, telephone-event), and see that the AMI account"
             " has read = dtmf"
         )
-        return [broken("digits", text, fix, Exit.PBX_SETUP)]
-    single, doubled = _without_echoes(heard.digits)
+        return [failure("digits", text, fix, Exit.PBX_SETUP)]
+    single, doubled = _without_duplicates(heard.digits)
     found = []
     if doubled:
         text = f"{doubled} digits arrived twice: {who} sends each as a tone and by RFC 4733 too"
-        found.append(doubt("digits", text, "set the phone to RFC 4733 alone"))
+        found.append(warning("digits", text, "set the phone to RFC 4733 alone"))
     typed = "".join(one.digit for one in single)
     if typed != code:
-        # Whatever was typed may be a card's number: it is counted and not shown.
+        # The digits may be of a card's number: they are counted and not shown.
         text = f"{len(single)} digits arrived, and they are not {code}"
-        found.append(broken("digits", text, "press it again, slowly", Exit.PBX_SETUP))
+        found.append(failure("digits", text, "press it again, slowly", Exit.PBX_SETUP))
         return found
     lengths, gaps = [one.length for one in single], _gaps(single)
     text = f"{code} arrived: each digit {_range(lengths)} ms long"
     text += f", {_range(gaps)} ms between them" if gaps else ""
-    found.append(well("digits", text))
+    found.append(ok("digits", text))
     if min(lengths) < SHORT and any(lengths):
         text = f"a digit was {min(lengths)} ms long, and under {SHORT} ms some are lost"
-        found.append(doubt("digits", text, "let the phone send longer digits"))
+        found.append(warning("digits", text, "let the phone send longer digits"))
     if gaps and max(gaps) > timeout:
         text = f"{max(gaps)} ms between two digits, and {TIMEOUT} is {timeout} ms: no code fires"
         fix = (
             f"put `{TIMEOUT} = {max(LEAST_TIMEOUT, max(gaps) + 500)}` into [general] of"
             " features.conf, or press faster"
         )
-        found.append(broken("digits", text, fix, Exit.PBX_SETUP))
+        found.append(failure("digits", text, fix, Exit.PBX_SETUP))
     return found
 
 
-def _without_echoes(digits: Sequence[Digit]) -> tuple[list[Digit], int]:
-    """Return the digits that were pressed, and how many came a second time by themselves."""
+def _without_duplicates(digits: Sequence[Digit]) -> tuple[list[Digit], int]:
+    """Return the digits without duplicates, and how many duplicates arrived."""
     single: list[Digit] = []
     for one in digits:
         last = single[-1] if single else None
         began = one.ended * 1000 - one.length
-        if last and last.digit == one.digit and began - last.ended * 1000 < ECHO:
+        if last and last.digit == one.digit and began - last.ended * 1000 < DUPLICATE_GAP:
             continue
         single.append(one)
     return single, len(digits) - len(single)

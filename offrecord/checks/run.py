@@ -1,21 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """All rules, in the order in which an administrator would mend what they find."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
-from offrecord.checks.inputs import Places, scene
-from offrecord.checks.model import Finding, Rule
+from offrecord.checks.finding import Finding
+from offrecord.checks.inputs import CheckInputs, Places, gather_inputs
 from offrecord.checks.rules.account import account, pbx, version
 from offrecord.checks.rules.certificates import SOON, certificates
 from offrecord.checks.rules.dialplan import dialplan, tones
 from offrecord.checks.rules.fastagi import fastagi
 from offrecord.checks.rules.features import LEAST_TIMEOUT, address, codes
 from offrecord.checks.rules.journal import journal
-from offrecord.checks.rules.local_files import config, hooks, secrets
+from offrecord.checks.rules.local_files import config, secrets
 from offrecord.checks.rules.machine import clock, daemon, service
 from offrecord.checks.rules.phones import phones
-from offrecord.checks.rules.recorders import recorders
+from offrecord.checks.rules.python_packages import packages
+from offrecord.checks.rules.recorders import hooks, recorders
 from offrecord.config import Loaded
+
+Look = Callable[[CheckInputs], Awaitable[list[Finding]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: its name, its row in docs/check.md, and the function that looks."""
+
+    name: str
+    about: str
+    fails: str
+    warns: str
+    look: Look
+
 
 RULES: Final = (
     Rule(
@@ -23,8 +40,12 @@ RULES: Final = (
         "it has no recorder, or a route leads to none", "-", config,
     ),
     Rule(
+        "packages", "who else installs `agi`, `ami`, `bridges`, `noojee` or `offrecord`", "-",
+        "another Python package does", packages,
+    ),
+    Rule(
         "secrets", "who can read or change the secrets, the tokens and the configuration",
-        "somebody beside their owner can", "-", secrets,
+        "somebody other than their owner can", "-", secrets,
     ),
     Rule(
         "hooks", "recorders whose vendor reports what happens", "-",
@@ -100,10 +121,10 @@ RULES: Final = (
         "it runs with another configuration", daemon,
     ),
 )  # fmt: skip
-"""Every rule."""
+"""Every rule, in the order of the report."""
 
 
 async def check(loaded: Loaded, places: Places | None = None) -> list[Finding]:
-    """Look at everything and return what was found. Changes nothing. Raises `ConfigError`."""
-    async with scene(loaded, places or Places()) as there:
-        return [finding for rule in RULES for finding in await rule.look(there)]
+    """Run every rule and return the findings. Changes nothing. Raises `ConfigError`."""
+    async with gather_inputs(loaded, places or Places()) as inputs:
+        return [finding for rule in RULES for finding in await rule.look(inputs)]

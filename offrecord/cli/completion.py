@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`offrecord completion`: what a shell needs to complete commands, options and live calls."""
+"""Shell completion: the script for each shell, and the live calls that complete a TARGET."""
 
 import os
 import re
@@ -11,6 +11,8 @@ import click
 from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
 from agi.handover import DEFAULT_SOCKET
+from offrecord.base.errors import UserError
+from offrecord.control import client
 
 SHELLS: Final = ("bash", "zsh", "fish")
 """The shells that click has completion for."""
@@ -18,31 +20,20 @@ SHELLS: Final = ("bash", "zsh", "fish")
 VARIABLE: Final = "_OFFRECORD_COMPLETE"
 """The variable by which a shell asks; `click` makes its name of the program's."""
 
-_PATIENCE: Final = 0.3
-"""Seconds for the daemon to name the live calls: a key was pressed, and somebody waits."""
+_TIMEOUT: Final = 0.3
+"""Seconds for the daemon to name the live calls: somebody has pressed TAB and waits."""
 
 _PLAIN: Final = re.compile(r"[\w./@:+-]+", re.ASCII)
 """Names that a shell reads as one word. They come from the PBX, and some of them from callers."""
 
 
-@click.command()
-@click.argument("shell", type=click.Choice(SHELLS))
-def completion(shell: str) -> None:
-    """Print what has SHELL complete commands, options and the calls that are up.
-
-    For bash: offrecord completion bash > /etc/bash_completion.d/offrecord
-    """
-    click.echo(script(shell), nl=False)
-
-
 def script(shell: str) -> str:
-    """Return the text to be read by a shell of `SHELLS`."""
-    from offrecord.cli.main import cli
-
+    """Return the text that a shell of `SHELLS` reads to complete `offrecord`."""
     made = get_completion_class(shell)
     assert made is not None
-    # Bash's own `source` begins with starting a bash, to look at its version.
-    return ShellComplete.source(made(cli, {}, "offrecord", VARIABLE)) + "\n"
+    # The text depends on the two names alone. Bash's own `source` would start a bash first, to
+    # look at its version.
+    return ShellComplete.source(made(click.Command("offrecord"), {}, "offrecord", VARIABLE)) + "\n"
 
 
 def targets(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -71,11 +62,8 @@ def _socket(ctx: click.Context) -> Path:
 
 def _channels(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the channels of the live calls; none when the daemon does not answer at once."""
-    from offrecord.base.errors import UserError
-    from offrecord.control import client
-
     try:
-        replies = list(client.ask(path, {"op": "calls"}, _PATIENCE))
+        replies = list(client.ask(path, {"op": "calls"}, _TIMEOUT))
     except (UserError, ValueError):
         return  # a shell that completes has no place for a complaint
     for call in replies[-1].get("calls", ()) if replies else ():

@@ -1,43 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
 """`offrecord`: the command every other one hangs on, and the one place that prints errors."""
 
-import difflib
-import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import click
-from click.shell_completion import CompletionItem
 
 from offrecord import __version__
 from offrecord.base.errors import Exit, UserError
+from offrecord.cli.groups import Entry, LazyGroup
 
-# Name to module and object: a command imports what it needs, and `offrecord resolve` stays quick.
-_COMMANDS = {
-    "init": ("offrecord.cli.commands.set_up.init", "init"),
-    "run": ("offrecord.cli.commands.set_up.run", "run"),
-    "check": ("offrecord.cli.commands.set_up.check", "check"),
-    "resolve": ("offrecord.cli.commands.look.resolve", "resolve"),
-    "calls": ("offrecord.cli.commands.look.calls", "calls"),
-    "top": ("offrecord.cli.commands.look.top", "top"),
-    "explain": ("offrecord.cli.commands.look.calls", "explain"),
-    "stop": ("offrecord.cli.commands.look.calls", "stop"),
-    "pause": ("offrecord.cli.commands.look.calls", "pause"),
-    "resume": ("offrecord.cli.commands.look.calls", "resume"),
-    "start": ("offrecord.cli.commands.look.calls", "start"),
-    "objection": ("offrecord.cli.commands.look.calls", "objection"),
-    "ack": ("offrecord.cli.commands.look.calls", "ack"),
-    "presses": ("offrecord.cli.commands.look.presses", "presses"),
-    "show": ("offrecord.cli.commands.look.presses", "show"),
-    "audit": ("offrecord.cli.commands.prove.audit", "audit"),
-    "noojee": ("offrecord.cli.commands.tools.noojee", "noojee"),
-    "token": ("offrecord.cli.commands.set_up.token", "token"),
-    "record": ("offrecord.cli.commands.tools.record", "record"),
-    "replay": ("offrecord.cli.commands.tools.record", "replay"),
-    "simulate": ("offrecord.cli.commands.tools.simulate", "simulate"),
-    "completion": ("offrecord.cli.completion", "completion"),
-}
+
+def _entry(place: str, name: str, brief: str) -> tuple[str, Entry]:
+    return name, Entry(f"offrecord.cli.commands.{place}", name, brief)
+
+
+# A command takes its help from its own docstring, of which the line here is the first; a test
+# compares them. `--help` and completion read this table and import no command.
+SECTIONS: Final[Mapping[str, Mapping[str, Entry]]] = {
+    "Look": dict([
+        _entry("look.calls", "calls", "Show the live calls, their channels, and who records them."),
+        _entry("look.top", "top", "Follow live calls, their recorders and presses as they happen."),
+        _entry("look.explain", "explain",
+               "Show what a press on TARGET would do, and send nothing."),
+        _entry("look.presses", "presses", "List presses from the journal, newest first."),
+        _entry("look.show", "show", "Show what the journal has of one PRESS, as a time line."),
+        _entry("look.resolve", "resolve",
+               "Print the extension of each CHANNEL, such as SIP/410-12FA7B."),
+    ]),
+    "Act": dict([
+        _entry("act.press", "stop", "Stop every recording of the call of TARGET."),
+        _entry("act.press", "pause", "Pause every recording of the call of TARGET."),
+        _entry("act.press", "resume", "Resume the paused recordings of the call of TARGET."),
+        _entry("act.press", "start", "Start a recording of the call of TARGET."),
+        _entry("act.press", "objection", "Stop every recording of the call of TARGET for good."),
+        _entry("act.ack", "ack", "Acknowledge PRESS: its failure tone is repeated no more."),
+    ]),
+    "Set up": dict([
+        _entry("set_up.init", "init", "Set up this machine and its PBX, or undo that."),
+        _entry("set_up.run", "run", "Run the daemon beside the PBX, until SIGTERM or SIGINT."),
+        _entry("set_up.check", "check",
+               "Look at everything the daemon needs, and say what mends it."),
+        _entry("set_up.token", "token",
+               "Make, list and revoke the tokens of the HTTP API and the page."),
+        _entry("set_up.completion", "completion",
+               "Print a script with which SHELL completes commands and calls."),
+    ]),
+    "Prove": dict([
+        _entry("prove.audit", "audit", "Prove the journal, export it, seal what is old."),
+    ]),
+    "Tools": dict([
+        _entry("tools.record", "record",
+               "Record what the PBX tells into FILE, redacted, until Ctrl-C."),
+        _entry("tools.replay", "replay", "Play a capture offline and show its calls and presses."),
+        _entry("tools.simulate", "simulate", "Play the server of a vendor until interrupted."),
+        _entry("tools.noojee", "noojee", "Send one request to a Noojee server, or sign one."),
+    ]),
+}  # fmt: skip
+"""The commands under the headings of `offrecord --help`. A line fits 80 columns."""
 
 # Since click 8.2 a group called without anything is an error whose text is the whole help.
 _NO_ARGUMENTS: tuple[type, ...] = tuple(
@@ -45,37 +67,9 @@ _NO_ARGUMENTS: tuple[type, ...] = tuple(
 )
 
 
-class _Commands(click.Group):
-    """Finds commands by name and imports them only then."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module, name = _COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(module), name)
-        assert isinstance(command, click.Command)
-        return command
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete names without importing any command: their help is not worth a second."""
-        names = [CompletionItem(name) for name in _COMMANDS if name.startswith(incomplete)]
-        return names + click.Command.shell_complete(self, ctx, incomplete)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, and name the nearest one when there is none like that."""
-        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
-            near = difflib.get_close_matches(args[0], _COMMANDS, n=1)
-            hint = f". Did you mean {near[0]!r}?" if near else ""
-            ctx.fail(f"No such command {args[0]!r}{hint}")
-        return super().resolve_command(ctx, args)
-
-
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=LazyGroup, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="offrecord")
 def cli() -> None:
     """Stop call recordings from the phone, on whichever platform holds them, with proof."""

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options that several commands share."""
+"""Options that several commands share, and how a command prints JSON and tables."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from agi.handover import DEFAULT_SOCKET
 
@@ -45,8 +43,17 @@ def print_json(body: Mapping[str, Any] | list[Any]) -> None:
     click.echo(json.dumps(body, indent=2, ensure_ascii=False))
 
 
-def print_table(table: Table) -> None:
-    """Print a table as wide as the terminal; into a pipe or file without cutting anything."""
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table as wide as the terminal; into a pipe or file without cutting anything.
+
+    A cell is text, or a `rich.text.Text` with a style.
+    """
+    from rich.console import Console  # completing an option needs neither of them
+    from rich.table import Table
+
+    table = Table(*columns, box=None)
+    for row in rows:
+        table.add_row(*row)
     # Names from outside are text: a bracket in one is no markup.
     console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal:

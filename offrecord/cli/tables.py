@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How calls and presses look on a terminal, the same in `calls`, `presses` and `top`."""
+"""Colours and cells of calls and presses, shared by `calls`, `presses` and `top`."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -47,8 +47,8 @@ def badges(call: Mapping[str, Any], now: float | None = None) -> Text:
     return Text(", ").join(badge(one, now) for one in call["recorders"]) or Text("-")
 
 
-def held(intent: Mapping[str, Any]) -> str:
-    """Return what a press holds for a call, as `pause until 09:33:08Z by fred`."""
+def in_force(intent: Mapping[str, Any]) -> str:
+    """Return one intent of a call, as `pause until 09:33:08Z by fred`."""
     until = intent["until"]
     end = f" until {datetime.fromtimestamp(until / 1000, UTC):%H:%M:%S}Z" if until else ""
     who = f" by {intent['agent']}" if intent["agent"] else ""
@@ -67,8 +67,8 @@ def people(call: Mapping[str, Any]) -> str:
 
 def calls_table(calls: Sequence[Mapping[str, Any]], now: float) -> Table:
     """Return one line a call, for a live view."""
-    table = Table("call", "who", "recorders", "held", box=None, expand=True, pad_edge=False)
+    table = Table("call", "who", "recorders", "in force", box=None, expand=True, pad_edge=False)
     for call in calls:
-        promised = ", ".join(held(one) for one in call["intents"]) or "-"
-        table.add_row(Text(call["call"]), Text(people(call)), badges(call, now), Text(promised))
+        intents = ", ".join(in_force(one) for one in call["intents"]) or "-"
+        table.add_row(Text(call["call"]), Text(people(call)), badges(call, now), Text(intents))
     return table

@@ -14,7 +14,9 @@ from tomlkit import dumps
 from lab.pbx_with_phones import AMI_SECRET, Rig
 from offrecord.asterisk_files.conf_parser import lines
 from offrecord.base.errors import Exit
-from offrecord.checks import Finding, Places, State, check
+from offrecord.checks.finding import Finding, State
+from offrecord.checks.inputs import Places
+from offrecord.checks.run import check
 from offrecord.config import load
 
 PUT = re.compile(r"put `(\S+) = (.+?)` into \[(.+?)\] of (\S+), then asterisk -rx '([^']+)'")

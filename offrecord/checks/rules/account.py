@@ -7,66 +7,66 @@ from ami import privileges
 from ami.link.supervisor import LinkState
 from ami.privileges import Excessive, Missing
 from offrecord.base.errors import Exit, user_error
+from offrecord.checks.finding import Finding, failure, ok, warning
 from offrecord.checks.inputs import CheckInputs
-from offrecord.checks.known_bugs import landmines
-from offrecord.checks.model import Finding, broken, doubt, well
+from offrecord.checks.known_bugs import known_bugs
 
 _PATIENCE: Final = 4.0
-"""Seconds for the privileges to be found out."""
+"""Seconds for the link to find out its privileges."""
 
 
-async def pbx(scene: CheckInputs) -> list[Finding]:
-    """Say whether the PBX can be asked; where a privilege is why not, that rule says so."""
-    if scene.trouble is None:
-        version = ".".join(str(part) for part in scene.pbx.version)
-        count = len(scene.pbx.graph.calls())
-        return [well("pbx", f"Asterisk {version}, {count} calls up")]
-    await _report(scene)
-    if scene.pbx.missing_privileges:
+async def pbx(inputs: CheckInputs) -> list[Finding]:
+    """Check the login. A missing privilege is reported by the rule `privileges` alone."""
+    if inputs.trouble is None:
+        version = ".".join(str(part) for part in inputs.pbx.version)
+        count = len(inputs.pbx.graph.calls())
+        return [ok("pbx", f"Asterisk {version}, {count} calls up")]
+    await _report(inputs)
+    if inputs.pbx.missing_privileges:
         return []
-    trouble = scene.trouble
-    return [broken("pbx", trouble.message, trouble.fix, user_error(trouble).exit)]
+    trouble = inputs.trouble
+    return [failure("pbx", trouble.message, trouble.fix, user_error(trouble).exit)]
 
 
-async def version(scene: CheckInputs) -> list[Finding]:
-    """Say what this version of Asterisk is known for."""
-    if not scene.asked:
+async def version(inputs: CheckInputs) -> list[Finding]:
+    """List the known bugs of this version of Asterisk."""
+    if not inputs.reachable:
         return []
-    held = privileges.certain_writes(scene.granted)
-    found = landmines(scene.pbx.version, held)
-    return [doubt("version", mine.what, f"{mine.do}; see {mine.source}") for mine in found]
+    held = privileges.certain_writes(inputs.granted)
+    found = known_bugs(inputs.pbx.version, held)
+    return [warning("version", bug.what, f"{bug.do}; see {bug.source}") for bug in found]
 
 
-async def account(scene: CheckInputs) -> list[Finding]:
-    """Say what the account lacks, and what it has too much."""
-    if scene.pbx.link.state is not LinkState.UP:
+async def account(inputs: CheckInputs) -> list[Finding]:
+    """Check the account for missing privileges, and for those that nothing uses."""
+    if inputs.pbx.link.state is not LinkState.UP:
         return []
-    report = await _report(scene)
+    report = await _report(inputs)
     if report is None:
         text = "the PBX did not say what the account may do"
-        return [broken("privileges", text, "see whether it is overloaded", Exit.PBX_PRIVILEGES)]
-    local = any(recorder.capabilities.on_pbx for recorder in scene.recorders.values())
+        return [failure("privileges", text, "see whether it is overloaded", Exit.PBX_PRIVILEGES)]
+    local = any(recorder.capabilities.on_pbx for recorder in inputs.recorders.values())
     too_much = [_too_much(one, local=local) for one in report.excessive]
     if report.missing:
         return [*map(_missing, report.missing), *too_much]
     blind = ", ".join(f"{one.direction} = {one.privilege}" for one in report.unchecked)
     text = f"enough, as far as can be checked: {blind} cannot" if blind else "enough"
-    return [well("privileges", text), *too_much]
+    return [ok("privileges", text), *too_much]
 
 
 def _missing(one: Missing) -> Finding:
     text, _, fix = str(one).partition("; ")
-    return broken("privileges", text, fix, Exit.PBX_PRIVILEGES)
+    return failure("privileges", text, fix, Exit.PBX_PRIVILEGES)
 
 
-async def _report(scene: CheckInputs) -> privileges.PrivilegeReport | None:
-    if scene.pbx.link.state is not LinkState.UP:
+async def _report(inputs: CheckInputs) -> privileges.PrivilegeReport | None:
+    if inputs.pbx.link.state is not LinkState.UP:
         return None
-    return await scene.pbx.wait_privileges(_PATIENCE)
+    return await inputs.pbx.wait_privileges(_PATIENCE)
 
 
 def _too_much(one: Excessive, *, local: bool) -> Finding:
-    """Weigh a privilege that the account could do without.
+    """Return the finding for a privilege that nothing uses.
 
     `ConfbridgeStopRecord`, which alone stops what ConfBridge itself records, needs `system`: where
     the PBX is a recorder the account may have it on purpose.
@@ -76,8 +76,8 @@ def _too_much(one: Excessive, *, local: bool) -> Finding:
             "write = system is there: it stops what ConfBridge records of a conference, which"
             f" nothing else can; without such conferences take it away, as it also {one.risk}"
         )
-        return well("privileges", text)
-    return doubt(
+        return ok("privileges", text)
+    return warning(
         "privileges",
         f"{one.direction} = {one.privilege} is more than is used: {one.risk}",
         f"take {one.privilege} out of the account's line `{one.direction} =` in manager.conf",

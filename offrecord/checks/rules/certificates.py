@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rule about certificates: how long they last, ours and those of whom we ask.
+"""The rule about certificates: how long ours, the PBX's and the recorders' are valid.
 
 The dates of X.509 (RFC 5280, 4.1.2.5) are read from the certificate's bytes: Python shows them
 only of one that it has verified, and the one that has expired is the one to be read.
@@ -14,21 +14,21 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from offrecord.base.errors import Exit
+from offrecord.checks.finding import Finding, failure, ok, warning
 from offrecord.checks.inputs import CheckInputs
-from offrecord.checks.model import Finding, broken, doubt, well
 
 SOON: Final = 21
-"""Days before its end at which a certificate is warned of."""
+"""Days of validity left below which the rule warns."""
 
 _PATIENCE: Final = 4.0
 _CONTEXT: Final = 0xA0
 _TIMES: Final = {0x17: "%y%m%d%H%M%SZ", 0x18: "%Y%m%d%H%M%SZ"}
 
 
-async def certificates(scene: CheckInputs) -> list[Finding]:
-    """Say which certificates have expired or soon will."""
-    ends = [(name, await _served(host, port)) for name, host, port in _addresses(scene)]
-    http = scene.loaded.config.http
+async def certificates(inputs: CheckInputs) -> list[Finding]:
+    """List the certificates that have expired or soon will."""
+    ends = [(name, await _served(host, port)) for name, host, port in _addresses(inputs)]
+    http = inputs.loaded.config.http
     own = "the certificate of [http]"
     if http.certificate is not None:
         ends.append((own, _kept(http.certificate)))
@@ -36,28 +36,26 @@ async def certificates(scene: CheckInputs) -> list[Finding]:
     found, best = [], []
     for name, end in ends:
         if end is None:
-            continue  # it could not be asked, and the rule about it says so
+            continue  # unreachable: reported by the rule about it
         left = (end - now).days
         best.append((end, name))
         if end <= now and name == own:
             text = f"{name} has expired on {end:%Y-%m-%d}"
-            found.append(broken("certificates", text, "renew it, then reload", Exit.CONFIG))
+            found.append(failure("certificates", text, "renew it, then reload", Exit.CONFIG))
         elif now < end and left < SOON:
             text = f"{name} ends in {left} days, on {end:%Y-%m-%d}"
-            found.append(doubt("certificates", text, "renew it"))
+            found.append(warning("certificates", text, "renew it"))
     if found or not best:
         return found
     end, name = min(best)
-    # Those of others that have expired are told of by whoever could not ask there.
+    # An expired certificate of the PBX or a recorder is reported by the rule that connects to it.
     return (
-        [well("certificates", f"the first to end is {name}, on {end:%Y-%m-%d}")]
-        if end > now
-        else []
+        [ok("certificates", f"the first to end is {name}, on {end:%Y-%m-%d}")] if end > now else []
     )
 
 
-def _addresses(scene: CheckInputs) -> Iterator[tuple[str, str, int]]:
-    config = scene.loaded.config
+def _addresses(inputs: CheckInputs) -> Iterator[tuple[str, str, int]]:
+    config = inputs.loaded.config
     if config.ami.tls:
         yield "the certificate of the PBX", config.ami.host, config.ami.port
     for name, recorder in config.recorders.items():
@@ -71,10 +69,10 @@ def _addresses(scene: CheckInputs) -> Iterator[tuple[str, str, int]]:
 
 
 async def _served(host: str, port: int) -> dt.datetime | None:
-    """Return when the certificate that an address shows ends. Nothing is sent there."""
+    """Return the end of validity of the certificate that a server presents. Sends no request."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # its date is wanted, whoever it is
+    context.verify_mode = ssl.CERT_NONE  # only its date is read
     try:
         async with asyncio.timeout(_PATIENCE):
             _, writer = await asyncio.open_connection(host, port, ssl=context)
@@ -97,7 +95,7 @@ def _kept(path: Path) -> dt.datetime | None:
 
 
 def last_day(der: bytes) -> dt.datetime | None:
-    """Return until when a certificate is valid; None for bytes that are none."""
+    """Return the end of validity of a certificate; None for bytes that are no certificate."""
     try:
         fields = list(_items(_inside(_inside(der))))
         # version (which may be missing), serial number, signature, issuer, validity
@@ -109,7 +107,7 @@ def last_day(der: bytes) -> dt.datetime | None:
 
 
 def _inside(der: bytes) -> bytes:
-    """Return what the first item holds."""
+    """Return the content of the first item."""
     return next(_items(der))[1]
 
 

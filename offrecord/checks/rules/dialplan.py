@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules about the dialplan: that some call can press a code, and that tones can be played."""
+"""The rules about the dialplan: calls are given the codes, and the context for tones exists."""
 
 import re
 from collections.abc import Mapping
@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 
 from offrecord.asterisk_files.conf_parser import lines, sections
 from offrecord.base.errors import Exit
-from offrecord.checks import codes_in_force as seen
+from offrecord.checks import codes_in_force
 from offrecord.checks.codes_in_force import MAP
+from offrecord.checks.finding import Finding, failure, ok, skipped, some, warning
 from offrecord.checks.inputs import CheckInputs
-from offrecord.checks.model import Finding, broken, doubt, some, unseen, well
 from offrecord.checks.rules.features import DIALPLAN
 from offrecord.checks.rules.phones import endpoints
 from offrecord.notify.late_tone import CONTEXT, FIX, WHISPER
@@ -22,32 +22,32 @@ _NAMES: Final = re.compile(r"[#^]")
 
 
 class Setting(NamedTuple):
-    """One place where the variable is set: how many underscores, to what, and where."""
+    """One place where the variable is set: the underscores before it, its value, the place."""
 
     marks: int
     value: str
     place: str
 
 
-async def _settings(scene: CheckInputs) -> tuple[list[Setting], str] | None:
-    """Return where the variable is set and how that was seen; None where nothing is seen."""
-    rows = await scene.dialplan()
+async def _settings(inputs: CheckInputs) -> tuple[list[Setting], str] | None:
+    """Return where the variable is set, and the source; None when neither source can be read."""
+    rows = await inputs.dialplan()
     if rows is not None:
         found = [one for row in rows for one in _in(row.get("AppData", ""), _place(row))]
         found += (
             _in(f"{VARIABLE}={value}", "the globals")
-            if (value := await scene.getvar(VARIABLE))
+            if (value := await inputs.getvar(VARIABLE))
             else []
         )
-        for name, kept in (await endpoints(scene)).items():
+        for name, kept in (await endpoints(inputs)).items():
             found += _in(kept.get("set_var", ""), f"the endpoint {name}")
         return found, "the running dialplan"
-    if scene.tree is None or FILE not in scene.tree:
+    if inputs.tree is None or FILE not in inputs.tree:
         return None
-    said = lines(scene.tree, FILE, str(scene.etc))
+    said = lines(inputs.tree, FILE, str(inputs.etc))
     texts = [(f"{line.key}={line.value}", line) for line in said]
     found = [one for text, line in texts for one in _in(text, f"[{line.section}]")]
-    return found, f"{scene.etc}/{FILE}"
+    return found, f"{inputs.etc}/{FILE}"
 
 
 def _place(row: Mapping[str, str]) -> str:
@@ -58,34 +58,37 @@ def _in(text: str, place: str) -> list[Setting]:
     return [Setting(len(match[1]), match[2].strip(), place) for match in _SET.finditer(text)]
 
 
-async def dialplan(scene: CheckInputs) -> list[Finding]:
-    """Say whether some channel is given the codes, and what it is given exists."""
-    told = await _settings(scene)
+async def dialplan(inputs: CheckInputs) -> list[Finding]:
+    """Check that some channel is given the codes, and that the names it is given exist."""
+    told = await _settings(inputs)
     if told is None:
-        why = "the PBX does not show it" if scene.asked else "the PBX cannot be asked"
-        text = f"{why}, and {scene.unread or f'{scene.etc} has no {FILE}'}"
-        return [unseen("dialplan", text, "run check on the PBX, as root")]
+        why = "the PBX does not show it" if inputs.reachable else "the PBX cannot be asked"
+        text = f"{why}, and {inputs.unread or f'{inputs.etc} has no {FILE}'}"
+        return [skipped("dialplan", text, "run check on the PBX, as root")]
     found, source = told
-    codes = await seen.read(scene)
+    codes = await codes_in_force.read(inputs)
     if not any(one.value for one in found):
-        if codes is None or not codes.own:
+        if codes is None or not codes.ours:
             return []  # the rule about codes has said that there are none
         text = f"nothing in {source} sets {VARIABLE}, so no call can fire a code"
         fix = f"Set(__{VARIABLE}=offrecord) before Dial or Queue, then asterisk -rx '{DIALPLAN}'"
-        return [broken("dialplan", text, fix, Exit.PBX_SETUP)]
-    problems = [*_unknown(scene, found), *_lonely(found)]
+        return [failure("dialplan", text, fix, Exit.PBX_SETUP)]
+    problems = [*_unknown(inputs, found), *_lonely(found)]
     places = some(list(dict.fromkeys(one.place for one in found if one.value)))
-    return problems or [well("dialplan", f"{VARIABLE} is set in {places}; seen in {source}")]
+    return problems or [ok("dialplan", f"{VARIABLE} is set in {places}; seen in {source}")]
 
 
-def _unknown(scene: CheckInputs, found: list[Setting]) -> list[Finding]:
-    """Return the names that mean neither a group nor a code; only the files show all of them."""
-    tree = scene.tree
-    if tree is None or seen.FILE not in tree:
+def _unknown(inputs: CheckInputs, found: list[Setting]) -> list[Finding]:
+    """Return a failure for each name that is neither a group nor a code.
+
+    Only the files list all names; without them nothing is returned.
+    """
+    tree = inputs.tree
+    if tree is None or codes_in_force.FILE not in tree:
         return []
-    folder = str(scene.etc)
-    known = set(sections(tree, seen.FILE, folder))
-    known |= {line.key for line in lines(tree, seen.FILE, folder) if line.section == MAP}
+    folder = str(inputs.etc)
+    known = set(sections(tree, codes_in_force.FILE, folder))
+    known |= {line.key for line in lines(tree, codes_in_force.FILE, folder) if line.section == MAP}
     named = {
         name: one.place
         for one in found
@@ -93,11 +96,11 @@ def _unknown(scene: CheckInputs, found: list[Setting]) -> list[Finding]:
         if name and "$" not in name
     }
     return [
-        broken(
+        failure(
             "dialplan",
             f"{place} sets {VARIABLE} to {name}, and features.conf has neither a section nor a"
             " code of that name",
-            f"set it to the name of a section of {folder}/{seen.FILE}, such as offrecord",
+            f"set it to the name of a section of {folder}/{codes_in_force.FILE}, such as offrecord",
             Exit.PBX_SETUP,
         )
         for name, place in named.items()
@@ -106,7 +109,7 @@ def _unknown(scene: CheckInputs, found: list[Setting]) -> list[Finding]:
 
 
 def _lonely(found: list[Setting]) -> list[Finding]:
-    """Return that the other side cannot press, where nothing gives it the codes."""
+    """Return a warning when the codes are given to the calling channel alone."""
     given = [one for one in found if one.value]
     if any(one.marks for one in given) or len({one.place for one in given}) > 1:
         return []
@@ -114,24 +117,24 @@ def _lonely(found: list[Setting]) -> list[Finding]:
         f"{given[0].place} sets {VARIABLE} without underscores: only the channel that runs it has"
         " the codes, the one that Dial makes has none"
     )
-    return [doubt("dialplan", text, f"write Set(__{VARIABLE}={given[0].value}), if it is to have"
+    return [warning("dialplan", text, f"write Set(__{VARIABLE}={given[0].value}), if it is to have"
                   " them too")]  # fmt: skip
 
 
-async def tones(scene: CheckInputs) -> list[Finding]:
-    """Say whether late tones and music find their context, where they are asked for."""
-    config = scene.loaded.config
+async def tones(inputs: CheckInputs) -> list[Finding]:
+    """Check that the context for late tones and music exists, when they are configured."""
+    config = inputs.loaded.config
     if not (config.tell.whisper or config.retry.holds):
         return []
-    rows = await scene.dialplan()
+    rows = await inputs.dialplan()
     if rows is not None:
         there = any(
             (row.get("Context"), row.get("Extension")) == (CONTEXT, WHISPER) for row in rows
         )
-    elif scene.tree is not None:
-        there = CONTEXT in sections(scene.tree, FILE, str(scene.etc))
+    elif inputs.tree is not None:
+        there = CONTEXT in sections(inputs.tree, FILE, str(inputs.etc))
     else:
-        return [unseen("tones", f"nobody tells whether the dialplan has {CONTEXT}")]
+        return [skipped("tones", f"nobody tells whether the dialplan has {CONTEXT}")]
     if there:
-        return [well("tones", f"the dialplan has {WHISPER}@{CONTEXT}")]
-    return [broken("tones", f"the dialplan lacks {WHISPER}@{CONTEXT}", FIX, Exit.PBX_SETUP)]
+        return [ok("tones", f"the dialplan has {WHISPER}@{CONTEXT}")]
+    return [failure("tones", f"the dialplan lacks {WHISPER}@{CONTEXT}", FIX, Exit.PBX_SETUP)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules about features.conf: codes that collide, a slow finger, a file that was ignored."""
+"""The rules about features.conf: colliding codes, a short digit timeout, an ignored file."""
 
 import ipaddress
 import itertools
@@ -10,16 +10,16 @@ from typing import Final
 from bridges.model import Verb
 from offrecord.asterisk_files.feature_codes import Clash, Code, clashes, shipped
 from offrecord.base.errors import Exit
-from offrecord.checks import codes_in_force as seen
-from offrecord.checks.codes_in_force import BUILTIN, FILE, MAP, TIMEOUT, Codes, Own
+from offrecord.checks import codes_in_force
+from offrecord.checks.codes_in_force import BUILTIN, FILE, MAP, TIMEOUT, Codes, OurCode
+from offrecord.checks.finding import Finding, failure, ok, put, skipped, warning
 from offrecord.checks.inputs import CheckInputs
-from offrecord.checks.model import Finding, broken, doubt, put, unseen, well
 
 RELOAD: Final = "module reload features"
 DIALPLAN: Final = "dialplan reload"
 GLOBAL: Final = "OFFRECORD_AGI"
 LEAST_TIMEOUT: Final = 2000
-"""Milliseconds between two digits that slow fingers need."""
+"""Milliseconds between two digits that a slow caller needs."""
 
 AGI_PORT: Final = 4573
 """The port of FastAGI where an address names none."""
@@ -28,40 +28,40 @@ ANYWHERE: Final = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened 
 _URL: Final = re.compile(r"agi://(\[[^\]]+\]|[^/:,]+)(?::(\d+))?", re.IGNORECASE)
 
 
-async def codes(scene: CheckInputs) -> list[Finding]:
-    """Say which codes there are, which of them collide, and whether Asterisk took the file."""
-    told = await seen.read(scene)
+async def codes(inputs: CheckInputs) -> list[Finding]:
+    """List the codes; fail for those that collide, and for a file that Asterisk ignored."""
+    told = await codes_in_force.read(inputs)
     if told is None:
-        return [unseen("codes", _why(scene), "run check on the PBX, as root")]
+        return [skipped("codes", _why(inputs), "run check on the PBX, as root")]
     found = [*_ignored(told), *_collisions(told), *_slow(told)]
-    if not told.own:
-        found += _none(scene, told)
+    if not told.ours:
+        found += _none(inputs, told)
     if found:
         return found
-    named = ", ".join(f"{own.code} {own.verb.value}" for own in told.own)
+    named = ", ".join(f"{own.code} {own.verb.value}" for own in told.ours)
     said = named or "taken from the digits of calls, by [keypad]"
-    return [well("codes", f"{said}; seen in {told.source}")]
+    return [ok("codes", f"{said}; seen in {told.source}")]
 
 
-def _why(scene: CheckInputs) -> str:
-    asked = "the PBX does not tell them" if scene.asked else "the PBX cannot be asked"
-    return f"{asked}, and {scene.unread or f'{scene.etc} has no {FILE}'}"
+def _why(inputs: CheckInputs) -> str:
+    asked = "the PBX does not tell them" if inputs.reachable else "the PBX cannot be asked"
+    return f"{asked}, and {inputs.unread or f'{inputs.etc} has no {FILE}'}"
 
 
-def _none(scene: CheckInputs, told: Codes) -> list[Finding]:
-    if scene.loaded.config.keypad.enabled:
+def _none(inputs: CheckInputs, told: Codes) -> list[Finding]:
+    if inputs.loaded.config.keypad.enabled:
         return []
     text = f"no code of ours is in {told.source}: no press can come from a phone"
     fix = "run offrecord init, or take over the lines of the shipped features.conf"
-    return [doubt("codes", text, fix)]
+    return [warning("codes", text, fix)]
 
 
 def _ignored(told: Codes) -> Iterable[Finding]:
-    """Yield where Asterisk goes by another value than its file has."""
+    """Yield a failure when Asterisk uses another value than its file has."""
     for at in BUILTIN:
         written, running = told.written.get(at), told.running.get(at)
         if written is not None and running is not None and written != running and told.running:
-            yield broken(
+            yield failure(
                 "codes",
                 f"{FILE} has {at[1]} = {written or 'nothing'} and Asterisk goes by"
                 f" {running or 'none'}: the file was not read again, or a mistake in it made"
@@ -74,19 +74,19 @@ def _ignored(told: Codes) -> Iterable[Finding]:
 
 def _collisions(told: Codes) -> Iterable[Finding]:
     for other in told.others:
-        met = clashes({own.verb: own.code for own in told.own}, [other])
+        met = clashes({own.verb: own.code for own in told.ours}, [other])
         if met:
             also = "".join(f", {clash.verb.value} on {clash.code}" for clash in met[1:])
             head, _, rest = str(met[0]).partition(": ")
             text = f"{head}{also}: {rest}"
-            yield broken("codes", text, _way_out(met[0]), Exit.PBX_SETUP)
-    for one, ours in itertools.combinations(told.own, 2):
+            yield failure("codes", text, _way_out(met[0]), Exit.PBX_SETUP)
+    for one, ours in itertools.combinations(told.ours, 2):
         if one.code.startswith(ours.code) or ours.code.startswith(one.code):
             what = Clash(one.verb, one.code, Code(MAP, ours.name, ours.code, ours.place))
-            yield broken("codes", str(what), _way_out(what), Exit.PBX_SETUP)
+            yield failure("codes", str(what), _way_out(what), Exit.PBX_SETUP)
     for first, second in itertools.combinations(told.others, 2):
         if first.code == second.code:
-            yield doubt(
+            yield warning(
                 "codes",
                 f"{first} and so is {second.name}: only one of them can work",
                 f"give one of them another code in {FILE}",
@@ -94,7 +94,7 @@ def _collisions(told: Codes) -> Iterable[Finding]:
 
 
 def _way_out(clash: Clash) -> str:
-    """Return the line that moves the other code away, to where the shipped file has it."""
+    """Return the fix: move the other code to where the shipped file has it."""
     other = clash.other
     moved = shipped().moved.get((other.section, other.name))
     if moved is not None and moved != other.code:
@@ -106,8 +106,8 @@ def _way_out(clash: Clash) -> str:
 
 
 def _slow(told: Codes) -> Iterable[Finding]:
-    if told.timeout < LEAST_TIMEOUT and any(len(own.code) > 1 for own in told.own):
-        yield doubt(
+    if told.timeout < LEAST_TIMEOUT and any(len(own.code) > 1 for own in told.ours):
+        yield warning(
             "codes",
             f"{TIMEOUT} is {told.timeout} ms: codes of those who press slowly are lost",
             put(f"{TIMEOUT} = {LEAST_TIMEOUT}", "general", FILE, RELOAD),
@@ -117,19 +117,19 @@ def _slow(told: Codes) -> Iterable[Finding]:
 # where the codes lead
 
 
-async def address(scene: CheckInputs) -> list[Finding]:
-    """Say whether what the codes run leads to this daemon."""
-    told = await seen.read(scene)
-    if told is None or not told.own:
+async def address(inputs: CheckInputs) -> list[Finding]:
+    """Check that the application of each code connects to this daemon."""
+    told = await codes_in_force.read(inputs)
+    if told is None or not told.ours:
         return []
     found = []
-    for application, verbs in _by_application(told.own).items():
-        found += await _leads(scene, application, verbs)
-    return found or [well("address", "the codes lead to the daemon")]
+    for application, verbs in _by_application(told.ours).items():
+        found += await _leads(inputs, application, verbs)
+    return found or [ok("address", "the codes lead to the daemon")]
 
 
-def _by_application(own: Iterable[Own]) -> dict[str, list[Verb]]:
-    """Return who is asked by the codes, each address once: all codes have the same mistake."""
+def _by_application(own: Iterable[OurCode]) -> dict[str, list[Verb]]:
+    """Return the verbs by address: the codes of one address share its mistake."""
     by: dict[str, list[Verb]] = {}
     for one in own:
         if match := _URL.search(one.application):
@@ -139,64 +139,67 @@ def _by_application(own: Iterable[Own]) -> dict[str, list[Verb]]:
     return by
 
 
-async def _leads(scene: CheckInputs, application: str, verbs: list[Verb]) -> list[Finding]:
+async def _leads(inputs: CheckInputs, application: str, verbs: list[Verb]) -> list[Finding]:
     what = ", ".join(verb.value for verb in verbs)
     if application == "UserEvent":
-        if scene.loaded.config.user_event.enabled:
+        if inputs.loaded.config.user_event.enabled:
             return []
         text = f"{what}: the code raises a UserEvent, and those are ignored"
-        return [broken("address", text, "set `enabled = true` in [user_event]", Exit.PBX_SETUP)]
-    match = _URL.search(await _filled(scene, application))
+        return [failure("address", text, "set `enabled = true` in [user_event]", Exit.PBX_SETUP)]
+    match = _URL.search(await _filled(inputs, application))
     if match is None:
         return [
-            broken(
+            failure(
                 "address",
                 f"{what}: {application} names no address, as the global {GLOBAL} is not set",
-                put(f"{GLOBAL} = {_where(scene)}", "globals", "extensions.conf", DIALPLAN),
+                put(f"{GLOBAL} = {_where(inputs)}", "globals", "extensions.conf", DIALPLAN),
                 Exit.PBX_SETUP,
             )
         ]
     host, port = match[1].strip("[]"), int(match[2] or AGI_PORT)
-    agi = scene.loaded.config.agi
+    agi = inputs.loaded.config.agi
     if agi.port and port != agi.port:
-        return [_astray(scene, application, f"{what}: the codes call port {port}, and the daemon"
+        return [_astray(inputs, application, f"{what}: the codes call port {port}, and the daemon"
                         f" listens on {agi.port}")]  # fmt: skip
-    if not _same_host(host, agi.host, near=scene.near):
-        return [_astray(scene, application, f"{what}: the codes call {host}, and the daemon"
+    if not _same_host(host, agi.host, near=inputs.pbx_is_here):
+        return [_astray(inputs, application, f"{what}: the codes call {host}, and the daemon"
                         f" listens on {agi.host}")]  # fmt: skip
     return []
 
 
-async def _filled(scene: CheckInputs, application: str) -> str:
-    """Return an address with the global in it replaced by its value."""
+async def _filled(inputs: CheckInputs, application: str) -> str:
+    """Return an address with the global variable in it replaced by its value."""
     if f"${{{GLOBAL}}}" not in application:
         return application
-    value = await scene.getvar(GLOBAL)
-    if not value and not scene.asked and scene.tree is not None:
+    value = await inputs.getvar(GLOBAL)
+    if not value and not inputs.reachable and inputs.tree is not None:
         from offrecord.asterisk_files.conf_parser import lines
 
-        for line in lines(scene.tree, "extensions.conf", str(scene.etc)):
+        for line in lines(inputs.tree, "extensions.conf", str(inputs.etc)):
             if (line.section, line.key) == ("globals", GLOBAL):
                 value = line.value
     return application.replace(f"${{{GLOBAL}}}", value)
 
 
-def _where(scene: CheckInputs) -> str:
-    agi = scene.loaded.config.agi
-    host = "127.0.0.1" if agi.host in ANYWHERE and scene.near else agi.host
+def _where(inputs: CheckInputs) -> str:
+    agi = inputs.loaded.config.agi
+    host = "127.0.0.1" if agi.host in ANYWHERE and inputs.pbx_is_here else agi.host
     return f"{f'[{host}]' if ':' in host else host}:{agi.port or AGI_PORT}"
 
 
-def _astray(scene: CheckInputs, application: str, text: str) -> Finding:
+def _astray(inputs: CheckInputs, application: str, text: str) -> Finding:
     if GLOBAL in application:
-        fix = put(f"{GLOBAL} = {_where(scene)}", "globals", "extensions.conf", DIALPLAN)
+        fix = put(f"{GLOBAL} = {_where(inputs)}", "globals", "extensions.conf", DIALPLAN)
     else:
-        fix = f"write agi://{_where(scene)} in [{MAP}] of {FILE}, then asterisk -rx '{RELOAD}'"
-    return broken("address", text, fix, Exit.PBX_SETUP)
+        fix = f"write agi://{_where(inputs)} in [{MAP}] of {FILE}, then asterisk -rx '{RELOAD}'"
+    return failure("address", text, fix, Exit.PBX_SETUP)
 
 
 def _same_host(called: str, listened: str, *, near: bool) -> bool:
-    """Say whether a call to one address reaches who listens on another, as far as can be told."""
+    """Return whether a connection to `called` can reach a listener on `listened`.
+
+    Names are not resolved: two different ones are taken to be the same host.
+    """
     if listened in ANYWHERE or called == listened:
         return True
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules about what is kept: the journal can be read and goes on, and there is room for it."""
+"""The rule about the journal: it can be read and continued, and its disk has room."""
 
 import os
 import pwd
@@ -11,34 +11,34 @@ from pathlib import Path
 from typing import Final
 
 from offrecord.base.errors import Exit
+from offrecord.checks.finding import Finding, failure, ok, warning
 from offrecord.checks.inputs import CheckInputs
-from offrecord.checks.model import Finding, broken, doubt, well
 from offrecord.journal import JournalError
 from offrecord.journal.hash_chain import COLUMNS, GENESIS, Link, digest
 from offrecord.journal.reader import reading
 
 TIGHT: Final = 500_000_000
 FULL: Final = 20_000_000
-"""Bytes free on the journal's disk below which is warned, and failed."""
+"""Bytes free on the journal's disk below which the rule warns, and fails."""
 
 LAST: Final = 200
-"""Records at the journal's end whose chain is proven; `audit verify` proves all."""
+"""Records at the journal's end whose chain is checked; `audit verify` checks all."""
 
 USER: Final = "offrecord"
-"""Who the daemon runs as, where the unit of the package runs it."""
+"""The user that the unit of the package runs the daemon as."""
 
 
-async def journal(scene: CheckInputs) -> list[Finding]:
-    """Say whether the journal that is there goes on, or one could be begun. Creates nothing."""
-    path = scene.loaded.config.journal.path
+async def journal(inputs: CheckInputs) -> list[Finding]:
+    """Check that the journal can be continued, or a new one begun. Creates nothing."""
+    path = inputs.loaded.config.journal.path
     found = _file(path) if path.exists() else _folder(path)
     folder = next(parent for parent in path.absolute().parents if parent.is_dir())
     free = shutil.disk_usage(folder).free
     room = f"{free // 1_000_000} MB are free on its disk"
     if free < FULL:
-        found.append(broken("journal", room, "make room", Exit.JOURNAL))
+        found.append(failure("journal", room, "make room", Exit.JOURNAL))
     elif free < TIGHT:
-        found.append(doubt("journal", room, "make room, or seal old records: offrecord audit"))
+        found.append(warning("journal", room, "make room, or seal old records: offrecord audit"))
     return found
 
 
@@ -47,30 +47,30 @@ def _file(path: Path) -> list[Finding]:
         with reading(path) as db:
             broken_at = _torn(db)
     except JournalError as problem:
-        return [broken("journal", problem.message, problem.fix, problem.exit)]
+        return [failure("journal", problem.message, problem.fix, problem.exit)]
     except sqlite3.DatabaseError as error:
         text = f"the journal {path} cannot be read: {error}"
-        return [broken("journal", text, "move it aside for inspection", Exit.JOURNAL)]
+        return [failure("journal", text, "move it aside for inspection", Exit.JOURNAL)]
     if broken_at is not None:
         text = f"{path} is not as it was written, at record {broken_at}"
         fix = "offrecord audit verify says what and where"
-        return [broken("journal", text, fix, Exit.TAMPERED)]
-    return [*_access(path)] or [well("journal", f"{path} can be read")]
+        return [failure("journal", text, fix, Exit.TAMPERED)]
+    return [*_access(path)] or [ok("journal", f"{path} can be read")]
 
 
 def _access(path: Path) -> Iterator[Finding]:
     mode = path.stat().st_mode
     if mode & stat.S_IROTH:
         text = f"{path} ({stat.filemode(mode)}) can be read by everyone on this machine"
-        yield doubt("journal", text, f"chmod o-rwx {path}")
+        yield warning("journal", text, f"chmod o-rwx {path}")
     for place in (path.parent, path):
         if who := _shut_out(place):
-            yield broken("journal", *who, Exit.JOURNAL)
+            yield failure("journal", *who, Exit.JOURNAL)
             return
 
 
 def _torn(db: sqlite3.Connection) -> int | None:
-    """Return the number of the first of the last records that does not fit, None when all do."""
+    """Return the number of the first of the last records that breaks the chain, or None."""
     rows = db.execute(f"SELECT {COLUMNS} FROM records ORDER BY seq DESC LIMIT {LAST + 1}")  # noqa: S608
     links = [Link(*row) for row in rows][::-1]
     head = db.execute("SELECT seq, hash FROM head").fetchone()
@@ -94,20 +94,19 @@ def _folder(path: Path) -> list[Finding]:
     if not nearest.is_dir():
         text = f"{path} cannot be begun: {nearest} is no folder"
         fix = f"take {nearest} away, or set `path` in [journal] to another"
-        return [broken("journal", text, fix, Exit.JOURNAL)]
+        return [failure("journal", text, fix, Exit.JOURNAL)]
     if not os.access(nearest, os.W_OK | os.X_OK):
         text = f"{path} cannot be begun: no right to write in {nearest}"
-        return [broken("journal", text, "make its folder writable", Exit.JOURNAL)]
+        return [failure("journal", text, "make its folder writable", Exit.JOURNAL)]
     if nearest == path.absolute().parent and (who := _shut_out(nearest)):
-        return [broken("journal", *who, Exit.JOURNAL)]
-    return [well("journal", f"{path} will be begun")]
+        return [failure("journal", *who, Exit.JOURNAL)]
+    return [ok("journal", f"{path} will be begun")]
 
 
 def _shut_out(path: Path) -> tuple[str, str] | None:
-    """Return that the daemon's own user may not write somewhere, and the fix.
+    """Return text and fix when the daemon's user may not write to `path`, else None.
 
-    Asked only as root, who may write everywhere and so sees nothing, of a machine that has the
-    user.
+    Checked only as root, whose own rights tell nothing, on a machine that has the user.
     """
     try:
         user = pwd.getpwnam(USER)
@@ -119,7 +118,7 @@ def _shut_out(path: Path) -> tuple[str, str] | None:
 
 
 def may_write(now: os.stat_result, uid: int, groups: list[int]) -> bool:
-    """Say whether a user may write a file or folder, by its mode alone."""
+    """Return whether a user may write a file or folder, by its mode alone."""
     if now.st_uid == uid:
         return bool(now.st_mode & stat.S_IWUSR)
     if now.st_gid in groups:

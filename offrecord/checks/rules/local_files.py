@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is ours on this machine: the configuration, and who can read or change its files."""
+"""The rules about our files: the configuration's warnings, and who can read or change them."""
 
 import grp
 import pwd
@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from bridges.model import hook_of
 from offrecord.asterisk_files.conf_parser import lines
 from offrecord.base.errors import Exit, UserError
+from offrecord.checks.finding import Finding, failure, ok
 from offrecord.checks.inputs import CheckInputs
-from offrecord.checks.model import Finding, broken, doubt, well
 from offrecord.web.tokens import Tokens
 
 _SYSTEMD: Final = "/run/credentials"
@@ -20,66 +19,54 @@ _FILE: Final = "file "
 _SECRET: Final = "the secret in "  # noqa: S105 - how the loader begins its warning about a mode
 
 
-async def config(scene: CheckInputs) -> list[Finding]:
-    """Say what the loader was not sure of; what it was sure of has ended the command before."""
-    said = [text for text in scene.loaded.warnings if not text.startswith(_SECRET)]
+async def config(inputs: CheckInputs) -> list[Finding]:
+    """Report the warnings of the loader; its errors have ended the command already."""
+    said = [text for text in inputs.loaded.warnings if not text.startswith(_SECRET)]
     found = [_split("config", text) for text in said]
-    return found or [well("config", "0 warnings")]
+    return found or [ok("config", "0 warnings")]
 
 
 def _split(what: str, text: str) -> Finding:
     head, _, fix = text.partition("; ")
-    return broken(what, head, fix, Exit.CONFIG)
+    return failure(what, head, fix, Exit.CONFIG)
 
 
-async def hooks(scene: CheckInputs) -> list[Finding]:
-    """Say which recorder waits for reports that cannot come."""
-    if scene.loaded.config.http.enabled:
-        return []
-    return [
-        doubt("hooks", f"{name} waits for reports of its vendor, and nothing listens for them",
-              "set `enabled = true` in [http]")
-        for name, recorder in scene.recorders.items()
-        if hook_of(recorder) is not None
-    ]  # fmt: skip
-
-
-async def secrets(scene: CheckInputs) -> list[Finding]:
-    """Say who beside their owner can read the secrets, or put others in their place."""
-    loaded = scene.loaded
+async def secrets(inputs: CheckInputs) -> list[Finding]:
+    """Check that only their owner can read or replace the secrets."""
+    loaded = inputs.loaded
     files = sorted({
         Path(secret.origin.removeprefix(_FILE))
         for secret in loaded.secrets if secret.origin.startswith(_FILE)
     })  # fmt: skip
     found = [one for path in files for one in _readable(path, stat.S_IRGRP | stat.S_IROTH)]
     folders = {path.parent for path in files if not _guarded(path)}
-    if scene.places.config is not None:
-        folders.add(scene.places.config.absolute().parent)
-        files.append(scene.places.config)
+    if inputs.places.config is not None:
+        folders.add(inputs.places.config.absolute().parent)
+        files.append(inputs.places.config)
     found += _changeable([*files, *sorted(folders)])
-    found += [one for path in _of_asterisk(scene) for one in _readable(path, stat.S_IROTH)]
+    found += [one for path in _of_asterisk(inputs) for one in _readable(path, stat.S_IROTH)]
     if loaded.config.api.enabled:
         found += _tokens(loaded.config.api.tokens)
     if found:
         return found
     kept = [secret for secret in loaded.secrets if secret.origin.startswith(_FILE)]
-    return [well("secrets", f"{len(kept)} files that nobody else can read or change")]
+    return [ok("secrets", f"{len(kept)} files that nobody else can read or change")]
 
 
 def _guarded(path: Path) -> bool:
-    """Say whether systemd guards a file; it grants its service by ACL, which shows as a mode."""
+    """Return whether systemd provides a file; its ACL for the service shows as a group's mode."""
     return path.is_relative_to(_SYSTEMD)
 
 
-def _of_asterisk(scene: CheckInputs) -> Iterator[Path]:
-    """Yield the files of Asterisk that hold the account's secret, where they are seen."""
-    for line in lines(scene.tree or {}, "manager.conf", str(scene.etc)):
-        if line.section == scene.loaded.config.ami.username and line.key == "secret":
-            yield scene.etc / line.file
+def _of_asterisk(inputs: CheckInputs) -> Iterator[Path]:
+    """Yield the files of Asterisk that hold the account's secret, as far as they can be read."""
+    for line in lines(inputs.tree or {}, "manager.conf", str(inputs.etc)):
+        if line.section == inputs.loaded.config.ami.username and line.key == "secret":
+            yield inputs.etc / line.file
 
 
 def _readable(path: Path, by: int) -> Iterator[Finding]:
-    """Yield who else can read a secret; `by` are the bits of the mode that nobody may have."""
+    """Yield a failure when others can read a secret; `by` are the forbidden bits of its mode."""
     if _guarded(path) or not path.exists():
         return
     now = path.stat()
@@ -88,7 +75,7 @@ def _readable(path: Path, by: int) -> Iterator[Finding]:
     others = [who for who, bit in bits if now.st_mode & by & bit]
     if others:
         mode = "600" if by & stat.S_IRGRP else "o-rwx"
-        yield broken(
+        yield failure(
             "secrets",
             f"the secret in {path} ({stat.filemode(now.st_mode)}) can be read by"
             f" {' and '.join(others)}",
@@ -98,7 +85,7 @@ def _readable(path: Path, by: int) -> Iterator[Finding]:
 
 
 def _changeable(paths: Iterable[Path]) -> Iterator[Finding]:
-    """Yield which of these somebody else could change."""
+    """Yield a failure for each of the paths that another user could change."""
     for path in paths:
         try:
             now = path.stat()
@@ -110,7 +97,7 @@ def _changeable(paths: Iterable[Path]) -> Iterator[Finding]:
             if now.st_mode & bit and not (stat.S_ISDIR(now.st_mode) and now.st_mode & stat.S_ISVTX)
         ]
         if others:
-            yield broken(
+            yield failure(
                 "secrets",
                 f"{path} ({stat.filemode(now.st_mode)} {_owner(path)}:{_group(now.st_gid)}) can be"
                 f" changed by {' and '.join(others)}, who could have the daemon do anything",
@@ -123,7 +110,7 @@ def _tokens(path: Path) -> Iterator[Finding]:
     try:
         Tokens(path).clients()
     except UserError as error:
-        yield broken("secrets", error.message, error.fix, Exit.CONFIG)
+        yield failure("secrets", error.message, error.fix, Exit.CONFIG)
 
 
 def _owner(path: Path) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from offrecord.base.errors import Exit, UserError
+from offrecord.checks.finding import Finding, failure, ok, skipped, warning
 from offrecord.checks.inputs import CheckInputs
-from offrecord.checks.model import Finding, broken, doubt, unseen, well
 from offrecord.control import client
 
 APART: Final = 2
@@ -27,7 +27,7 @@ _PATIENCE: Final = 3.0
 
 
 def kernel_status() -> int | None:
-    """Return the kernel's own word on its clock, by adjtimex(2); None where it does not tell."""
+    """Return the kernel's status of its clock, by adjtimex(2); None when it cannot be read."""
     try:
         adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
     except (OSError, AttributeError):
@@ -39,64 +39,64 @@ def kernel_status() -> int | None:
 
 
 async def clock(
-    scene: CheckInputs, status: Callable[[], int | None] = kernel_status
+    inputs: CheckInputs, status: Callable[[], int | None] = kernel_status
 ) -> list[Finding]:
-    """Say whether this machine's clock is kept right, and goes with the PBX's."""
+    """Check that this machine's clock is synchronised, and near the PBX's."""
     found = []
-    now, told = status(), await scene.getvar("EPOCH")
+    now, told = status(), await inputs.getvar("EPOCH")
     apart = int(told) - time.time() if told.isdigit() else 0.0
     if abs(apart) > APART:
         text = f"the PBX's clock is {abs(apart):.0f} s {'ahead' if apart > 0 else 'behind'}"
-        found.append(doubt("clock", text, "have both machines keep time by NTP"))
+        found.append(warning("clock", text, "have both machines keep time by NTP"))
     if now is None:
-        found.append(unseen("clock", "the kernel does not tell whether its clock is kept right"))
+        found.append(skipped("clock", "the kernel does not tell whether its clock is kept right"))
     elif now & _UNSYNCHRONISED:
         text = "nothing keeps this machine's clock right, and the journal's times are its times"
         fix = "systemctl enable --now systemd-timesyncd, or chrony"
-        found.append(doubt("clock", text, fix))
-    return found or [well("clock", "kept right from outside")]
+        found.append(warning("clock", text, fix))
+    return found or [ok("clock", "kept right from outside")]
 
 
-async def service(scene: CheckInputs) -> list[Finding]:
-    """Say whether systemd starts the daemon, where there is systemd."""
-    root = scene.places.root
+async def service(inputs: CheckInputs) -> list[Finding]:
+    """Check that systemd starts the daemon, on a machine with systemd."""
+    root = inputs.places.root
     if not (root / "run/systemd/system").is_dir():
         return []
     unit = next((root / one / _UNIT for one in _UNITS if (root / one / _UNIT).exists()), None)
     if unit is None:
         text = f"systemd knows no {_UNIT}, so nothing starts the daemon"
-        return [doubt("service", text, "run offrecord init, or install the package")]
+        return [warning("service", text, "run offrecord init, or install the package")]
     wanted = list((root / "etc/systemd/system").glob(f"*.wants/{_UNIT}"))
     if not wanted:
-        return [doubt("service", f"{unit} is not enabled: after a restart of the machine no press"
+        return [warning("service", f"{unit} is not enabled: after a restart of the machine no press"
                       " is taken", "systemctl enable --now offrecord")]  # fmt: skip
-    return [well("service", f"{unit} is enabled")]
+    return [ok("service", f"{unit} is enabled")]
 
 
-async def daemon(scene: CheckInputs) -> list[Finding]:
-    """Ask the daemon how it is, if it runs."""
-    path = scene.loaded.config.socket.path
+async def daemon(inputs: CheckInputs) -> list[Finding]:
+    """Ask a running daemon for its state."""
+    path = inputs.loaded.config.socket.path
     try:
         told = await asyncio.to_thread(_status, path)
     except UserError as error:
         if _denied(path):
             text = f"{path} is not for this user"
-            return [unseen("daemon", text, "run check as root, or as a member of socket.group")]
-        return [doubt("daemon", error.message, "systemctl start offrecord")]
+            return [skipped("daemon", text, "run check as root, or as a member of socket.group")]
+        return [warning("daemon", error.message, "systemctl start offrecord")]
     if told.get("journal") != "ok":
         text = f"it runs and cannot write its journal: {told.get('journal')}"
-        return [broken("daemon", text, "see journal_not_written in its log", Exit.JOURNAL)]
+        return [failure("daemon", text, "see journal_not_written in its log", Exit.JOURNAL)]
     if not told.get("known"):
         text = f"it runs and does not know the PBX's calls (link {told.get('link')})"
-        return [broken("daemon", text, "see its log", Exit.PBX_UNREACHABLE)]
-    has, wanted = set(told.get("recorders", ())), set(scene.recorders)
+        return [failure("daemon", text, "see its log", Exit.PBX_UNREACHABLE)]
+    has, wanted = set(told.get("recorders", ())), set(inputs.recorders)
     if has != wanted:
         text = (
             f"it runs with the recorders {', '.join(sorted(has)) or 'none'}, and the"
             f" configuration has {', '.join(sorted(wanted)) or 'none'}"
         )
-        return [doubt("daemon", text, "systemctl reload offrecord")]
-    return [well("daemon", f"it runs and knows the PBX's calls, {told.get('calls')} up")]
+        return [warning("daemon", text, "systemctl reload offrecord")]
+    return [ok("daemon", f"it runs and knows the PBX's calls, {told.get('calls')} up")]
 
 
 def _status(path: Path) -> dict[str, Any]:

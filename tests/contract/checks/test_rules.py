@@ -16,10 +16,11 @@ from bridges.simulators.noojee.app import DEMO_KEY, NoojeeSimulator
 from bridges.simulators.noojee.switches import NoojeeSwitches
 from bridges.simulators.server import SimServer
 from offrecord.base.errors import Exit
-from offrecord.checks import Finding, Places, State, check
-from offrecord.checks.inputs import scene
+from offrecord.checks.finding import Finding, State
+from offrecord.checks.inputs import Places, gather_inputs
 from offrecord.checks.rules import recorders as recorder_rules
 from offrecord.checks.rules.machine import clock, service
+from offrecord.checks.run import check
 from offrecord.config import load
 from offrecord.journal.journal import Journal, Record
 from offrecord.web.tokens import Tokens
@@ -145,7 +146,7 @@ async def test_noojees_clock_and_the_missing_login_are_warned_of(tmp_path: Path)
         loaded_with = here.tables["recorders"]["noojee"]
         del loaded_with["agent_login"]
         here.config.write_text(dumps(here.tables))
-        async with scene(load(here.config, {}), here.places) as there:
+        async with gather_inputs(load(here.config, {}), here.places) as there:
             said = "its time is 1600000000000 ms; the key was not tried"
             found = recorder_rules._noojee(there, "noojee", said, took=6.0)
 
@@ -256,7 +257,7 @@ async def test_a_pbx_elsewhere_cannot_reach_a_loopback_address(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("status", "state"), [(0x40, State.WARN), (0x1, State.OK), (None, State.UNSEEN)]
+    ("status", "state"), [(0x40, State.WARN), (0x1, State.OK), (None, State.SKIPPED)]
 )
 async def test_the_kernels_word_on_its_clock(
     tmp_path: Path, status: int | None, state: State
@@ -264,7 +265,7 @@ async def test_the_kernels_word_on_its_clock(
     async with AmiPeer() as peer:
         here = site(tmp_path, peer)
         await here.found()
-        async with scene(load(here.config, {}), here.places) as there:
+        async with gather_inputs(load(here.config, {}), here.places) as there:
             assert [one.state for one in await clock(there, lambda: status)] == [state]
             peer.globals["EPOCH"] = "1600000000"
             found = await clock(there, lambda: status)
@@ -277,7 +278,7 @@ async def test_the_unit_is_looked_for_where_there_is_systemd(tmp_path: Path) -> 
     async with AmiPeer() as peer:
         here = site(tmp_path, peer)
         await here.found()
-        async with scene(load(here.config, {}), here.places) as there:
+        async with gather_inputs(load(here.config, {}), here.places) as there:
             assert await service(there) == []
             (tmp_path / "run/systemd/system").mkdir(parents=True)
             assert [one.state for one in await service(there)] == [State.WARN]

@@ -13,6 +13,7 @@ import pytest
 from lab.daemon import DaemonProcess
 from offrecord.base.errors import Exit
 from offrecord.cli import main as cli
+from offrecord.cli.groups import Entry
 from tests.kits.daemon_kit import Ran, house, offrecord, tables
 from tests.kits.errors_kit import one_line
 
@@ -171,6 +172,9 @@ async def test_what_does_not_exist_is_not_found(tmp_path: Path) -> None:
         one_line(press, Exit.NOT_FOUND, "nosuchpress", "offrecord presses")
 
 
+FALLS = Entry("tests.contract.cli_fault", "fall", "")
+
+
 class _Falls:
     """A module whose command ends with an error that nobody expected."""
 
@@ -188,7 +192,7 @@ def test_a_fault_is_one_line_that_says_how_to_see_more(
     capsys: pytest.CaptureFixture[str],
     error: Exception,
 ) -> None:
-    monkeypatch.setitem(cli._COMMANDS, "calls", ("tests.contract.cli_fault", "fall"))
+    monkeypatch.setitem(cli.cli.entries, "calls", FALLS)
     monkeypatch.setitem(sys.modules, "tests.contract.cli_fault", _Falls(error))  # type: ignore[arg-type]
     monkeypatch.delenv("OFFRECORD_DEBUG", raising=False)
     with pytest.raises(SystemExit) as left:
@@ -203,7 +207,7 @@ def test_a_fault_is_one_line_that_says_how_to_see_more(
 def test_an_interrupted_command_says_so_and_nothing_more(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(cli._COMMANDS, "calls", ("tests.contract.cli_fault", "fall"))
+    monkeypatch.setitem(cli.cli.entries, "calls", FALLS)
     falls = _Falls(KeyboardInterrupt())
     monkeypatch.setitem(sys.modules, "tests.contract.cli_fault", falls)  # type: ignore[arg-type]
     with pytest.raises(SystemExit) as left:
@@ -214,7 +218,7 @@ def test_an_interrupted_command_says_so_and_nothing_more(
 
 
 def test_with_the_debug_variable_a_fault_shows_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(cli._COMMANDS, "calls", ("tests.contract.cli_fault", "fall"))
+    monkeypatch.setitem(cli.cli.entries, "calls", FALLS)
     falls = _Falls(KeyError("odd"))
     monkeypatch.setitem(sys.modules, "tests.contract.cli_fault", falls)  # type: ignore[arg-type]
     monkeypatch.setenv("OFFRECORD_DEBUG", "1")
@@ -231,4 +235,4 @@ def test_a_command_without_arguments_shows_its_help_as_it_is(
 
     assert left.value.code == Exit.USAGE
     assert err.startswith("Usage: offrecord ")
-    assert all(name in err for name in cli._COMMANDS)
+    assert all(name in err for name in cli.cli.entries)

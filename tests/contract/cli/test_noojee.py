@@ -19,7 +19,7 @@ import pytest
 from bridges.simulators import certificates
 from offrecord.base.errors import Exit
 from offrecord.cli import main as command_line
-from offrecord.cli.commands.tools.noojee import KEY_VARIABLE
+from offrecord.cli.commands.tools.noojee_requests import KEY_VARIABLE
 from offrecord.cli.main import cli
 from tests.kits.noojee_kit import CALL, KEY, Fixture, fixture
 

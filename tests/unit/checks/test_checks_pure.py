@@ -10,15 +10,15 @@ import pytest
 from bridges.model import Verb
 from bridges.simulators import certificates
 from offrecord.asterisk_files.feature_codes import Code
-from offrecord.checks import RULES, State
-from offrecord.checks.codes_in_force import Codes, Own, _verb
-from offrecord.checks.known_bugs import LANDMINES, landmines
-from offrecord.checks.model import Finding, some
-from offrecord.checks.phone_test import Digit, Heard, judge
+from offrecord.checks.codes_in_force import Codes, OurCode, _verb
+from offrecord.checks.finding import Finding, State, some
+from offrecord.checks.known_bugs import KNOWN_BUGS, known_bugs
+from offrecord.checks.phone_test import Digit, ReceivedDigits, assess
 from offrecord.checks.rules.certificates import last_day
 from offrecord.checks.rules.features import _collisions, _same_host, _slow
 from offrecord.checks.rules.journal import may_write
 from offrecord.checks.rules.phones import _survives
+from offrecord.checks.run import RULES
 
 # versions
 
@@ -53,10 +53,10 @@ from offrecord.checks.rules.phones import _survives
     ],
     ids=str,
 )
-def test_each_landmine_hits_its_versions_and_no_others(
+def test_each_known_bug_affects_its_versions_and_no_others(
     version: tuple[int, ...], held: tuple[str, ...], words: list[str]
 ) -> None:
-    found = [mine.what for mine in landmines(version, held)]
+    found = [bug.what for bug in known_bugs(version, held)]
 
     assert len(found) == len(words)
     assert all(word in what for word, what in zip(words, found, strict=True))
@@ -65,25 +65,25 @@ def test_each_landmine_hits_its_versions_and_no_others(
 def test_the_deadlock_is_the_one_that_the_link_keeps_clear_of() -> None:
     from ami.recording_actions import _DEADLOCKS
 
-    mine = next(one for one in LANDMINES if "MixMonitorMute" in one.what)
+    bug = next(one for one in KNOWN_BUGS if "MixMonitorMute" in one.what)
     versions = [(major, minor) for major in range(16, 24) for minor in range(30)]
 
-    assert {one for one in versions if mine.hits(one)} == _DEADLOCKS
+    assert {one for one in versions if bug.affects(one)} == _DEADLOCKS
 
 
-def test_every_landmine_says_what_to_do_and_where_it_is_known_from() -> None:
-    assert all(mine.do and mine.source.startswith("https://") for mine in LANDMINES)
+def test_every_known_bug_says_what_to_do_and_where_it_is_known_from() -> None:
+    assert all(bug.do and bug.source.startswith("https://") for bug in KNOWN_BUGS)
 
 
 # codes
 
 
-def own(verb: Verb, code: str) -> Own:
-    return Own(f"offrecord-{verb.value}", verb, code, "AGI,agi://127.0.0.1:4573/x", "")
+def own(verb: Verb, code: str) -> OurCode:
+    return OurCode(f"offrecord-{verb.value}", verb, code, "AGI,agi://127.0.0.1:4573/x", "")
 
 
 def test_asterisks_defaults_collide_with_the_usual_codes_where_nothing_is_known() -> None:
-    told = Codes("files", own=(own(Verb.STOP, "*1"), own(Verb.PAUSE, "*2")))
+    told = Codes("files", ours=(own(Verb.STOP, "*1"), own(Verb.PAUSE, "*2")))
     said = [finding.text for finding in _collisions(told)]
 
     assert len(said) == 3
@@ -101,7 +101,7 @@ def test_what_runs_counts_before_what_is_written() -> None:
 def test_two_of_our_own_codes_collide() -> None:
     told = Codes(
         "pbx", {("general", "featuredigittimeout"): "2000"},
-        own=(own(Verb.STOP, "*9"), own(Verb.PAUSE, "*91")),
+        ours=(own(Verb.STOP, "*9"), own(Verb.PAUSE, "*91")),
     )  # fmt: skip
     [found] = _collisions(told)
 
@@ -109,7 +109,7 @@ def test_two_of_our_own_codes_collide() -> None:
     assert "*9 fires before *91 is dialled" in found.text
 
 
-def test_two_codes_of_the_site_are_a_doubt() -> None:
+def test_two_equal_codes_of_the_site_are_a_warning() -> None:
     foreign = (
         Code("applicationmap", "one", "*77", "f:1"),
         Code("applicationmap", "two", "*77", ""),
@@ -121,8 +121,8 @@ def test_two_codes_of_the_site_are_a_doubt() -> None:
 
 
 def test_a_code_of_one_key_needs_no_time_between_keys() -> None:
-    assert list(_slow(Codes("pbx", own=(own(Verb.STOP, "#"),)))) == []
-    assert len(list(_slow(Codes("pbx", own=(own(Verb.STOP, "*1"),))))) == 1
+    assert list(_slow(Codes("pbx", ours=(own(Verb.STOP, "#"),)))) == []
+    assert len(list(_slow(Codes("pbx", ours=(own(Verb.STOP, "*1"),))))) == 1
 
 
 @pytest.mark.parametrize(
@@ -179,14 +179,14 @@ def test_tones_survive_in_plain_codecs_alone(codecs: str, survives: bool) -> Non
 # digits
 
 
-def heard(*digits: tuple[str, float, int], answered: bool = True) -> Heard:
-    made = Heard("u", lambda: 0.0, [Digit(*one) for one in digits])
+def heard(*digits: tuple[str, float, int], answered: bool = True) -> ReceivedDigits:
+    made = ReceivedDigits("u", lambda: 0.0, [Digit(*one) for one in digits])
     made.answered = answered
     return made
 
 
-def states(made: Heard, timeout: int = 2000) -> list[tuple[str, str]]:
-    return [(one.state.value, one.text) for one in judge("PJSIP/410", made, "*1", timeout)]
+def states(made: ReceivedDigits, timeout: int = 2000) -> list[tuple[str, str]]:
+    return [(one.state.value, one.text) for one in assess("PJSIP/410", made, "*1", timeout)]
 
 
 def test_the_code_with_lengths_and_gaps() -> None:
@@ -223,7 +223,7 @@ def test_fingers_slower_than_the_pbx_waits() -> None:
     assert "1500 ms between two digits, and featuredigittimeout is 1000 ms" in found[1][1]
 
 
-def test_short_digits_are_a_doubt() -> None:
+def test_short_digits_are_a_warning() -> None:
     assert [s for s, _ in states(heard(("*", 1.0, 30), ("1", 1.4, 100)))] == ["ok", "warn"]
 
 
@@ -233,7 +233,7 @@ def test_nothing_and_nobody() -> None:
 
 
 def test_events_of_other_channels_are_not_heard() -> None:
-    made = Heard("u", lambda: 7.0, [])
+    made = ReceivedDigits("u", lambda: 7.0, [])
     head = "Event: DTMFEnd\r\nChannel: PJSIP/410-1\r\nDigit: 5\r\nDurationMs: 80\r\n"
     digit = head + "Uniqueid: {}\r\nDirection: {}\r\n\r\n"
     for uniqueid, direction in (("other", "Received"), ("u", "Sent"), ("u", "Received")):
@@ -286,7 +286,7 @@ def test_every_rule_has_a_name_of_its_own_and_says_what_it_looks_at() -> None:
 def test_a_finding_is_one_line_with_its_fix() -> None:
     assert str(Finding("a", State.OK, "well")) == "ok    a: well"
     assert str(Finding("a", State.FAIL, "so\nso", "do it")) == "FAIL  a: so so; do it"
-    assert str(Finding("a", State.UNSEEN, "why")) == "skip  a: why"
+    assert str(Finding("a", State.SKIPPED, "why")) == "skip  a: why"
 
 
 def test_a_long_list_is_cut() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from offrecord.cli.commands.look.top import KEPT, View
+from offrecord.cli.commands.look.top_screen import KEPT, View
 
 
 def screen(view: View, width: int = 160, height: int = 40, now: float = 1000.0) -> str:

@@ -22,7 +22,7 @@ from bridges import routing
 from bridges.model import _WORST_FIRST, Verb
 from offrecord.assembly import build as sites
 from offrecord.base.errors import Exit
-from offrecord.cli.main import _COMMANDS, cli
+from offrecord.cli.main import cli
 from offrecord.config import Config, RecorderConfig, load
 from offrecord.daemon import daemon
 from offrecord.presses import find_call
@@ -334,7 +334,7 @@ def test_the_unit_runs_what_the_daemon_is() -> None:
     config = Config.model_validate({"ami": {"username": "x", "secret": _secret()}})
 
     assert keys["ExecStart"][0].split()[1:] == ["run"]
-    assert "run" in _COMMANDS
+    assert "run" in cli.entries
     assert keys["Type"] == ["notify"]
     assert config.socket.path.parent == Path("/run") / keys["RuntimeDirectory"][0]
     assert config.journal.path.parent == Path("/var/lib") / keys["StateDirectory"][0]

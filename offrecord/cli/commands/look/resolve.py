@@ -26,9 +26,9 @@ def resolve(
     why: bool,
     as_json: bool,
 ) -> int:
-    """Print the extension of each CHANNEL, such as SIP/410-12FA7B; `-` when it is none.
+    """Print the extension of each CHANNEL, such as SIP/410-12FA7B.
 
-    Leaves with 29 when any of them belongs to no extension.
+    Prints `-` for a channel of none. Leaves with 29 when any of them belongs to no extension.
     """
     pairs = {}
     for pair in mapped:

@@ -10,9 +10,12 @@ from typing import Any
 import click
 
 from offrecord.base.errors import Exit, UserError
-from offrecord.cli.commands.look.presses import _JOURNAL, _journal_file, _since, clock
+from offrecord.cli.groups import Group
+from offrecord.cli.journal_options import journal_file as path_of
+from offrecord.cli.journal_options import journal_option
+from offrecord.cli.journal_options import since as since_of
 from offrecord.cli.options import Command, config_option, json_option, print_json
-from offrecord.config import audit_archives, journal_path
+from offrecord.cli.time_line import clock
 
 _FOLDER = click.option(
     "--archives", type=click.Path(path_type=Path, file_okay=False),
@@ -21,10 +24,10 @@ _FOLDER = click.option(
 
 
 def _shared(command: Command) -> Command:
-    return config_option(_JOURNAL(json_option(command)))
+    return config_option(journal_option(json_option(command)))
 
 
-@click.group()
+@click.group(cls=Group)
 def audit() -> None:
     """Prove the journal, export it, seal what is old."""
 
@@ -50,7 +53,7 @@ def verify(
         return _verify_archives(archive, as_json=as_json)
     from offrecord.audit.verify import verify as prove
 
-    path = _journal_file(config_path, journal_file)
+    path = path_of(config_path, journal_file)
     proof = prove(
         path, archives=archives or _archives(config_path, journal_file),
         without_archives=without_archives, expected=expect.lower() if expect else None,
@@ -112,6 +115,8 @@ def _archives(config_path: Path, journal_file: Path | None) -> Path | None:
     """Return the folder that the configuration names; None for the one beside the journal."""
     if journal_file is not None:
         return None
+    from offrecord.config import audit_archives
+
     return audit_archives(config_path, os.environ)
 
 
@@ -119,8 +124,8 @@ def _archives(config_path: Path, journal_file: Path | None) -> Path | None:
 @_shared
 @_FOLDER
 @click.option("--call", help="A linkedid, uniqueid, channel or target.")
-@click.option("--since", callback=_since, metavar="SPAN|TIME", help="Such as 2h, 7d, 2026-03-01.")
-@click.option("--until", callback=_since, metavar="SPAN|TIME", help="Presses before that.")
+@click.option("--since", callback=since_of, metavar="SPAN|TIME", help="Such as 2h, 7d, 2026-03-01.")
+@click.option("--until", callback=since_of, metavar="SPAN|TIME", help="Presses before that.")
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv", "report"]), default="jsonl",
               show_default=True, help="Lines, a table, or a page.")  # fmt: skip
 @click.option("--recording", type=click.Path(path_type=Path, dir_okay=False), multiple=True,
@@ -150,7 +155,7 @@ def export(
     from offrecord.audit import export as forms
     from offrecord.audit.press_history import records
 
-    path = _journal_file(config_path, journal_file)
+    path = path_of(config_path, journal_file)
     found = records(path, call=call, since=since, until=until or None)
     if not found:
         raise UserError("no press matches", "see offrecord presses", Exit.NOT_FOUND)
@@ -200,7 +205,7 @@ def _write(pieces: Iterator[str], output: Path | None) -> None:
 @audit.command()
 @_shared
 @_FOLDER
-@click.option("--before", callback=_since, required=True, metavar="SPAN|TIME",
+@click.option("--before", callback=since_of, required=True, metavar="SPAN|TIME",
               help="Seal presses that were over by then, such as 365d.")  # fmt: skip
 @click.option("--keep", is_flag=True, help="Have the journal keep them as well.")
 def seal(
@@ -214,7 +219,7 @@ def seal(
     """Move old presses out of the journal into archives that the chain still leads over."""
     from offrecord.audit.seal import seal as move
 
-    path = _journal_file(config_path, journal_file)
+    path = path_of(config_path, journal_file)
     folder = archives or _archives(config_path, journal_file)
     done = move(path, before, folder=folder, keep=keep)
     if as_json:
@@ -234,7 +239,7 @@ def restore(config_path: Path, journal_file: Path | None, as_json: bool, copy: P
     """Put a copy in the place of the journal, which is kept beside it. Stop the daemon."""
     from offrecord.journal.backup import restore as put_back
 
-    path = journal_file or journal_path(config_path, os.environ)
+    path = path_of(config_path, journal_file)
     aside = put_back(path, copy)
     if as_json:
         print_json({"journal": str(path), "copy": str(copy), "kept": aside and str(aside)})

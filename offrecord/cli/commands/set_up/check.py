@@ -1,20 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """`offrecord check`: what the daemon needs, one live call, or one phone's keys."""
 
-import asyncio
-import logging
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from offrecord.base.errors import Exit
+from offrecord.checks.finding import Finding
 from offrecord.cli.options import config_option, json_option, print_json
-
-if TYPE_CHECKING:
-    from offrecord.checks import Finding
 
 
 @click.command()
@@ -44,12 +39,13 @@ def check(
     code: str | None,
     as_json: bool,
 ) -> int:
-    """Look at everything the daemon needs, and say what mends it. Changes nothing.
+    """Look at everything the daemon needs, and say what mends it.
 
-    Leaves with 0 when nothing fails, else with the code of the first thing that does. With --dtmf
-    a phone rings, for which the AMI account needs write = originate.
+    Changes nothing. Leaves with 0 when nothing fails, else with the code of the first thing that
+    does. With --dtmf a phone rings, for which the AMI account needs write = originate.
     """
-    from offrecord import checks
+    from offrecord.checks.inputs import Places
+    from offrecord.checks.run import check as check_all
     from offrecord.config import load, render
 
     if call and phone:
@@ -60,26 +56,35 @@ def check(
     if print_config:
         click.echo(render(loaded))
         return Exit.OK
-    places = checks.Places(config=config_path, asterisk=asterisk)
+    places = Places(config=config_path, asterisk=asterisk)
     if call:
         from offrecord.checks.live_call import check_call
 
-        return _told(lambda: check_call(loaded, call, places), as_json=as_json)
-    if phone:
+        found = _run(lambda: check_call(loaded, call, places))
+    elif phone:
         from offrecord.checks.phone_test import check_dtmf
 
         ask = lambda text: click.echo(text, err=True)  # noqa: E731
-        return _told(lambda: check_dtmf(loaded, phone, ask, places, code=code), as_json=as_json)
-    return _told(lambda: checks.check(loaded, places), as_json=as_json)
+        found = _run(lambda: check_dtmf(loaded, phone, ask, places, code=code))
+    else:
+        found = _run(lambda: check_all(loaded, places))
+    return _report(found, as_json=as_json)
 
 
-def _told(look: Callable[[], "Coroutine[object, object, list[Finding]]"], *, as_json: bool) -> int:
-    """Look, and print what was found."""
-    logging.disable()  # what the parts would log is in the report
+def _run(look: Callable[[], Coroutine[object, object, list[Finding]]]) -> list[Finding]:
+    """Run a check without its log: what the rules would log is in their findings."""
+    import asyncio
+    import logging
+
+    logging.disable()
     try:
-        found = asyncio.run(look())
+        return asyncio.run(look())
     finally:
         logging.disable(logging.NOTSET)
+
+
+def _report(found: Sequence[Finding], *, as_json: bool) -> int:
+    """Print the findings and return the exit code: that of the first failure."""
     failures = [one for one in found if one.exit != Exit.OK]
     if as_json:
         print_json([one.as_json() for one in found])

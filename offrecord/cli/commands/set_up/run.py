@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`offrecord run`: the daemon itself."""
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -16,8 +15,10 @@ from offrecord.cli.options import config_option
 def run(config_path: Path) -> int:
     """Run the daemon beside the PBX, until SIGTERM or SIGINT.
 
-    SIGHUP has it read the configuration again.
+    SIGHUP makes it read the configuration again.
     """
+    import asyncio
+
     from offrecord.base import logs
     from offrecord.config import Loaded, load
     from offrecord.daemon.daemon import Daemon

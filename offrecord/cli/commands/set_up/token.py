@@ -4,19 +4,21 @@
 import os
 import re
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import click
-from rich.table import Table
 
-from offrecord.cli.options import config_option, json_option, print_json, print_table
-from offrecord.config import api_tokens
+from offrecord.cli.groups import Group
+from offrecord.cli.options import (
+    Command,
+    config_option,
+    json_option,
+    print_json,
+    print_table,
+)
 from offrecord.web.tokens import SCOPES, Client, Scope, Tokens
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 _DAY: Final = 86_400
 
@@ -30,7 +32,11 @@ def _shared(command: Command) -> Command:
 
 
 def _tokens(config_path: Path, file: Path | None) -> Tokens:
-    return Tokens(api_tokens(config_path, os.environ) if file is None else file)
+    if file is None:
+        from offrecord.config import api_tokens
+
+        file = api_tokens(config_path, os.environ)
+    return Tokens(file)
 
 
 def _span(_context: click.Context, _option: click.Parameter, value: str | None) -> int | None:
@@ -42,7 +48,7 @@ def _span(_context: click.Context, _option: click.Parameter, value: str | None) 
     return int(time.time()) + int(found[1]) * _DAY
 
 
-@click.group()
+@click.group(cls=Group)
 def token() -> None:
     """Make, list and revoke the tokens of the HTTP API and the page."""
 
@@ -84,12 +90,15 @@ def list_(config_path: Path, file: Path | None, as_json: bool) -> None:
     if not found:
         click.echo("nobody has a token")
         return
-    table = Table("name", "scopes", "made", "expires", box=None)
-    for one in found:
-        late = " (over)" if one.expired(time.time()) else ""
-        table.add_row(one.name, ", ".join(one.scopes), _date(one.created),
-                      _date(one.expires) + late)  # fmt: skip
-    print_table(table)
+    now = time.time()
+    rows = [
+        (
+            one.name, ", ".join(one.scopes), _date(one.created),
+            _date(one.expires) + (" (over)" if one.expired(now) else ""),
+        )
+        for one in found
+    ]  # fmt: skip
+    print_table(("name", "scopes", "made", "expires"), rows)
 
 
 @token.command()

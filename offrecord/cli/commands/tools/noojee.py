@@ -1,40 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`offrecord noojee`: one request to a Noojee server by hand, and its signature."""
+"""`offrecord noojee`: the options of one request to a Noojee server; see `noojee_requests`."""
 
-import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from bridges.model import Outcome
-from bridges.noojee.answers import TABLE, Case, Request, case_of, unavailable
-from noojee import (
-    WITHOUT_AGENT,
-    Answer,
-    ApiKey,
-    Exchange,
-    Extension,
-    NoojeeError,
-    NoojeeSyncClient,
-    Signed,
-    Target,
-    UniqueId,
-)
-from noojee import sign as signature
-from offrecord.base.errors import RECORDER_EXITS, Exit, UserError, outcome_exit
-from offrecord.base.secrets import SecretError, resolve
-from offrecord.cli.options import json_option, print_json
-
-KEY_VARIABLE = "OFFRECORD_NOOJEE_API_KEY"
-
-Command = TypeVar("Command", bound=Callable[..., Any])
+from offrecord.base.errors import Exit
+from offrecord.cli.groups import Group
+from offrecord.cli.options import Command, json_option, print_json
 
 
-@click.group()
+@click.group(cls=Group)
 def noojee() -> None:
-    """Ask a Noojee server by hand: its time, a stop, a start, a signature.
+    """Send one request to a Noojee server, or sign one.
 
     The key is best kept in a file that only you can read (--api-key-file) or in the environment
     (OFFRECORD_NOOJEE_API_KEY): others on this machine can read a command line.
@@ -83,10 +62,9 @@ def _verb_options(command: Command) -> Command:
 @json_option
 def sign(api_key: str | None, api_key_file: Path | None, timestamp: str, as_json: bool) -> None:
     """Print the hash for a timestamp: sha256 of KEY:TIMESTAMP."""
-    try:
-        made = signature(_credentials("signed", api_key, api_key_file).api_key, timestamp)
-    except ValueError as error:
-        raise UserError(str(error), "give what Time printed", Exit.USAGE) from None
+    from offrecord.cli.commands.tools import noojee_requests
+
+    made = noojee_requests.sign(api_key, api_key_file, timestamp)
     if as_json:
         print_json({"timeStamp": timestamp, "hash": made})
     else:
@@ -98,11 +76,9 @@ def sign(api_key: str | None, api_key_file: Path | None, timestamp: str, as_json
 @json_option
 def time(as_json: bool, **server: Any) -> None:
     """Print the server's time in milliseconds; it needs no key."""
-    with _client(ApiKey("time-needs-no-key"), server) as client:
-        try:
-            stamp = client.time()
-        except NoojeeError as error:
-            raise _user_error(error) from None
+    from offrecord.cli.commands.tools import noojee_requests
+
+    stamp = noojee_requests.time(server)
     if as_json:
         print_json({"url": server["url"], "time": stamp})
     else:
@@ -117,12 +93,9 @@ def stop(agent: str | None, without_agent: bool, **options: Any) -> Exit:
     """Stop the recording of a call. Leaves with 10 when Noojee accepted it: that is no proof."""
     if (agent is None) is not without_agent:
         raise click.UsageError("give either --agent or --without-agent")
-    login = WITHOUT_AGENT if agent is None else agent
-    return _verb(
-        "stop",
-        options,
-        lambda client, target: client.stop(target, agent_login_name=login),
-    )
+    from offrecord.cli.commands.tools import noojee_requests
+
+    return noojee_requests.stop(options, agent)
 
 
 @noojee.command()
@@ -131,128 +104,6 @@ def stop(agent: str | None, without_agent: bool, **options: Any) -> Exit:
 @click.option("--tag", help="The tag to keep with the recording.")
 def start(agent: str | None, tag: str | None, **options: Any) -> Exit:
     """Start recording a call. Leaves with 10 when Noojee accepted it: that is no proof."""
-    return _verb(
-        "start",
-        options,
-        lambda client, target: client.start(target, agent_login_name=agent, tag=tag),
-    )
+    from offrecord.cli.commands.tools import noojee_requests
 
-
-def _verb(
-    request: Request,
-    options: dict[str, Any],
-    ask: Callable[[NoojeeSyncClient, Target], Answer],
-) -> Exit:
-    target = _target(options.pop("unique_id"), options.pop("extension"))
-    as_json = options.pop("as_json")
-    auth = _credentials(options.pop("auth"), options.pop("api_key"), options.pop("api_key_file"))
-    with _client(auth, options) as client:
-        try:
-            answer = ask(client, target)
-        except NoojeeError as error:
-            if as_json:
-                outcome = TABLE[request, case_of(error)].outcome
-                print_json(_error_body(request, target, outcome, error))
-            raise _user_error(error) from None
-        except ValueError as error:
-            raise click.UsageError(f"{error}.") from None
-    outcome = TABLE[request, Case(answer.kind.value)].outcome
-    if as_json:
-        print_json(_answer_body(request, target, outcome, answer))
-    else:
-        code = "no Code" if answer.code is None else f"Code {answer.code}"
-        text = f", {answer.message}" if answer.message else ""
-        click.echo(f"{request} {target}: {outcome.value} (HTTP {answer.status}, {code}{text})")
-    return outcome_exit(outcome)
-
-
-def _target(unique_id: str | None, extension: str | None) -> Target:
-    if (unique_id is None) is (extension is None):
-        raise click.UsageError("give either --unique-id or --extension.")
-    try:
-        return UniqueId(unique_id) if unique_id is not None else Extension(extension or "")
-    except ValueError as error:
-        raise click.UsageError(f"{error}.") from None
-
-
-def _credentials(auth: str, api_key: str | None, api_key_file: Path | None) -> ApiKey | Signed:
-    if api_key is not None and api_key_file is not None:
-        raise click.UsageError("give either --api-key or --api-key-file.")
-    key = api_key
-    if key is None:
-        where = {"env": KEY_VARIABLE} if api_key_file is None else {"file": str(api_key_file)}
-        try:
-            secret = resolve(
-                where,
-                os.environ,
-                Path.cwd(),
-                lambda text: click.echo(f"offrecord: {text}", err=True),
-            )
-        except SecretError as error:
-            hint = "" if api_key_file else ", or name a file by --api-key-file"
-            raise UserError(f"no API key: {error}{hint}", "", Exit.USAGE) from None
-        key = secret.reveal()
-    try:
-        return Signed(key) if auth == "signed" else ApiKey(key)
-    except ValueError as error:
-        raise UserError(str(error), "give the key alone", Exit.USAGE) from None
-
-
-def _client(auth: ApiKey | Signed, server: dict[str, Any]) -> NoojeeSyncClient:
-    try:
-        return NoojeeSyncClient(
-            server["url"],
-            auth=auth,
-            api_path=server["api_path"],
-            ca_file=server["ca_file"],
-            plain_http=server["plain_http"],
-            timeout=server["timeout"],
-        )
-    except ValueError as error:
-        raise UserError(str(error), "see --help", Exit.USAGE) from None
-
-
-def _user_error(error: NoojeeError) -> UserError:
-    cause, fix = unavailable(error)
-    return UserError(error.message, fix, RECORDER_EXITS[cause])
-
-
-def _answer_body(
-    request: Request, target: Target, outcome: Outcome, answer: Answer
-) -> dict[str, Any]:
-    return {
-        "request": request,
-        "target": str(target),
-        "outcome": outcome.value,
-        "kind": answer.kind.value,
-        "status": answer.status,
-        "code": answer.code,
-        "message": answer.message,
-        "exchanges": [_exchange_body(one) for one in answer.exchanges],
-    }
-
-
-def _error_body(
-    request: Request, target: Target, outcome: Outcome, error: NoojeeError
-) -> dict[str, Any]:
-    return {
-        "request": request,
-        "target": str(target),
-        "outcome": outcome.value,
-        "kind": error.kind.value if error.kind else None,
-        "status": error.status,
-        "code": error.code,
-        "message": error.message,
-        "maybe_done": error.maybe_done,
-        "exchanges": [_exchange_body(one) for one in error.exchanges],
-    }
-
-
-def _exchange_body(one: Exchange) -> dict[str, Any]:
-    return {
-        "request": one.request,
-        "answer": one.answer,
-        "took_ms": round(one.took * 1000, 1),
-        "status": one.status,
-        "sent": one.sent,
-    }
+    return noojee_requests.start(options, agent, tag)

@@ -1,26 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a rule is, and what it says: one finding for each thing that it looked at."""
+"""What a rule returns: one finding for each thing that it looked at."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from offrecord.base.errors import Exit
 
-if TYPE_CHECKING:
-    from offrecord.checks.inputs import CheckInputs
-
 
 class State(StrEnum):
-    """How a thing stands."""
+    """The result for one thing."""
 
     OK = "ok"
     WARN = "warn"
     """It works and is not as it should be."""
     FAIL = "FAIL"
     """Presses, or some of them, come to nothing."""
-    UNSEEN = "skip"
+    SKIPPED = "skip"
     """It could not be looked at from here; the text says why."""
 
 
@@ -59,47 +54,33 @@ class Finding:
         }
 
 
-def well(what: str, text: str) -> Finding:
-    """Return that a thing is as it should be."""
+def ok(what: str, text: str) -> Finding:
+    """Return the finding for a thing that is as it should be."""
     return Finding(what, State.OK, text)
 
 
-def doubt(what: str, text: str, fix: str) -> Finding:
-    """Return that a thing works and should be otherwise."""
+def warning(what: str, text: str, fix: str) -> Finding:
+    """Return the finding for a thing that works and should be different."""
     return Finding(what, State.WARN, text, fix)
 
 
-def broken(what: str, text: str, fix: str, code: Exit) -> Finding:
-    """Return that a thing does not work."""
+def failure(what: str, text: str, fix: str, code: Exit) -> Finding:
+    """Return the finding for a thing that does not work; `code` is the exit code."""
     return Finding(what, State.FAIL, text, fix, code)
 
 
-def unseen(what: str, text: str, fix: str = "") -> Finding:
-    """Return that a thing could not be looked at, and why."""
-    return Finding(what, State.UNSEEN, text, fix)
-
-
-Look = Callable[["CheckInputs"], Awaitable[list[Finding]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule: its name, in words what it looks at and when it fails or warns, and the look."""
-
-    name: str
-    about: str
-    fails: str
-    warns: str
-    look: Look
+def skipped(what: str, text: str, fix: str = "") -> Finding:
+    """Return the finding for a thing that could not be looked at; `text` says why."""
+    return Finding(what, State.SKIPPED, text, fix)
 
 
 def put(line: str, section: str, file: str, reload: str) -> str:
-    """Return the fix that is one line in one of Asterisk's files."""
+    """Return a fix: one line in a section of one of Asterisk's files, and the reload after it."""
     return f"put `{line}` into [{section}] of {file}, then asterisk -rx '{reload}'"
 
 
 def some(names: list[str], limit: int = 4) -> str:
-    """Return a list for people: the first names, and how many more."""
+    """Return a list of names for a finding: the first `limit`, and how many more."""
     more = len(names) - limit
     shown = ", ".join(names[:limit])
     return f"{shown} and {more} more" if more > 0 else shown

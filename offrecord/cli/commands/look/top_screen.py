@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The screen of `offrecord top`: lines of the daemon in, a picture for a terminal out."""
+
+import queue
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from offrecord.base.errors import UserError
+from offrecord.cli.tables import OUTCOMES, calls_table
+
+KEPT: Final = 100
+"""Presses that the view remembers."""
+
+_REFRESH: Final = 0.5
+_LOST: Final = "the calls are not known: the link to the PBX is down"
+
+_WORDS: Final[Mapping[str, str]] = {
+    "pressed": "pressed",
+    "resolved": "call found",
+    "intent": "asking the recorders",
+    "answered": "asking the recorders",
+    "retried": "trying again",
+    "reapplied": "silenced again",
+    "fallback": "fallback taken",
+    "extended": "pause extended",
+    "alarm": "ALARM",
+    "incident": "INCIDENT",
+}
+"""What a press is doing, by the record that was written last."""
+
+
+@dataclass(slots=True)
+class View:
+    """What the screen shows, kept by the lines of the daemon's `watch`."""
+
+    known: bool = False
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    presses: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        """Take one line."""
+        if "calls" in line:
+            self.known, self.calls = bool(line["known"]), list(line["calls"])
+        press, kind, body = line.get("press"), str(line.get("kind")), line.get("body", {})
+        if press is None or kind == "joined":
+            return
+        one = self.presses.setdefault(press, {"at": line["at"], "text": "", "outcome": ""})
+        one.update({key: body[key] for key in ("verb", "way", "channel", "target") if key in body})
+        if kind in {"verdict", "closed"}:
+            one["outcome"] = body["outcome"]
+            one["text"] = body.get("text") or body.get("reason", "")
+            one["took"] = body.get("took_ms", one.get("took"))
+        elif kind in _WORDS:
+            one["doing"] = _WORDS[kind]
+            one["text"] = body.get("detail", one["text"]) if kind != "answered" else one["text"]
+        if len(self.presses) > KEPT:
+            del self.presses[min(self.presses)]  # the ids of presses sort by their time
+
+    def render(self, now: float, height: int) -> Group:
+        """Return the screen. `now` is seconds since the epoch, `height` its lines."""
+        room = max(3, height - 6)
+        shown = self.calls[: max(1, room // 2)]
+        more = len(self.calls) - len(shown)
+        head = Text(f"{datetime.fromtimestamp(now, UTC):%H:%M:%S}Z  {_count(len(self.calls))} up")
+        if not self.known:
+            head.append(f"  {_LOST}", "bold white on red")
+        last = room - len(shown)
+        return Group(
+            head,
+            Text(),
+            calls_table(shown, now),
+            Text(f"… and {more} more: see offrecord calls" if more > 0 else ""),
+            self._presses(last),
+        )
+
+    def _presses(self, count: int) -> Table:
+        table = Table("press", "at", "verb", "who", "outcome", "ms", "", box=None, expand=True,
+                      pad_edge=False)  # fmt: skip
+        for name in sorted(self.presses, reverse=True)[:count]:
+            one = self.presses[name]
+            at = datetime.fromtimestamp(one["at"] / 1000, UTC)
+            outcome = one["outcome"] or one.get("doing", "")
+            table.add_row(
+                name, f"{at:%H:%M:%S}Z", str(one.get("verb", "")),
+                Text(str(one.get("channel") or one.get("target") or "-")),
+                Text(outcome, OUTCOMES.get(outcome, "yellow")),
+                "-" if one.get("took") is None else f"{one['took']:g}",
+                Text(str(one["text"]), overflow="ellipsis", no_wrap=True),
+            )  # fmt: skip
+        return table
+
+
+def _count(calls: int) -> str:
+    return "1 call" if calls == 1 else f"{calls} calls"
+
+
+def follow(view: View, lines: Iterator[Mapping[str, Any]], console: Console) -> None:
+    """Draw until the daemon ends or the person leaves. Raises `UserError` when it is gone."""
+    told: queue.Queue[Mapping[str, Any] | UserError] = queue.Queue()
+
+    def read() -> None:
+        try:
+            for line in lines:
+                told.put(line)
+        except UserError as problem:
+            told.put(problem)
+
+    threading.Thread(target=read, daemon=True).start()
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            live.update(view.render(time.time(), console.height), refresh=True)
+            try:
+                one = told.get(timeout=_REFRESH)
+                while True:
+                    if isinstance(one, UserError):
+                        raise one
+                    view.take(one)
+                    one = told.get_nowait()
+            except queue.Empty:
+                continue
