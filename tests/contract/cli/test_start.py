@@ -15,10 +15,10 @@ OURS = ("agi", "ami", "bridges", "noojee", "offrecord")
 SLOW = {"asyncio", "fastapi", "httpx", "pydantic", "rich", "sqlite3", "structlog"}
 """Libraries that take longer to import than all of `--version`."""
 
-NAMES_ONLY = 11
+NAMES_ONLY = 16
 """Modules of ours that name the commands: `offrecord.cli.main` and what its errors import."""
 
-ONE_COMMAND = 28
+ONE_COMMAND = 32
 """Modules of ours with one command: its options, and the client of the control socket."""
 
 LOOK = """
