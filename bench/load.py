@@ -35,7 +35,7 @@ from typing import Self
 from lab.daemon import DaemonProcess
 from lab.pbx.chroot import LabUnavailable
 from lab.pbx.ports import free_rtp_block, free_tcp
-from lab.pbx_with_phones import AMI_SECRET, Rig, build
+from lab.pbx_with_phones import AMI_SECRET, PbxWithPhones, build
 from offrecord.journal import presses
 
 DENIED = "411"
@@ -105,7 +105,7 @@ class LiveCall:
 class Load:
     """The calls, the events and the presses of one phase; `press` carries one out."""
 
-    rig: Rig
+    asterisks: PbxWithPhones
     calls: int
     rate: float
     events: int
@@ -146,7 +146,7 @@ class Load:
     async def run(self, seconds: float) -> None:
         """Keep the load up for so long, then hang everything up."""
         async with AsyncExitStack() as stack:
-            pbx, farm = self.rig.pbx.ami_port, self.rig.farm.ami_port
+            pbx, farm = self.asterisks.pbx.ami_port, self.asterisks.farm.ami_port
             await stack.enter_async_context(Session(pbx, "call", self.hear))
             self._hand = await stack.enter_async_context(
                 Session(pbx, "off", lambda _packet, _now: None)
@@ -302,12 +302,14 @@ def told(name: str, times: list[float]) -> str:
             f"   worst {max(times):7.1f} ms   ({len(times)})")  # fmt: skip
 
 
-async def measure(rig: Rig, folder: Path, agi: int, given: argparse.Namespace) -> int:
+async def measure(
+    asterisks: PbxWithPhones, folder: Path, agi: int, given: argparse.Namespace
+) -> int:
     """Measure the rival and the daemon; 1 when something is not as it must be."""
     seconds = given.minutes * 60
-    shape = (rig, given.calls, given.presses, given.events)
+    shape = (asterisks, given.calls, given.presses, given.events)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.load", "--rival", str(rig.pbx.ami_port),
+        sys.executable, "-m", "bench.load", "--rival", str(asterisks.pbx.ami_port),
         stdin=asyncio.subprocess.PIPE,
     )  # fmt: skip
     await asyncio.sleep(1)
@@ -318,7 +320,7 @@ async def measure(rig: Rig, folder: Path, agi: int, given: argparse.Namespace) -
 
     daemon = DaemonProcess(folder, {})
     daemon.tables = {
-        "ami": {"port": rig.pbx.ami_port, "username": "offrecord",
+        "ami": {"port": asterisks.pbx.ami_port, "username": "offrecord",
                 "secret": daemon.secret("ami", AMI_SECRET)},
         "agi": {"port": agi},
         "log": {"format": "json", "level": "info"},

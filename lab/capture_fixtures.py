@@ -3,7 +3,7 @@
 
 `python -m lab.capture_fixtures FOLDER` plays each scene on Asterisk 22 and 16 and writes the raw
 bytes that the daemon's own account was sent, one file a scene. A scene starts and ends with no
-channel alive, so whoever replays it must end with an empty call graph.
+channel: a replay of it must end with an empty call graph.
 """
 
 import asyncio
@@ -12,21 +12,21 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from lab.pbx.ports import free_tcp
-from lab.pbx.second_ami import Packet, Tap
-from lab.pbx_with_phones import AMI_SECRET, People, Rig, is_event, rig
+from lab.pbx.second_ami import Packet, SecondAmi
+from lab.pbx_with_phones import AMI_SECRET, PbxWithPhones, People, is_event, pbx_with_phones
 
-Scene = Callable[[Tap, People, Rig], Awaitable[None]]
+Scene = Callable[[SecondAmi, People, PbxWithPhones], Awaitable[None]]
 
 
-async def _entered(pbx: Tap, channel: str) -> Packet:
-    """Wait until a channel whose name starts so has entered a bridge."""
+async def _entered(pbx: SecondAmi, channel: str) -> Packet:
+    """Wait until a channel whose name starts with `channel` has entered a bridge."""
     _, packet = await pbx.wait_for(
         lambda p: is_event("BridgeEnter")(p) and p["Channel"].startswith(channel)
     )
     return packet
 
 
-async def plain(pbx: Tap, people: People, _: Rig) -> None:
+async def plain(pbx: SecondAmi, people: People, _: PbxWithPhones) -> None:
     """Record a recorded call of two phones; the caller presses *1, and the recording is stopped."""
     caller = await people.call("410", "411")
     await pbx.wait_for(is_event("BridgeEnter", BridgeNumChannels="2"))
@@ -37,7 +37,7 @@ async def plain(pbx: Tap, people: People, _: Rig) -> None:
     await people.hang_up(caller)
 
 
-async def mute(pbx: Tap, people: People, _: Rig) -> None:
+async def mute(pbx: SecondAmi, people: People, _: PbxWithPhones) -> None:
     """Mute and unmute the recording of a call."""
     caller = await people.call("410", "411")
     start = pbx.named("MixMonitorStart")[0]
@@ -46,7 +46,7 @@ async def mute(pbx: Tap, people: People, _: Rig) -> None:
     await people.hang_up(caller)
 
 
-async def local(pbx: Tap, people: People, _: Rig) -> None:
+async def local(pbx: SecondAmi, people: People, _: PbxWithPhones) -> None:
     """Call through a Local channel that stays."""
     caller = await people.call("410", "311")
     await pbx.wait_for(is_event("LocalBridge"))
@@ -54,7 +54,7 @@ async def local(pbx: Tap, people: People, _: Rig) -> None:
     await people.hang_up(caller)
 
 
-async def queue(pbx: Tap, people: People, _: Rig) -> None:
+async def queue(pbx: SecondAmi, people: People, _: PbxWithPhones) -> None:
     """Call a queue from outside; the member is a Local channel that is optimised away."""
     mark = people.now
     caller = await people.call("my-trunk", "600")
@@ -63,32 +63,32 @@ async def queue(pbx: Tap, people: People, _: Rig) -> None:
     await people.hang_up(caller)
 
 
-async def two_recordings(pbx: Tap, people: People, _: Rig) -> None:
+async def two_recordings(pbx: SecondAmi, people: People, _: PbxWithPhones) -> None:
     """Call with two MixMonitors on one channel."""
     caller = await people.call("410", "511")
     await pbx.wait_for(is_event("BridgeEnter", BridgeNumChannels="2"))
     await people.hang_up(caller)
 
 
-async def blind_transfer(pbx: Tap, people: People, lab: Rig) -> None:
+async def blind_transfer(pbx: SecondAmi, people: People, asterisks: PbxWithPhones) -> None:
     """Transfer blindly; the dialplan runs again and a second recording starts on the call."""
     await people.call("410", "811")
-    joined = await _entered(pbx, f"{lab.technology}/411-")
+    joined = await _entered(pbx, f"{asterisks.technology}/411-")
     await asyncio.sleep(0.2)
     await pbx.action("BlindTransfer", Channel=joined["Channel"], Context="lab-phones", Exten="412")
-    await _entered(pbx, f"{lab.technology}/412-")
+    await _entered(pbx, f"{asterisks.technology}/412-")
     await asyncio.sleep(0.2)
     await people.hang_up_all()
 
 
-async def attended_transfer(pbx: Tap, people: People, lab: Rig) -> None:
+async def attended_transfer(pbx: SecondAmi, people: People, asterisks: PbxWithPhones) -> None:
     """Transfer with a consultation: two calls become one."""
     await people.call("410", "811")
-    joined = await _entered(pbx, f"{lab.technology}/411-")
+    joined = await _entered(pbx, f"{asterisks.technology}/411-")
     await asyncio.sleep(0.3)
     mark = people.now
     await pbx.action("Atxfer", Channel=joined["Channel"], Context="lab-phones", Exten="412")
-    await _entered(pbx, f"{lab.technology}/412-")
+    await _entered(pbx, f"{asterisks.technology}/412-")
     await people.answered(mark)
     await asyncio.sleep(0.5)
     await pbx.action("Hangup", Channel=joined["Channel"])
@@ -97,7 +97,7 @@ async def attended_transfer(pbx: Tap, people: People, lab: Rig) -> None:
     await people.hang_up_all()
 
 
-async def parallel(pbx: Tap, people: People, _: Rig) -> None:
+async def parallel(pbx: SecondAmi, people: People, _: PbxWithPhones) -> None:
     """Two calls at once, the second one not recorded."""
     await people.call("410", "411")
     await people.call("412", "213")
@@ -105,10 +105,10 @@ async def parallel(pbx: Tap, people: People, _: Rig) -> None:
     await people.hang_up_all()
 
 
-async def redirect(pbx: Tap, people: People, lab: Rig) -> None:
+async def redirect(pbx: SecondAmi, people: People, asterisks: PbxWithPhones) -> None:
     """Redirect one leg of a bridged call out of its bridge."""
     await people.call("410", "811")
-    leg = await _entered(pbx, f"{lab.technology}/411-")
+    leg = await _entered(pbx, f"{asterisks.technology}/411-")
     await asyncio.sleep(0.3)
     await pbx.action(
         "Redirect", Channel=leg["Channel"], Context="lab-phones", Exten="905", Priority="1"
@@ -116,7 +116,7 @@ async def redirect(pbx: Tap, people: People, lab: Rig) -> None:
     await asyncio.sleep(0.6)
 
 
-async def conference(pbx: Tap, people: People, _: Rig) -> None:
+async def conference(pbx: SecondAmi, people: People, _: PbxWithPhones) -> None:
     """Three phones in a conference that records itself."""
     for phone in ("410", "411", "412"):
         await people.call(phone, "901")
@@ -124,14 +124,14 @@ async def conference(pbx: Tap, people: People, _: Rig) -> None:
     await asyncio.sleep(0.5)
 
 
-async def park(pbx: Tap, people: People, lab: Rig) -> None:
+async def park(pbx: SecondAmi, people: People, asterisks: PbxWithPhones) -> None:
     """Park both parties of one call and one of another, and fetch the first again."""
     await people.call("410", "811")
-    parked = await _entered(pbx, f"{lab.technology}/410-")
+    parked = await _entered(pbx, f"{asterisks.technology}/410-")
     await asyncio.sleep(0.3)
     await pbx.action("Park", Channel=parked["Channel"], Timeout="30000")
     await people.call("412", "413")
-    other = await _entered(pbx, f"{lab.technology}/412-")
+    other = await _entered(pbx, f"{asterisks.technology}/412-")
     await asyncio.sleep(0.3)
     await pbx.action("Park", Channel=other["Channel"], Timeout="30000")
     await asyncio.sleep(0.5)
@@ -139,18 +139,18 @@ async def park(pbx: Tap, people: People, lab: Rig) -> None:
     await asyncio.sleep(0.5)
 
 
-async def bridge(pbx: Tap, people: People, lab: Rig) -> None:
+async def bridge(pbx: SecondAmi, people: People, asterisks: PbxWithPhones) -> None:
     """Join legs of two calls by the AMI action Bridge."""
     await people.call("410", "811")
     await people.call("412", "813")
-    first = await _entered(pbx, f"{lab.technology}/410-")
-    second = await _entered(pbx, f"{lab.technology}/412-")
+    first = await _entered(pbx, f"{asterisks.technology}/410-")
+    second = await _entered(pbx, f"{asterisks.technology}/412-")
     await asyncio.sleep(0.3)
     await pbx.action("Bridge", Channel1=first["Channel"], Channel2=second["Channel"])
     await asyncio.sleep(0.6)
 
 
-async def pickup(pbx: Tap, people: People, _: Rig) -> None:
+async def pickup(pbx: SecondAmi, people: People, _: PbxWithPhones) -> None:
     """Pick up a ringing, recorded channel by one that is recorded itself."""
     ringing = asyncio.create_task(people.call("410", "902"))
     begun = await pbx.wait_for(
@@ -174,14 +174,14 @@ SCENES: dict[str, Scene] = {
 }  # fmt: skip
 
 
-async def _play(scene: Scene, lab: Rig, target: Path) -> None:
+async def _play(scene: Scene, asterisks: PbxWithPhones, target: Path) -> None:
     async with (
-        Tap(lab.pbx.ami_port) as pbx,
-        Tap(lab.farm.ami_port) as farm,
-        Tap(lab.pbx.ami_port, "offrecord", AMI_SECRET) as daemon,
+        SecondAmi(asterisks.pbx.ami_port) as pbx,
+        SecondAmi(asterisks.farm.ami_port) as farm,
+        SecondAmi(asterisks.pbx.ami_port, "offrecord", AMI_SECRET) as daemon,
     ):
         people = People(farm)
-        await scene(pbx, people, lab)
+        await scene(pbx, people, asterisks)
         await people.hang_up_all()
         async with asyncio.timeout(10):
             while await pbx.channels():
@@ -194,9 +194,9 @@ def main() -> None:
     """Record every scene on both Asterisks into the folder named on the command line."""
     folder = Path(sys.argv[1])
     for release in ("22", "16"):
-        with rig(release, fastagi=f"127.0.0.1:{free_tcp()}", label="pbx") as lab:
+        with pbx_with_phones(release, fastagi=f"127.0.0.1:{free_tcp()}", label="pbx") as asterisks:
             for name, scene in SCENES.items():
-                asyncio.run(_play(scene, lab, folder / f"{release}-{name}.ami"))
+                asyncio.run(_play(scene, asterisks, folder / f"{release}-{name}.ami"))
 
 
 if __name__ == "__main__":

@@ -28,32 +28,32 @@ def demo(pbx: str, captured: bool, as_json: bool) -> int:
         click.echo(f"demo: {text}", err=as_json)
 
     if captured:
-        story = on_captured_call(pbx, say)
+        report = on_captured_call(pbx, say)
     else:
         try:
-            story = on_real_pbx(pbx, say)
+            report = on_real_pbx(pbx, say)
         except LabUnavailable as problem:
             say(f"no real Asterisk here: {problem.why} ({problem.fix})")
             say("so what follows is a captured call, replayed by an embedded PBX")
-            story = on_captured_call(pbx, say)
+            report = on_captured_call(pbx, say)
     if as_json:
         print_json(
             {
-                "pbx": story.pbx,
+                "pbx": report.pbx,
                 "moments": [
-                    {"ms": round((at - story.zero) * 1000, 1), "what": what}
-                    for at, what in sorted(story.moments)
+                    {"ms": round((at - report.zero) * 1000, 1), "what": what}
+                    for at, what in sorted(report.moments)
                 ],
                 "proofs": [
-                    {"what": p.what, "holds": p.holds, "seen": p.seen} for p in story.proofs
+                    {"what": p.what, "holds": p.holds, "seen": p.seen} for p in report.proofs
                 ],
             }
         )
     else:
         click.echo()
-        for line in story.lines():
+        for line in report.lines():
             click.echo(line)
-    return Exit.OK if story.holds else Exit.FAILED
+    return Exit.OK if report.holds else Exit.FAILED
 
 
 def main() -> None:

@@ -48,7 +48,7 @@ class DaemonProcess:
 
     @property
     def log(self) -> Path:
-        """What it says, one JSON object a line."""
+        """Its log, one JSON object a line."""
         return self.folder / "offrecord.log"
 
     def secret(self, name: str, value: str) -> dict[str, str]:

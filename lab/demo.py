@@ -18,12 +18,12 @@ from bridges.simulators.noojee.app import DEMO_KEY, NoojeeSimulator
 from bridges.simulators.noojee.switches import NoojeeSwitches
 from bridges.simulators.server import SimServer
 from lab.daemon import DaemonProcess
-from lab.demo_report import Story
+from lab.demo_report import DemoReport
 from lab.pbx.audio import heard
 from lab.pbx.chroot import ensure
-from lab.pbx.embedded_pbx import Replay, stream
+from lab.pbx.embedded_pbx import EmbeddedPbx, stream
 from lab.pbx.ports import free_tcp
-from lab.pbx_with_phones import AMI_SECRET, TONES, rig
+from lab.pbx_with_phones import AMI_SECRET, TONES, pbx_with_phones
 from lab.site import AGENTS, LabSite
 from offrecord.journal import PressSummary, show
 from offrecord.reconcile.wav_file import MediaUnreadable
@@ -34,31 +34,31 @@ _RECORDED_FIRST = 2.5
 """Seconds of conversation before the press."""
 
 
-def on_real_pbx(release: str, say: Say) -> Story:
+def on_real_pbx(release: str, say: Say) -> DemoReport:
     """Show one press on Asterisk `release`. Raises `LabUnavailable` where there is none."""
     for wanted in (release, "22"):  # the farm of phones is always a 22
         ensure(wanted, say)
     say(f"starting Asterisk {release}, a farm of SIP phones, a Noojee server and the daemon")
     with (
         tempfile.TemporaryDirectory(prefix="offrecord-demo-") as folder,
-        rig(release, fastagi=f"127.0.0.1:{free_tcp()}", label="demo") as lab,
+        pbx_with_phones(release, fastagi=f"127.0.0.1:{free_tcp()}", label="demo") as asterisks,
     ):
         path = Path(folder)
-        site = LabSite(lab, path, certificate=certificates.issue(path))
+        site = LabSite(asterisks, path, certificate=certificates.issue(path))
         return asyncio.run(_call_and_press(site, say))
 
 
-async def _call_and_press(site: LabSite, say: Say) -> Story:
+async def _call_and_press(site: LabSite, say: Say) -> DemoReport:
     async with site:
-        technology = site.lab.technology
-        version = site.lab.pbx.console("core show version").split(" built")[0].strip()
-        story = Story(version)
+        technology = site.asterisks.technology
+        version = site.asterisks.pbx.console("core show version").split(" built")[0].strip()
+        report = DemoReport(version)
         caller = await site.people.call("410", "411")
         pressing, other = await site.bridged("410", "411")
         say(f"call up: {pressing['Channel']} with {other['Channel']}, recorded by MixMonitor"
             " and by Noojee")  # fmt: skip
         await asyncio.sleep(_RECORDED_FIRST)
-        wav = site.lab.pbx.monitor / f"{pressing['Uniqueid']}.wav"
+        wav = site.asterisks.pbx.monitor / f"{pressing['Uniqueid']}.wav"
         before = wav.stat().st_size
         say("410 presses *1 (RFC 4733)")
         mark = len(site.pbx.events)
@@ -66,34 +66,34 @@ async def _call_and_press(site: LabSite, say: Say) -> Story:
         zero, _ = await site.pbx.wait_for(
             lambda p: p.get("Event") == "DTMFEnd" and p.get("Digit") == "1", since=mark
         )
-        story.zero = zero
+        report.zero = zero
         [press] = await site.daemon.verdicts()
         proof_at, proof = await site.pbx.wait_for(
             lambda p: p.get("Event") == "MixMonitorStop", since=mark
         )
-        _moments(story, press, site.daemon.journal, site.stops())
-        story.at(zero, f"Asterisk: DTMFEnd 1 on {pressing['Channel']}")
-        story.at(proof_at, f"Asterisk: MixMonitorStop on {proof['Channel']}")
-        _verdict(story, press, site.daemon.journal)
-        story.prove_stop(site.stops(), pressing["Uniqueid"], AGENTS["410"])
-        await _recording(story, wav, before)
+        _moments(report, press, site.daemon.journal, site.stops())
+        report.at(zero, f"Asterisk: DTMFEnd 1 on {pressing['Channel']}")
+        report.at(proof_at, f"Asterisk: MixMonitorStop on {proof['Channel']}")
+        _verdict(report, press, site.daemon.journal)
+        report.prove_stop(site.stops(), pressing["Uniqueid"], AGENTS["410"])
+        await _recording(report, wav, before)
         rows = await site.pbx.channels()
         names = ", ".join(sorted(row["Channel"] for row in rows))
-        story.prove("the call is still up", len(rows) == 2, f"{technology} channels {names}")
-        return story
+        report.prove("the call is still up", len(rows) == 2, f"{technology} channels {names}")
+        return report
 
 
-def on_captured_call(release: str, say: Say) -> Story:
+def on_captured_call(release: str, say: Say) -> DemoReport:
     """Show one press on the embedded PBX, with a call captured on Asterisk `release`."""
     say("starting an embedded PBX with a captured call, a Noojee server and the daemon")
     with tempfile.TemporaryDirectory(prefix="offrecord-demo-") as folder:
         return asyncio.run(_replay_and_press(release, Path(folder), say))
 
 
-async def _replay_and_press(release: str, folder: Path, say: Say) -> Story:
+async def _replay_and_press(release: str, folder: Path, say: Say) -> DemoReport:
     noojee = NoojeeSimulator(DEMO_KEY, switches=NoojeeSwitches(auto=True))
     port = free_tcp()
-    pbx = Replay(stream(release), ("127.0.0.1", port), AMI_SECRET)
+    pbx = EmbeddedPbx(stream(release), ("127.0.0.1", port), AMI_SECRET)
     daemon = DaemonProcess(folder, {})
     async with SimServer(noojee) as server:
         ami_port = await pbx.start()
@@ -103,23 +103,23 @@ async def _replay_and_press(release: str, folder: Path, say: Say) -> Story:
             await asyncio.sleep(0.5)
             say("410 presses *1 (captured on a real Asterisk)")
             digit = pbx.play_until_press()
-            story = Story(f"a call captured on Asterisk {release}", zero=pbx.events[-1][0])
+            report = DemoReport(f"a call captured on Asterisk {release}", zero=pbx.events[-1][0])
             said = await pbx.press(digit, "stop")
             [press] = await daemon.verdicts()
             pbx.play_out()
         finally:
             await daemon.stop()
             await pbx.stop()
-    _moments(story, press, daemon.journal, noojee.log.of("stop"))
+    _moments(report, press, daemon.journal, noojee.log.of("stop"))
     for moment, packet in pbx.events:
         if packet["Event"] == "MixMonitorStop":
-            story.at(moment, f"PBX: MixMonitorStop on {packet['Channel']}")
-    story.at(story.zero, f"PBX: DTMFEnd 1 on {digit['Channel']}")
-    _verdict(story, press, daemon.journal)
-    story.prove_stop(noojee.log.of("stop"), digit["Uniqueid"], AGENTS["410"])
+            report.at(moment, f"PBX: MixMonitorStop on {packet['Channel']}")
+    report.at(report.zero, f"PBX: DTMFEnd 1 on {digit['Channel']}")
+    _verdict(report, press, daemon.journal)
+    report.prove_stop(noojee.log.of("stop"), digit["Uniqueid"], AGENTS["410"])
     played = [line for line in said if "Playback" in line]
-    story.prove("the presser was played a tone", bool(played), "; ".join(played) or "none")
-    return story
+    report.prove("the presser was played a tone", bool(played), "; ".join(played) or "none")
+    return report
 
 
 def _replay_tables(daemon: DaemonProcess, ami: int, agi: int, url: str) -> dict[str, object]:
@@ -139,45 +139,47 @@ def _replay_tables(daemon: DaemonProcess, ami: int, agi: int, url: str) -> dict[
     }  # fmt: skip
 
 
-def _moments(story: Story, press: PressSummary, journal: Path, stops: list[Any]) -> None:
-    """Add what the journal and the Noojee server noted, turned to the clock of the story."""
+def _moments(report: DemoReport, press: PressSummary, journal: Path, stops: list[Any]) -> None:
+    """Add what the journal and the Noojee server noted, turned to the clock of the report."""
     offset = time.monotonic() - time.time()
     for stop in stops:
-        story.at(stop.at + offset, f"Noojee: {stop.method} {stop.path}, answered {stop.status}")
+        report.at(stop.at + offset, f"Noojee: {stop.method} {stop.path}, answered {stop.status}")
     for record in show(journal, press.press):
         body = record.body
         if record.kind == "answered":
             text = f"{body['recorder']}: {body['outcome']} ({body['evidence']}), {body['detail']}"
-            story.at(record.at / 1000 + offset, f"daemon: {text}")
+            report.at(record.at / 1000 + offset, f"daemon: {text}")
         elif record.kind == "verdict":
             text = f"verdict {body['outcome']} ({body['evidence']})"
-            story.at(record.at / 1000 + offset, f"daemon: {text}")
+            report.at(record.at / 1000 + offset, f"daemon: {text}")
 
 
-def _verdict(story: Story, press: PressSummary, journal: Path) -> None:
+def _verdict(report: DemoReport, press: PressSummary, journal: Path) -> None:
     answers = {r.body["recorder"]: r.body for r in show(journal, press.press)
                if r.kind == "answered"}  # fmt: skip
     local = answers.get("local", {})
-    story.prove(
+    report.prove(
         "every MixMonitor of the call is proven stopped",
         local.get("outcome") == "confirmed" and local.get("evidence") == "L4",
         str(local.get("detail")),
     )
-    story.prove(
+    report.prove(
         "the verdict claims no more than Noojee can prove", press.outcome == "accepted",
         f"{press.outcome}: {press.text}",
     )  # fmt: skip
 
 
-async def _recording(story: Story, wav: Path, before: int) -> None:
+async def _recording(report: DemoReport, wav: Path, before: int) -> None:
     await asyncio.sleep(0.5)
     stopped = wav.stat().st_size
     await asyncio.sleep(1.0)
-    story.prove("the WAV grew while the call was recorded", before > 1000, f"{before} bytes")
-    story.prove("the WAV does not grow any more", wav.stat().st_size == stopped, f"{stopped} bytes")
+    report.prove("the WAV grew while the call was recorded", before > 1000, f"{before} bytes")
+    report.prove(
+        "the WAV does not grow any more", wav.stat().st_size == stopped, f"{stopped} bytes"
+    )
     with contextlib.suppress(MediaUnreadable):
         both = [sum(heard(wav, TONES[phone])) / 10 for phone in ("410", "411")]
-        story.prove(
+        report.prove(
             "both voices are in it until the press", min(both) > 1.0,
             f"410 for {both[0]:.1f} s, 411 for {both[1]:.1f} s",
         )  # fmt: skip

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a demo shows: a time line counted from the last digit, and proofs that hold or do not."""
+"""The report of a demo: a time line counted from the last digit, and proofs that hold or not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class Proof:
 
 
 @dataclass(slots=True)
-class Story:
+class DemoReport:
     """One demonstrated press. Moments are seconds on one clock; `zero` is the last digit."""
 
     pbx: str
@@ -27,7 +27,7 @@ class Story:
 
     @property
     def holds(self) -> bool:
-        """True when every proof does."""
+        """Whether every proof holds."""
         return bool(self.proofs) and all(proof.holds for proof in self.proofs)
 
     def at(self, moment: float, text: str) -> None:
@@ -39,7 +39,7 @@ class Story:
         self.proofs.append(Proof(what, holds, seen))
 
     def prove_stop(self, stops: Sequence[Entry], uniqueid: str, agent: str) -> None:
-        """Add what the Noojee server's own log must show: one signed POST, and for whom."""
+        """Add the proofs from the Noojee server's log: one signed POST, for the call and agent."""
         self.prove(
             "Noojee's log shows one stop, by POST",
             [stop.method for stop in stops] == ["POST"],
@@ -54,7 +54,7 @@ class Story:
             self.prove("it names the agent", login == agent, f"agentLoginName {login}")
 
     def lines(self) -> list[str]:
-        """Return the story as text, moments in order, then the proofs."""
+        """Return the report as text, moments in order, then the proofs."""
         shown = [
             f"{(moment - self.zero) * 1000:>8.1f} ms  {text}"
             for moment, text in sorted(self.moments)

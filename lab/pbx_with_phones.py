@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A PBX and a farm of SIP phones: two real Asterisks that call each other on loopback.
+"""A PBX and SIP phones: two real Asterisks, one of them playing the phones, on loopback.
 
-The PBX runs the dialplan snippets the product ships, as they are. The farm registers phones 410
-to 413; each plays a tone of its own and presses keys with RFC 4733 digits. The farm is also the
-other platform at the far end of the PBX's trunk: it sends calls in, and answers those that go
-out, by way of `lab.pbx.other_platform`.
+The PBX runs the shipped dialplan snippets unchanged. The second Asterisk, the farm, registers
+phones 410 to 413; each plays a tone of its own and presses keys with RFC 4733 digits. The farm also
+makes and answers the calls of the other platform on the PBX's trunk, through
+`lab.pbx.other_platform`.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from pathlib import Path
 from lab.pbx.asterisk import Asterisk
 from lab.pbx.chroot import ensure
 from lab.pbx.ports import free_udp
-from lab.pbx.second_ami import Packet, Tap
+from lab.pbx.second_ami import Packet, SecondAmi
 
 PHONES = ("410", "411", "412", "413")
 TRUNK = "my-trunk"
 FAR = "far-side"
-"""The farm's line for calls into the trunk whose caller is any outside number."""
+"""The farm's endpoint for calls into the trunk from outside numbers."""
 TONES = {"410": 440, "411": 1000, "412": 1700, "413": 2300, TRUNK: 700}
 AMI_SECRET = "lab-offrecord"  # noqa: S105 - the laboratory's own account on loopback
 _FOLDER = Path(__file__).parent
@@ -40,12 +40,12 @@ def example(name: str) -> str:
 
 
 @dataclass(slots=True)
-class Rig:
+class PbxWithPhones:
     """The two Asterisks of one laboratory.
 
     `release` is "22" (PJSIP), "16" (chan_sip) or "16-pjsip"; the farm is always 22. `fastagi` is
-    where the PBX's dialplan sends presses. `far_port` is where its trunk leads: a `FarServer`
-    listens there, see `LabSite`.
+    the address that the PBX's dialplan sends presses to. `far_port` is the port that its trunk
+    sends calls to: `OtherPlatform` listens there, see `LabSite`.
     """
 
     release: str
@@ -60,13 +60,13 @@ class Rig:
         return "SIP" if self.pbx.chan_sip else "PJSIP"
 
     def start(self) -> None:
-        """Start both and wait until every phone is registered."""
+        """Start both Asterisks and wait until every phone is registered."""
         self.pbx.start()
         self.farm.start()
         self.await_registered()
 
     def await_registered(self, seconds: float = 20.0) -> None:
-        """Wait until the PBX knows where every phone is; raises `TimeoutError`."""
+        """Wait until every phone is registered at the PBX; raises `TimeoutError`."""
         deadline = time.monotonic() + seconds
         shown = ""
         command = "sip show peers" if self.pbx.chan_sip else "pjsip show contacts"
@@ -78,7 +78,7 @@ class Rig:
         raise TimeoutError(f"phones did not register: {shown}")
 
     def restart_pbx(self) -> None:
-        """Kill the PBX, start it again, and let every phone register anew."""
+        """Kill the PBX, start it again, and register every phone again."""
         self.pbx.restart()
         self.farm.console("pjsip send register *all")
         self.await_registered()
@@ -98,12 +98,12 @@ def _registered(shown: str, phone: str, *, sip: bool) -> bool:
 
 
 @contextmanager
-def rig(
+def pbx_with_phones(
     release: str = "22", *, fastagi: str, features: str = "features.conf", label: str = "pbx"
-) -> Iterator[Rig]:
-    """Start a rig and stop it at the end.
+) -> Iterator[PbxWithPhones]:
+    """Start the two Asterisks, yield them, and stop them at the end.
 
-    Raises `LabUnavailable` where no real Asterisk can be had.
+    Raises `LabUnavailable` when no real Asterisk can be had.
     """
     made = build(release, fastagi=fastagi, features=features, label=label)
     try:
@@ -113,8 +113,8 @@ def rig(
         made.stop()
 
 
-def build(release: str, *, fastagi: str, features: str, label: str) -> Rig:
-    """Make a rig without starting it."""
+def build(release: str, *, fastagi: str, features: str, label: str) -> PbxWithPhones:
+    """Prepare the two Asterisks without starting them."""
     quiet = lambda _text: None  # noqa: E731
     chroot = ensure(release.partition("-")[0], quiet)
     pbx = Asterisk(chroot, f"{label}-{release}", chan_sip=release == "16")
@@ -123,7 +123,7 @@ def build(release: str, *, fastagi: str, features: str, label: str) -> Rig:
     far_port = free_udp()
     pbx.files.update(pbx_files(pbx, far_port, fastagi, features))
     farm.files.update(farm_files(pbx, farm, far_port))
-    return Rig(release, pbx, farm, fastagi, far_port)
+    return PbxWithPhones(release, pbx, farm, fastagi, far_port)
 
 
 def pbx_files(pbx: Asterisk, far_port: int, fastagi: str, features: str) -> dict[str, str]:
@@ -234,17 +234,17 @@ def farm_files(pbx: Asterisk, farm: Asterisk, far_port: int) -> dict[str, str]:
 
 
 class People:
-    """What the persons at the phones do, through the farm's AMI."""
+    """The people at the phones: calls, digits and hang-ups, made through the farm's AMI."""
 
-    def __init__(self, farm: Tap) -> None:
+    def __init__(self, farm: SecondAmi) -> None:
         self._farm = farm
 
     async def call(self, caller: str, dialled: str, *, timeout: float = 10) -> str:
-        """Let `caller` dial; return the farm's channel of the caller once it was answered."""
+        """Dial from the phone `caller`; return its channel on the farm once it is answered."""
         return await self._call(f"as{caller}", dialled, caller, caller, timeout=timeout)
 
     async def call_in(self, dialled: str, *, number: str, timeout: float = 10) -> str:
-        """Let the other platform call in by the trunk, as the outside `number`; as `call`."""
+        """Call in over the trunk from the outside `number`; otherwise like `call`."""
         return await self._call(FAR, dialled, number, TRUNK, timeout=timeout)
 
     async def _call(
@@ -267,12 +267,12 @@ class People:
         return packet["Channel"]
 
     async def answered(self, since: int, *, timeout: float = 10) -> str:
-        """Return the farm's channel of whom the PBX has rung since event `since`."""
+        """Return the farm's channel of the phone that has answered since event `since`."""
         return await self._up("PJSIP/pbx-", since, timeout)
 
     @property
     def now(self) -> int:
-        """A mark in the farm's stream of events, for `since`."""
+        """The number of farm events up to now, to be passed as `since`."""
         return len(self._farm.events)
 
     async def press(
@@ -298,19 +298,19 @@ class People:
 
 
 def is_event(name: str, **fields: str) -> "EventIs":
-    """Return a test for `Tap.wait_for`: an event of this name with these values."""
+    """Return a test for `SecondAmi.wait_for`: an event of this name with these values."""
     return EventIs(name, fields)
 
 
 @dataclass(frozen=True, slots=True)
 class EventIs:
-    """Says yes to packets of one event name whose fields have the given values."""
+    """A test for packets: one event name, and fields with the given values."""
 
     name: str
     fields: dict[str, str]
 
     def __call__(self, packet: Packet) -> bool:
-        """Look at one packet."""
+        """Return whether a packet is such an event."""
         return packet.get("Event") == self.name and all(
             packet.get(key) == value for key, value in self.fields.items()
         )

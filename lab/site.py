@@ -15,9 +15,9 @@ from bridges.simulators.noojee.app import DEMO_KEY, NoojeeSimulator
 from bridges.simulators.noojee.switches import NoojeeSwitches
 from bridges.simulators.server import SimServer
 from lab.daemon import DaemonProcess
-from lab.pbx.other_platform import FarServer
-from lab.pbx.second_ami import Packet, Tap
-from lab.pbx_with_phones import AMI_SECRET, TRUNK, People, Rig
+from lab.pbx.other_platform import OtherPlatform
+from lab.pbx.second_ami import Packet, SecondAmi
+from lab.pbx_with_phones import AMI_SECRET, TRUNK, PbxWithPhones, People
 
 AGENTS = {"410": "fred", "411": "wilma", "412": "barney", "413": "betty"}
 OUTSIDE = "0305550123"
@@ -38,26 +38,26 @@ class Talk:
 
 
 class LabSite:
-    """Everything around one rig, opened with `async with`.
+    """The daemon, a Noojee server and the other platform around one PBX, open with `async with`.
 
     `ami_port` is where the daemon finds AMI; set another before opening, to put something between.
     `more` is merged into the daemon's configuration, table by table: `{"recorders": {"other": …}}`
-    adds a recorder to `local` and `noojee`. The rig must run and send its presses to the daemon.
+    adds a recorder to `local` and `noojee`. The PBX must run, and its dialplan call the daemon.
     With a `certificate` the Noojee server speaks HTTPS. `far` is the SIP server of the other
     platform, behind the trunk.
     """
 
     def __init__(
         self,
-        lab: Rig,
+        asterisks: PbxWithPhones,
         folder: Path,
         *,
         more: dict[str, dict[str, Any]] | None = None,
         certificate: Certificates | None = None,
         agents: Mapping[str, str] = AGENTS,
     ) -> None:
-        self.lab = lab
-        self.ami_port = lab.pbx.ami_port
+        self.asterisks = asterisks
+        self.ami_port = asterisks.pbx.ami_port
         self.noojee = NoojeeSimulator(DEMO_KEY, switches=NoojeeSwitches(auto=True))
         self.noojee_server = SimServer(
             self.noojee, tls=certificate.server_context() if certificate else None
@@ -66,11 +66,13 @@ class LabSite:
         self._more = more or {}
         self._agents = dict(agents)
         self._stack = AsyncExitStack()
-        self.daemon = DaemonProcess(folder, {}, socket=lab.pbx.root / "offrecord.sock")
-        self.pbx = Tap(lab.pbx.ami_port)
-        self.farm = Tap(lab.farm.ami_port)
+        self.daemon = DaemonProcess(folder, {}, socket=asterisks.pbx.root / "offrecord.sock")
+        self.pbx = SecondAmi(asterisks.pbx.ami_port)
+        self.farm = SecondAmi(asterisks.farm.ami_port)
         self.people = People(self.farm)
-        self.far = FarServer(lab.far_port, lab.pbx.sip_port, lab.farm.sip_port)
+        self.far = OtherPlatform(
+            asterisks.far_port, asterisks.pbx.sip_port, asterisks.farm.sip_port
+        )
 
     async def __aenter__(self) -> Self:
         """Start the Noojee server and the daemon, and wait until the daemon knows the PBX."""
@@ -80,7 +82,7 @@ class LabSite:
             self.daemon.tables = self._tables()
             self._stack.push_async_callback(self.daemon.stop)
             await self.daemon.start()
-            self.lab.pbx.share(self.daemon.socket)
+            self.asterisks.pbx.share(self.daemon.socket)
             await self._stack.enter_async_context(self.pbx)
             await self._stack.enter_async_context(self.farm)
             self._stack.push_async_callback(self._clear)
@@ -96,7 +98,7 @@ class LabSite:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Hang up whatever is left, and stop everything but the rig."""
+        """Hang up whatever is left, and stop everything but the Asterisks."""
         await self._stack.aclose()
 
     async def known(self, seconds: float = 10.0) -> None:
@@ -115,7 +117,7 @@ class LabSite:
         return dict(replies[-1])
 
     async def talk(self, dialled: str = "411", *, caller: str = "410", callee: str = "411") -> Talk:
-        """Let a phone dial, and wait until it talks with `callee`."""
+        """Dial from a phone, and wait until it talks with `callee`."""
         mark = self.people.now
         phone = await self.people.call(caller, dialled)
         other = await self.people.answered(mark)
@@ -129,7 +131,7 @@ class LabSite:
         uuid: str | None = None,
         callee: str = "411",
     ) -> Talk:
-        """Let the other platform call in by the trunk as `number`; `callee` is who answers.
+        """Call in over the trunk as `number`; `callee` is the phone that answers.
 
         With a `uuid` it names the call in its INVITE.
         """
@@ -142,7 +144,7 @@ class LabSite:
     async def talk_out(
         self, dialled: str = OUTSIDE, *, uuid: str | None = None, caller: str = "410"
     ) -> Talk:
-        """Let a phone dial out by the trunk, and wait until the other platform has answered.
+        """Dial out over the trunk from a phone, and wait until the other platform has answered.
 
         `dialled` begins with 0. With a `uuid` the other platform names the call in its answers.
         """
@@ -157,7 +159,7 @@ class LabSite:
 
         Events before number `since` do not count.
         """
-        technology = self.lab.technology
+        technology = self.asterisks.technology
 
         async def entered(endpoint: str) -> Packet:
             start = f"{technology}/{endpoint}-"
@@ -170,8 +172,8 @@ class LabSite:
         return await entered(first), await entered(second)
 
     async def reopen_tap(self) -> None:
-        """Log in to the PBX anew, after it was restarted; events from before are forgotten."""
-        self.pbx = await self._stack.enter_async_context(Tap(self.lab.pbx.ami_port))
+        """Log in to the PBX again after a restart; former events are forgotten."""
+        self.pbx = await self._stack.enter_async_context(SecondAmi(self.asterisks.pbx.ami_port))
 
     def stops(self) -> list[Entry]:
         """Return the stop requests that the Noojee server saw."""
@@ -179,12 +181,12 @@ class LabSite:
 
     async def _clear(self) -> None:
         await self.people.hang_up_all()
-        async with asyncio.timeout(10), Tap(self.lab.pbx.ami_port) as pbx:
+        async with asyncio.timeout(10), SecondAmi(self.asterisks.pbx.ami_port) as pbx:
             while await pbx.channels():
                 await asyncio.sleep(0.02)
 
     def _tables(self) -> dict[str, object]:
-        host, _, port = self.lab.fastagi.rpartition(":")
+        host, _, port = self.asterisks.fastagi.rpartition(":")
         noojee: dict[str, object] = {
             "kind": "noojee",
             "url": self.noojee_server.url,

@@ -126,7 +126,7 @@ class Asterisk:
         return done.stdout
 
     def share(self, path: Path) -> None:
-        """Let the Asterisk user use a file or socket that was made from outside."""
+        """Give the Asterisk user access to a file or socket that was made outside the chroot."""
         self._own_one(path)
 
     def install_script(self, name: str, start: str, packages: Sequence[Path]) -> None:

@@ -82,7 +82,7 @@ def ensure(release: str, say: Callable[[str], None]) -> Path:
 
 
 def _complete(folder: Path) -> bool:
-    """Say whether a chroot was laid to its end, with the packages wanted today."""
+    """Return whether a chroot is complete and has the packages wanted today."""
     done = folder / _DONE
     return done.is_file() and done.read_text() == _INCLUDE
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A length of cable with a knife: a TCP relay on loopback that can be cut and mended."""
+"""A TCP relay on loopback whose connections can be cut, and allowed again."""
 
 import asyncio
 import contextlib
@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Self
 
 
-class Cable:
-    """Relays connections to a port of loopback. `cut` ends them all and takes no new ones."""
+class CuttableLink:
+    """Relays connections to a port of loopback; `cut` ends them all and refuses new ones."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -28,11 +28,11 @@ class Cable:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Cut for good."""
+        """Cut and stay cut."""
         await self.cut()
 
     async def mend(self) -> None:
-        """Take connections, on the same port as before."""
+        """Accept connections, on the same port as before."""
         self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -54,7 +54,7 @@ class Cable:
             there, back = await asyncio.open_connection("127.0.0.1", self._target)
             self._ends.add(back)
             for source, sink in ((reader, back), (there, writer)):
-                task = asyncio.create_task(self._pump(source, sink), name="cable")
+                task = asyncio.create_task(self._pump(source, sink), name="link")
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 

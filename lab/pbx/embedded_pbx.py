@@ -33,7 +33,7 @@ def fields_of(packet: bytes) -> Packet:
 
 
 @dataclass(slots=True)
-class Replay:
+class EmbeddedPbx:
     """The embedded PBX for one captured call.
 
     `events` keeps what it has said, with the monotonic time; `monitors` counts the MixMonitors
@@ -71,7 +71,7 @@ class Replay:
             writer.close()
 
     def play_until_press(self) -> Packet:
-        """Say everything up to the last digit of the code, and return that digit's event."""
+        """Send everything up to the last digit of the code; return that digit's event."""
         for packet in self._rest:
             said = self._say(packet)
             if said["Event"] == "DTMFEnd" and said["Digit"] == "1":
@@ -79,7 +79,7 @@ class Replay:
         raise ValueError("the captured call has no press in it")
 
     def play_out(self) -> None:
-        """Say the rest: the call ends."""
+        """Send the rest, to the end of the call."""
         for packet in self._rest:
             self._say(packet)
 
@@ -240,7 +240,7 @@ class Replay:
 
 
 _VARIABLES = {"DYNAMIC_FEATURES": "offrecord"}
-"""What both channels of the captured call had."""
+"""Fields that both channels of the captured call had."""
 
 _COMMANDS = (
     *("CoreShowChannels", "CoreSettings", "Getvar", "Setvar"),

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SIP server of the other platform, between the PBX's trunk and the farm: it names calls.
+"""The SIP server of the other platform: a relay on the PBX's trunk that adds a call's UUID.
 
 Asterisk puts no header of its dialplan into an answer (measured on 22.10: `PJSIP_HEADER(add,…)`
-is for requests alone). So the trunk leads here, and what the farm sends gets the header on its
-way to the PBX, as a Genesys SIP Server has it: each INVITE, and each answer to one. The rest of a
-call goes straight from one to the other, because each names its own address as its contact.
+is for requests alone). The trunk
+therefore leads here, and each INVITE of the farm, and each answer to one, gets the header on its
+way to the PBX, as from a Genesys SIP Server. Later requests of a call go directly between the two,
+as each gives its own address as its contact.
 """
 
 import asyncio
@@ -13,10 +14,10 @@ from typing import Self
 HEADER = "X-Genesys-CallUUID"
 
 
-class FarServer(asyncio.DatagramProtocol):
-    """Passes SIP on between the PBX and the farm, open with `async with`.
+class OtherPlatform(asyncio.DatagramProtocol):
+    """Relays SIP between the PBX and the farm; open with `async with`.
 
-    Calls that the farm makes carry `invite_uuid`, its answers `answer_uuid`; None is no header.
+    Calls that the farm makes carry `invite_uuid`, its answers `answer_uuid`; None adds no header.
     `named` counts the packets that got one.
     """
 
@@ -30,7 +31,7 @@ class FarServer(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     async def __aenter__(self) -> Self:
-        """Listen; raises `OSError` where the port is taken."""
+        """Listen; raises `OSError` when the port is taken."""
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(
             lambda: self, local_addr=("127.0.0.1", self._port)
@@ -43,7 +44,7 @@ class FarServer(asyncio.DatagramProtocol):
             self._transport.close()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Pass one packet on."""
+        """Relay one packet."""
         assert self._transport is not None
         if addr == self._farm:
             self._transport.sendto(self._name(data), self._pbx)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A second pair of eyes on an Asterisk's AMI, independent of the daemon's own link.
+"""A second AMI session on an Asterisk, independent of the daemon's own link.
 
-Small on purpose: it is the witness of the demo and the live tests, so it shares no code with
-what it watches. It keeps the raw stream, which is also how recorded fixtures are made.
+The demo and the live tests check the daemon by it: it shares no code with the daemon. It keeps the
+raw stream, from which recorded fixtures are made.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ Packet = dict[str, str]
 
 
 @dataclass(slots=True)
-class Tap:
+class SecondAmi:
     """One AMI session as the account `lab`.
 
     `events` holds every event with the monotonic time it came at; `raw` every byte read.

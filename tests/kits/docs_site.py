@@ -26,7 +26,7 @@ from bridges.simulators import certificates
 from bridges.simulators.noojee.app import DEMO_KEY, NoojeeSimulator
 from bridges.simulators.noojee.switches import NoojeeSwitches
 from bridges.simulators.server import SimServer
-from lab.pbx.embedded_pbx import Replay, stream
+from lab.pbx.embedded_pbx import EmbeddedPbx, stream
 from lab.pbx.ports import free_tcp
 from offrecord.control import client
 from offrecord.journal import presses
@@ -183,7 +183,7 @@ class DocsSite:
             agi = free_tcp()
             for dialplan in self.path("/etc/asterisk").glob("extensions-*.conf"):
                 dialplan.write_text(dialplan.read_text().replace(":4573", f":{agi}"))
-            pbx = Replay(stream("22"), ("127.0.0.1", agi), secret)
+            pbx = EmbeddedPbx(stream("22"), ("127.0.0.1", agi), secret)
             port = await pbx.start()
             stack.push_async_callback(pbx.stop)
             away = free_tcp()

@@ -11,7 +11,7 @@ import pytest
 
 from lab.pbx.chroot import RELEASES, find
 from lab.pbx.ports import free_tcp
-from lab.pbx_with_phones import Rig, rig
+from lab.pbx_with_phones import PbxWithPhones, pbx_with_phones
 from lab.site import LabSite
 
 REQUIRED = os.environ.get("OFFRECORD_LAB") == "required"
@@ -30,16 +30,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def rigs() -> Iterator[Callable[[str, str], Rig]]:
-    """Return what starts a rig the first time it is asked for, and keeps it for the session."""
+def pbx_of() -> Iterator[Callable[[str, str], PbxWithPhones]]:
+    """Return what starts a PBX the first time it is asked for, and keeps it for the session."""
     with ExitStack() as stack:
-        running: dict[tuple[str, str], Rig] = {}
+        running: dict[tuple[str, str], PbxWithPhones] = {}
 
-        def get(release: str, features: str = "features.conf") -> Rig:
+        def get(release: str, features: str = "features.conf") -> PbxWithPhones:
             key = (release, features)
             if key not in running:
                 running[key] = stack.enter_context(
-                    rig(release, fastagi=f"127.0.0.1:{free_tcp()}", features=features,
+                    pbx_with_phones(release, fastagi=f"127.0.0.1:{free_tcp()}", features=features,
                         label=features.removesuffix(".conf"))
                 )  # fmt: skip
             return running[key]
@@ -51,10 +51,10 @@ SiteMaker = Callable[..., LabSite]
 
 
 @pytest.fixture
-def site(rigs: Callable[[str, str], Rig], tmp_path: Path) -> SiteMaker:
-    """Return what lays a site around a rig: `async with site("22") as here`."""
+def site(pbx_of: Callable[[str, str], PbxWithPhones], tmp_path: Path) -> SiteMaker:
+    """Return what lays a site around a PBX: `async with site("22") as here`."""
 
     def make(release: str = "22", features: str = "features.conf", **more: Any) -> LabSite:
-        return LabSite(rigs(release, features), tmp_path, **more)
+        return LabSite(pbx_of(release, features), tmp_path, **more)
 
     return make

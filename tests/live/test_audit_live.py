@@ -31,7 +31,7 @@ async def test_a_queue_that_must_be_recorded_refuses_the_press_and_the_file_has_
     why = "calls of this queue are recorded in full"
     rule = {"queue": "offrecord-*", "allow": "deny", "why": why}
     async with site(release, more={**LOCAL, "policy": {"rule": [rule]}}) as here:
-        log = len(here.lab.pbx.log.read_text())
+        log = len(here.asterisks.pbx.log.read_text())
         talk = await here.talk("600", caller="410", callee="412")
         await asyncio.sleep(1.0)
         assert await pressed(here, talk.callee) == Outcome.DENIED
@@ -41,10 +41,10 @@ async def test_a_queue_that_must_be_recorded_refuses_the_press_and_the_file_has_
 
         [one] = await here.daemon.verdicts()
         assert why in str(one.text)
-        assert "Playing 'beeperr" in here.lab.pbx.log.read_text()[log:]
+        assert "Playing 'beeperr" in here.asterisks.pbx.log.read_text()[log:]
         assert not here.pbx.named("MixMonitorStop")
         [file] = [p["Uniqueid"] for p in here.pbx.named("MixMonitorStart")]
-        caller = heard(here.lab.pbx.monitor / f"{file}.wav", TONES["410"])
+        caller = heard(here.asterisks.pbx.monitor / f"{file}.wav", TONES["410"])
         first = caller.index(True)
         last = len(caller) - 1 - caller[::-1].index(True)
         assert last - first > 30  # windows of 100 ms
@@ -74,7 +74,7 @@ async def test_the_chain_of_a_real_call_is_whole_and_points_at_the_line_that_was
         assert live.code == 0, live.out + live.err
         [one] = await here.daemon.verdicts()
         page = tmp_path / "report.html"
-        recording = here.lab.pbx.monitor / f"{talk.calling['Uniqueid']}.wav"
+        recording = here.asterisks.pbx.monitor / f"{talk.calling['Uniqueid']}.wav"
         made = await offrecord(
             "audit", "export", "--journal", file, "--call", str(one.call), "--format", "report",
             "--recording", recording, "--output", page,

@@ -6,7 +6,7 @@ import asyncio
 import pytest
 
 from bridges.model import Outcome
-from lab.pbx.second_ami import Tap
+from lab.pbx.second_ami import SecondAmi
 from lab.pbx_with_phones import AMI_SECRET, TRUNK
 from lab.site import OUTSIDE, LabSite, Talk
 from offrecord import journal
@@ -22,7 +22,7 @@ PJSIP = ["22", "16-pjsip"]
 
 async def ids(here: LabSite, talk: Talk) -> tuple[str, str]:
     """Return the id on the channels of caller and callee, read by the account of the daemon."""
-    async with Tap(here.lab.pbx.ami_port, "offrecord", AMI_SECRET) as account:
+    async with SecondAmi(here.asterisks.pbx.ami_port, "offrecord", AMI_SECRET) as account:
 
         async def read(uniqueid: str) -> str:
             answer = await account.action("Getvar", Channel=uniqueid, Variable="GENESYS_CALL_UUID")
@@ -51,7 +51,7 @@ async def test_the_id_of_a_call_from_genesys_is_on_both_legs(site: SiteMaker, re
     async with site(release, more=LOCAL_ONLY) as here:
         talk = await here.talk_in("411", uuid=UUID)
 
-        assert talk.calling["Channel"].startswith(f"{here.lab.technology}/{TRUNK}-")
+        assert talk.calling["Channel"].startswith(f"{here.asterisks.technology}/{TRUNK}-")
         assert talk.calling["CallerIDNum"] == OUTSIDE
         assert await ids(here, talk) == (UUID, UUID)
         await stop_is_confirmed(here, talk.callee)
@@ -135,7 +135,7 @@ async def test_the_numbers_of_a_trunks_channel_are_as_the_guide_says(
     site: SiteMaker, release: str
 ) -> None:
     async with site(release, more=LOCAL_ONLY) as here:
-        trunk = f"{here.lab.technology}/{TRUNK}-"
+        trunk = f"{here.asterisks.technology}/{TRUNK}-"
         seen = []
         for talk in (here.talk_in, here.talk_out):
             since = len(here.pbx.events)

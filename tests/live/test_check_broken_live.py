@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tomlkit import dumps
 
-from lab.pbx_with_phones import AMI_SECRET, Rig
+from lab.pbx_with_phones import AMI_SECRET, PbxWithPhones
 from offrecord.asterisk_files.conf_parser import lines
 from offrecord.base.errors import Exit
 from offrecord.checks.finding import Finding, State
@@ -27,21 +27,21 @@ RELOAD = re.compile(r"asterisk -rx '([^']+)'")
 class Broken:
     """A site on a real Asterisk, whose files are put back at the end."""
 
-    rig: Rig
+    asterisks: PbxWithPhones
     folder: Path
     tables: dict[str, Any]
 
     @property
     def etc(self) -> Path:
-        return self.rig.pbx.root / "etc"
+        return self.asterisks.pbx.root / "etc"
 
     def text(self, name: str) -> str:
         return (self.etc / name).read_text()
 
     def write(self, name: str, text: str, reload: str = "") -> None:
-        self.rig.pbx.write_file(name, text)
+        self.asterisks.pbx.write_file(name, text)
         if reload:
-            self.rig.pbx.console(reload)
+            self.asterisks.pbx.console(reload)
 
     def swap(self, name: str, old: str, new: str, reload: str = "") -> None:
         text = self.text(name)
@@ -67,11 +67,11 @@ class Broken:
         done = False
         for key, value, section, name, reload in PUT.findall(fix):
             self.put(name, section, key, value)
-            self.rig.pbx.console(reload)
+            self.asterisks.pbx.console(reload)
             done = True
         if not done:
             for command in RELOAD.findall(fix):
-                self.rig.pbx.console(command)
+                self.asterisks.pbx.console(command)
                 done = True
         if found := re.match(r"chmod (\S+) (\S+)", fix):
             subprocess.run(["chmod", found[1], found[2]], check=True)
@@ -93,11 +93,11 @@ class Broken:
             self.write(name, tree[name].replace(head, f"{head}\n{key} = {value}", 1))
 
 
-def site_of(rig: Rig, folder: Path) -> Broken:
-    made = Broken(rig, folder, {})
-    host, _, port = rig.fastagi.rpartition(":")
+def site_of(asterisks: PbxWithPhones, folder: Path) -> Broken:
+    made = Broken(asterisks, folder, {})
+    host, _, port = asterisks.fastagi.rpartition(":")
     made.tables = {
-        "ami": {"port": rig.pbx.ami_port, "username": "offrecord",
+        "ami": {"port": asterisks.pbx.ami_port, "username": "offrecord",
                 "secret": made.secret("ami.secret", AMI_SECRET)},
         "agi": {"host": host, "port": int(port)},
         "socket": {"path": str(folder / "none.sock")},
@@ -109,12 +109,14 @@ def site_of(rig: Rig, folder: Path) -> Broken:
 
 
 @pytest.fixture
-def on(rigs: Callable[[str, str], Rig], tmp_path: Path) -> Iterator[Callable[[str], Broken]]:
+def on(
+    pbx_of: Callable[[str, str], PbxWithPhones], tmp_path: Path
+) -> Iterator[Callable[[str], Broken]]:
     """Return what makes a site of a release; its Asterisk's files are as before at the end."""
     kept: list[tuple[Broken, dict[str, str]]] = []
 
     def make(release: str) -> Broken:
-        made = site_of(rigs(release, "features.conf"), tmp_path)
+        made = site_of(pbx_of(release, "features.conf"), tmp_path)
         kept.append((made, {path.name: path.read_text() for path in made.etc.glob("*.conf")}))
         return made
 
@@ -126,7 +128,7 @@ def on(rigs: Callable[[str, str], Rig], tmp_path: Path) -> Iterator[Callable[[st
         for command in ("module reload features", "dialplan reload", "manager reload",
                         "module reload res_pjsip.so", "sip reload"):  # fmt: skip
             if changed:
-                made.rig.pbx.console(command)
+                made.asterisks.pbx.console(command)
 
 
 def code_of_a_transfer(here: Broken) -> None:
@@ -151,7 +153,7 @@ def not_read_again(here: Broken) -> None:
 
 
 def codes_lead_astray(here: Broken) -> None:
-    here.swap("extensions.conf", here.rig.fastagi, "127.0.0.1:4999", "dialplan reload")
+    here.swap("extensions.conf", here.asterisks.fastagi, "127.0.0.1:4999", "dialplan reload")
 
 
 def readable_secret(here: Broken) -> None:
@@ -261,7 +263,7 @@ async def test_a_call_without_the_codes_is_found(on: Callable[[str], Broken]) ->
         text = path.read_text()
         if "DYNAMIC_FEATURES=" in text:
             here.write(path.name, text.replace("DYNAMIC_FEATURES=", "OTHER="))
-    here.rig.pbx.console("dialplan reload")
+    here.asterisks.pbx.console("dialplan reload")
     [told] = await here.found("dialplan")
     assert told.exit is Exit.PBX_SETUP
     assert "no call can fire a code" in told.text

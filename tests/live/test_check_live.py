@@ -21,8 +21,8 @@ from tests.live.conftest import SiteMaker
 
 async def run(here: LabSite, *words: str) -> tuple[int, str, str]:
     for name in ("offrecord-secret.conf", "manager.conf"):
-        (here.lab.pbx.root / "etc" / name).chmod(0o640)
-    environment = {**os.environ, "OFFRECORD_ASTERISK_ETC": str(here.lab.pbx.root / "etc")}
+        (here.asterisks.pbx.root / "etc" / name).chmod(0o640)
+    environment = {**os.environ, "OFFRECORD_ASTERISK_ETC": str(here.asterisks.pbx.root / "etc")}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "offrecord", *words, "--config", str(here.daemon.config),
         env=environment,
@@ -49,9 +49,9 @@ async def test_a_site_as_the_snippets_make_it_is_all_well(site: SiteMaker, relea
 @pytest.mark.parametrize("release", ["22", "16"])
 async def test_ami_over_tls_is_verified_and_works(site: SiteMaker, release: str) -> None:
     here = site(release)
-    tls = {"tls": True, "ca_file": str(here.lab.pbx.ca_file)}
+    tls = {"tls": True, "ca_file": str(here.asterisks.pbx.ca_file)}
     here = site(release, more={"ami": tls})
-    here.ami_port = here.lab.pbx.ami_tls_port
+    here.ami_port = here.asterisks.pbx.ami_tls_port
     async with here:
         talk = await here.talk()
         await here.people.press(talk.caller, "*1")
@@ -71,7 +71,7 @@ def nobody_there(_: LabSite, __: Path) -> dict[str, Any]:
 
 def stranger(here: LabSite, folder: Path) -> dict[str, Any]:
     other = certificates.issue(folder)
-    port = here.lab.pbx.ami_tls_port
+    port = here.asterisks.pbx.ami_tls_port
     return {"tls": True, "port": port, "ca_file": str(other.ca_file)}
 
 
@@ -96,12 +96,12 @@ async def test_what_is_wrong_with_the_pbx_is_one_line_with_the_fix(
     words: tuple[str, ...],
 ) -> None:
     async with site("22") as here:
-        here.lab.pbx.write_file(
+        here.asterisks.pbx.write_file(
             "manager.conf",
-            here.lab.pbx.files["manager.conf"]
+            here.asterisks.pbx.files["manager.conf"]
             + "[weak]\nsecret=weak\nread=system\nwrite=reporting\n",
         )
-        here.lab.pbx.console("manager reload")
+        here.asterisks.pbx.console("manager reload")
         tables: dict[str, Any] = here.daemon.tables  # type: ignore[assignment]
         tables["ami"] |= broken(here, tmp_path)
         here.daemon.write_config()

@@ -41,7 +41,7 @@ async def partner(here: LabSite, endpoint: str) -> str:
 
 async def frozen(here: LabSite, uniqueid: str) -> bool:
     """Say whether a recording has stopped growing; Asterisk writes in blocks of two seconds."""
-    file = here.lab.pbx.monitor / f"{uniqueid}.wav"
+    file = here.asterisks.pbx.monitor / f"{uniqueid}.wav"
     await asyncio.sleep(0.5)
     before = file.stat().st_size
     await asyncio.sleep(2.5)

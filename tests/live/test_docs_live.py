@@ -17,7 +17,7 @@ from bridges.model import Outcome
 from bridges.simulators import certificates
 from lab.pbx.chroot import RELEASES, find
 from lab.pbx.ports import free_tcp
-from lab.pbx_with_phones import Rig, build, is_event
+from lab.pbx_with_phones import PbxWithPhones, build, is_event
 from lab.site import LabSite
 from tests.contract.docs.test_docs_commands import CHECKED_ONLY, carry_out, lay
 from tests.kits.docs_kit import Step, blocks, console_commands, form, matches, read
@@ -33,10 +33,10 @@ def console_steps(guide: str) -> list[Step]:
     return [step for step in steps if step.program == "asterisk"]
 
 
-def on_console(rig: Rig, command: str) -> str:
+def on_console(asterisks: PbxWithPhones, command: str) -> str:
     found = re.fullmatch(r"asterisk -rx '([^']+)'", command)
     assert found, command
-    return rig.pbx.console(found[1])
+    return asterisks.pbx.console(found[1])
 
 
 # the first site of the README, on the configuration that Debian's Asterisk comes with
@@ -49,52 +49,54 @@ class FirstSite(LabSite):
 
     def _tables(self) -> dict[str, object]:
         tables: dict[str, Any] = tomllib.loads(self.laid.config.read_text())
-        host, _, port = self.lab.fastagi.rpartition(":")
-        tables["ami"] |= {"port": self.lab.pbx.ami_port}
+        host, _, port = self.asterisks.fastagi.rpartition(":")
+        tables["ami"] |= {"port": self.asterisks.pbx.ami_port}
         tables["agi"] = {"host": host, "port": int(port)}
         noojee = tables["recorders"]["noojee"]
         noojee |= {"url": self.noojee_server.url, "ca_file": str(self._ca_file)}
         return tables
 
 
-def of_this_pbx(rig: Rig, text: str) -> str:
+def of_this_pbx(asterisks: PbxWithPhones, text: str) -> str:
     """Return a file of the guides with the laboratory's ports instead of the usual ones."""
     text = text.replace('#include "manager.d/*.conf"', "; a folder that a lab's Asterisk has not")
-    text = re.sub(r"^port = 5038$", f"port = {rig.pbx.ami_port}", text, flags=re.MULTILINE)
-    text = text.replace("0.0.0.0:5039", f"127.0.0.1:{rig.pbx.ami_tls_port}")
-    text = text.replace("/etc/asterisk/keys/pbx.pem", f"{rig.pbx.inside}/etc/ami.pem")
-    return text.replace("127.0.0.1:4573", rig.fastagi)
+    text = re.sub(r"^port = 5038$", f"port = {asterisks.pbx.ami_port}", text, flags=re.MULTILINE)
+    text = text.replace("0.0.0.0:5039", f"127.0.0.1:{asterisks.pbx.ami_tls_port}")
+    text = text.replace("/etc/asterisk/keys/pbx.pem", f"{asterisks.pbx.inside}/etc/ami.pem")
+    return text.replace("127.0.0.1:4573", asterisks.fastagi)
 
 
-def files_of(rig: Rig, folder: Path) -> dict[str, str]:
+def files_of(asterisks: PbxWithPhones, folder: Path) -> dict[str, str]:
     """Return the files of a folder as this PBX gets them, with the lab's own account and phones."""
-    files = {path.name: of_this_pbx(rig, path.read_text()) for path in folder.glob("*.conf")}
+    files = {path.name: of_this_pbx(asterisks, path.read_text()) for path in folder.glob("*.conf")}
     files["manager.conf"] += "\n[lab]\nsecret=lab\nread=all\nwrite=all\nwritetimeout=5000\n"
     files["extensions.conf"] += CONTEXTS
     return files
 
 
 @pytest.fixture(scope="module")
-def laid() -> Iterator[tuple[Rig, DocsSite]]:
+def laid() -> Iterator[tuple[PbxWithPhones, DocsSite]]:
     """Lay the first site: Debian's files, the README's commands, and its reloads."""
     root = Path(tempfile.mkdtemp(prefix="docs-"))
     site = DocsSite(root)
-    rig = build("22", fastagi=f"127.0.0.1:{free_tcp()}", features="features.conf", label="docs")
+    asterisks = build(
+        "22", fastagi=f"127.0.0.1:{free_tcp()}", features="features.conf", label="docs"
+    )
     etc = site.path("/etc/asterisk")
     for name in STOCK:
-        (etc / name).write_text((rig.pbx.chroot / "etc" / "asterisk" / name).read_text())
-    phones = rig.pbx.files["pjsip.conf"]
-    rig.pbx.files = {**files_of(rig, etc), "pjsip.conf": phones}
+        (etc / name).write_text((asterisks.pbx.chroot / "etc" / "asterisk" / name).read_text())
+    phones = asterisks.pbx.files["pjsip.conf"]
+    asterisks.pbx.files = {**files_of(asterisks, etc), "pjsip.conf": phones}
     try:
-        rig.start()
+        asterisks.start()
         asyncio.run(_follow_the_readme(site))
-        for name, text in files_of(rig, etc).items():
-            rig.pbx.write_file(name, text)
+        for name, text in files_of(asterisks, etc).items():
+            asterisks.pbx.write_file(name, text)
         for step in console_steps("README.md"):
-            on_console(rig, step.command)
-        yield rig, site
+            on_console(asterisks, step.command)
+        yield asterisks, site
     finally:
-        rig.stop()
+        asterisks.stop()
         shutil.rmtree(root)
 
 
@@ -107,9 +109,9 @@ async def _follow_the_readme(site: DocsSite) -> None:
 
 
 @pytest.fixture
-def first_site(laid: tuple[Rig, DocsSite], tmp_path: Path) -> FirstSite:
-    rig, docs = laid
-    made = FirstSite(rig, tmp_path, certificate=certificates.issue(tmp_path))
+def first_site(laid: tuple[PbxWithPhones, DocsSite], tmp_path: Path) -> FirstSite:
+    asterisks, docs = laid
+    made = FirstSite(asterisks, tmp_path, certificate=certificates.issue(tmp_path))
     made.laid = docs
     made.daemon.environment = {"CREDENTIALS_DIRECTORY": str(docs.path(CREDENTIALS))}
     return made
@@ -152,24 +154,24 @@ async def test_ami_over_tls_as_the_guide_has_it(first_site: FirstSite) -> None:
     async with first_site as here:
         tables: dict[str, Any] = here.daemon.tables
         before = dict(tables["ami"])
-        files = files_of(here.lab, here.laid.path("/etc/asterisk"))
-        text = of_this_pbx(here.lab, block.body)
+        files = files_of(here.asterisks, here.laid.path("/etc/asterisk"))
+        text = of_this_pbx(here.asterisks, block.body)
         whole = files["manager.conf"].replace(
-            "[general]\n", f"{text}port = {here.lab.pbx.ami_port}\nbindaddr = 127.0.0.1\n", 1
+            "[general]\n", f"{text}port = {here.asterisks.pbx.ami_port}\nbindaddr = 127.0.0.1\n", 1
         )
-        here.lab.pbx.write_file("manager.conf", whole)
+        here.asterisks.pbx.write_file("manager.conf", whole)
         try:
-            here.lab.pbx.console("manager reload")
+            here.asterisks.pbx.console("manager reload")
             tables["ami"] = {
                 **tomllib.loads(toml.text)["ami"],
-                "host": "127.0.0.1", "port": here.lab.pbx.ami_tls_port,
-                "ca_file": str(here.lab.pbx.ca_file), "secret": before["secret"],
+                "host": "127.0.0.1", "port": here.asterisks.pbx.ami_tls_port,
+                "ca_file": str(here.asterisks.pbx.ca_file), "secret": before["secret"],
             }  # fmt: skip
             here.daemon.write_config()
             code, told = await check(here)
         finally:
-            here.lab.pbx.write_file("manager.conf", files["manager.conf"])
-            here.lab.pbx.console("manager reload")
+            here.asterisks.pbx.write_file("manager.conf", files["manager.conf"])
+            here.asterisks.pbx.console("manager reload")
 
         assert code == 0, told
 
@@ -180,9 +182,9 @@ async def test_ami_over_tls_as_the_guide_has_it(first_site: FirstSite) -> None:
 @pytest.mark.parametrize("command", console_commands())
 @pytest.mark.parametrize("release", ["22", "16"])
 def test_a_command_for_asterisk_is_one(
-    rigs: Callable[[str, str], Rig], release: str, command: str
+    pbx_of: Callable[[str, str], PbxWithPhones], release: str, command: str
 ) -> None:
-    printed = rigs(release, "features.conf").pbx.console(command)
+    printed = pbx_of(release, "features.conf").pbx.console(command)
 
     assert "No such command" not in printed
     assert "No such module" not in printed
@@ -190,9 +192,9 @@ def test_a_command_for_asterisk_is_one(
 
 @pytest.mark.parametrize("release", ["22", "16"])
 def test_what_the_guides_show_of_asterisks_console_is_what_it_prints(
-    rigs: Callable[[str, str], Rig], release: str
+    pbx_of: Callable[[str, str], PbxWithPhones], release: str
 ) -> None:
-    rig = rigs(release, "features.conf")
+    asterisks = pbx_of(release, "features.conf")
     shown = [
         step for guide in ("README.md", "dialplan-examples/README.md", "docs/runbook.md")
         for step in console_steps(guide) if step.printed
@@ -200,7 +202,7 @@ def test_what_the_guides_show_of_asterisks_console_is_what_it_prints(
 
     assert shown
     for step in shown:
-        printed = on_console(rig, step.command)
+        printed = on_console(asterisks, step.command)
         assert matches(step.printed, printed), printed
 
 

@@ -12,7 +12,7 @@ import pytest
 from bridges.model import Outcome
 from lab.pbx.audio import heard
 from lab.pbx.ports import free_tcp
-from lab.pbx_with_phones import TONES, Rig, build, example
+from lab.pbx_with_phones import TONES, PbxWithPhones, build, example
 from lab.site import LabSite
 from offrecord import journal
 from offrecord.notify import prompt_sounds
@@ -22,12 +22,12 @@ BOTH = pytest.mark.parametrize("release", ["22", "16"])
 
 
 @pytest.fixture(scope="module")
-def hold_rigs() -> Iterator[Callable[[str], Rig]]:
-    """Return what starts a rig with the shipped snippet, music, and an account that may play it."""
+def hold_pbx_of() -> Iterator[Callable[[str], PbxWithPhones]]:
+    """Return what starts a PBX with the shipped snippet, music, and an account that may play it."""
     with ExitStack() as stack:
-        running: dict[str, Rig] = {}
+        running: dict[str, PbxWithPhones] = {}
 
-        def get(release: str) -> Rig:
+        def get(release: str) -> PbxWithPhones:
             if release not in running:
                 made = build(
                     release, fastagi=f"127.0.0.1:{free_tcp()}", features="features.conf",
@@ -52,7 +52,9 @@ def hold_rigs() -> Iterator[Callable[[str], Rig]]:
         yield get
 
 
-def holding(rig: Rig, folder: Path, account: str = "holding", **retry: Any) -> LabSite:
+def holding(
+    asterisks: PbxWithPhones, folder: Path, account: str = "holding", **retry: Any
+) -> LabSite:
     """Lay a site whose only recorder is the Noojee server; the dialplan's recording goes on."""
     secret = folder / "hold.secret"
     secret.write_text("lab\n")
@@ -60,12 +62,12 @@ def holding(rig: Rig, folder: Path, account: str = "holding", **retry: Any) -> L
     more: dict[str, Any] = {
         "routes": {"default": ["noojee"]},
         "retry": {
-            "fallback": ["hold_music"], "hold_sounds": [f"{rig.pbx.inside}/music"], **retry,
+            "fallback": ["hold_music"], "hold_sounds": [f"{asterisks.pbx.inside}/music"], **retry,
         },
     }  # fmt: skip
     if account == "holding":
         more["ami"] = {"username": account, "secret": {"file": str(secret)}}
-    return LabSite(rig, folder, more=more)
+    return LabSite(asterisks, folder, more=more)
 
 
 async def kinds(here: LabSite, press: str, kind: str) -> list[dict[str, Any]]:
@@ -86,7 +88,7 @@ class Ears:
 
     def __init__(self, here: LabSite, uniqueid: str, phones: dict[str, str]) -> None:
         self.here, self.phones = here, phones
-        self.recording = here.lab.pbx.monitor / f"{uniqueid}.wav"
+        self.recording = here.asterisks.pbx.monitor / f"{uniqueid}.wav"
 
     async def begin(self) -> None:
         for phone, channel in self.phones.items():
@@ -95,7 +97,7 @@ class Ears:
             )
 
     def of(self, phone: str, hertz: float) -> list[bool]:
-        return heard(self.here.lab.farm.monitor / f"{phone}.wav", hertz)
+        return heard(self.here.asterisks.farm.monitor / f"{phone}.wav", hertz)
 
 
 async def up(here: LabSite) -> list[str]:
@@ -105,9 +107,9 @@ async def up(here: LabSite) -> list[str]:
 
 @BOTH
 async def test_the_customer_hears_music_and_nobody_is_recorded_until_the_recorder_obeys(
-    hold_rigs: Callable[[str], Rig], release: str, tmp_path: Path
+    hold_pbx_of: Callable[[str], PbxWithPhones], release: str, tmp_path: Path
 ) -> None:
-    async with holding(hold_rigs(release), tmp_path) as here:
+    async with holding(hold_pbx_of(release), tmp_path) as here:
         talk = await here.talk()
         before = await up(here)
         ears = Ears(here, talk.calling["Uniqueid"], {"410": talk.caller, "411": talk.callee})
@@ -150,9 +152,9 @@ async def test_the_customer_hears_music_and_nobody_is_recorded_until_the_recorde
 
 @BOTH
 async def test_pressed_again_both_talk_again_although_the_recorder_still_fails(
-    hold_rigs: Callable[[str], Rig], release: str, tmp_path: Path
+    hold_pbx_of: Callable[[str], PbxWithPhones], release: str, tmp_path: Path
 ) -> None:
-    async with holding(hold_rigs(release), tmp_path, account="offrecord") as here:
+    async with holding(hold_pbx_of(release), tmp_path, account="offrecord") as here:
         talk = await here.talk()
         before = await up(here)
         ears = Ears(here, talk.calling["Uniqueid"], {"410": talk.caller, "411": talk.callee})
@@ -178,9 +180,9 @@ async def test_pressed_again_both_talk_again_although_the_recorder_still_fails(
 
 
 async def test_a_daemon_that_was_killed_joins_the_call_when_it_is_back(
-    hold_rigs: Callable[[str], Rig], tmp_path: Path
+    hold_pbx_of: Callable[[str], PbxWithPhones], tmp_path: Path
 ) -> None:
-    async with holding(hold_rigs("22"), tmp_path, hold_longest=8.0) as here:
+    async with holding(hold_pbx_of("22"), tmp_path, hold_longest=8.0) as here:
         talk = await here.talk()
         ears = Ears(here, talk.calling["Uniqueid"], {"410": talk.caller, "411": talk.callee})
         await ears.begin()

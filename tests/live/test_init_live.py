@@ -15,8 +15,8 @@ from bridges.model import Outcome
 from lab.daemon import DaemonProcess
 from lab.pbx.asterisk import Asterisk
 from lab.pbx.ports import free_tcp
-from lab.pbx.second_ami import Packet, Tap
-from lab.pbx_with_phones import PHONES, TRUNK, People, Rig, build, is_event
+from lab.pbx.second_ami import Packet, SecondAmi
+from lab.pbx_with_phones import PHONES, TRUNK, PbxWithPhones, People, build, is_event
 from offrecord.base.errors import Exit
 from tests.kits.init_kit import FREEPBX
 
@@ -52,7 +52,7 @@ def freepbx(pbx: Asterisk) -> dict[str, str]:
 
 
 @contextmanager
-def before_init(release: str, files: dict[str, str] | None = None) -> Iterator[Rig]:
+def before_init(release: str, files: dict[str, str] | None = None) -> Iterator[PbxWithPhones]:
     """Start a PBX and its phones as they are before `init`."""
     made = build(release, fastagi=f"127.0.0.1:{free_tcp()}", features="features.conf", label="init")
     for name in _SHIPPED:
@@ -65,17 +65,18 @@ def before_init(release: str, files: dict[str, str] | None = None) -> Iterator[R
         made.stop()
 
 
-async def init(rig: Rig, folder: Path, *words: str) -> str:
+async def init(asterisks: PbxWithPhones, folder: Path, *words: str) -> str:
     """Run `offrecord init` for the rig's PBX, whose console is the program `asterisk`."""
     program = folder / "bin/asterisk"
     program.parent.mkdir(exist_ok=True)
-    asterisk = f"chroot {rig.pbx.chroot} asterisk -C {rig.pbx.inside}/etc/asterisk.conf"
+    asterisk = f"chroot {asterisks.pbx.chroot} asterisk -C {asterisks.pbx.inside}/etc/asterisk.conf"
     program.write_text(f'#!/bin/sh\nexec {asterisk} "$@"\n')
     program.chmod(0o755)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "offrecord", "init", "--yes", "--reload", "--no-unit",
-        "--asterisk-etc", str(rig.pbx.root / "etc"), "--config", str(folder / "etc/offrecord.toml"),
-        "--agi", rig.fastagi, "--trunk", TRUNK, *words,
+        "--asterisk-etc", str(asterisks.pbx.root / "etc"),
+        "--config", str(folder / "etc/offrecord.toml"),
+        "--agi", asterisks.fastagi, "--trunk", TRUNK, *words,
         env={**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
@@ -103,14 +104,18 @@ def in_bridge(start: str) -> Callable[[Packet], bool]:
     return lambda p: p.get("Event") == "BridgeEnter" and p["Channel"].startswith(start)
 
 
-async def press(rig: Rig, folder: Path, code: str) -> None:
+async def press(asterisks: PbxWithPhones, folder: Path, code: str) -> None:
     """Call, press, and see that the recording ended and was told so."""
-    async with daemon(folder) as running, Tap(rig.pbx.ami_port) as pbx, Tap(rig.farm.ami_port) as f:
+    async with (
+        daemon(folder) as running,
+        SecondAmi(asterisks.pbx.ami_port) as pbx,
+        SecondAmi(asterisks.farm.ami_port) as f,
+    ):
         people = People(f)
         try:
             caller = await people.call(PHONES[0], PHONES[1])
             for phone in PHONES[:2]:
-                await pbx.wait_for(in_bridge(f"{rig.technology}/{phone}-"))
+                await pbx.wait_for(in_bridge(f"{asterisks.technology}/{phone}-"))
             await people.press(caller, code)
             await pbx.wait_for(is_event("MixMonitorStop"))
             [verdict] = await running.verdicts()
@@ -121,32 +126,34 @@ async def press(rig: Rig, folder: Path, code: str) -> None:
 
 @pytest.mark.parametrize("release", ["22", "16"])
 async def test_init_makes_a_site_and_undoes_it(release: str, tmp_path: Path) -> None:
-    with before_init(release) as rig:
-        bare = rig.pbx.console("features show")
-        await init(rig, tmp_path)
-        shown = {tuple(row.split()) for row in rig.pbx.console("features show").splitlines()}
+    with before_init(release) as asterisks:
+        bare = asterisks.pbx.console("features show")
+        await init(asterisks, tmp_path)
+        shown = {tuple(row.split()) for row in asterisks.pbx.console("features show").splitlines()}
 
         assert ("offrecord-stop", "no", "def", "*1") in shown
         assert ("Disconnect", "Call", "*", "#0") in shown
-        technology = f"Dial({rig.technology}/"
-        assert technology in rig.pbx.console("dialplan show offrecord-phones")
-        assert f"OFFRECORD_AGI={rig.fastagi}" in rig.pbx.console("dialplan show globals")
-        assert "QUARRY=7" in rig.pbx.console("dialplan show globals")
-        await press(rig, tmp_path, "*1")
+        technology = f"Dial({asterisks.technology}/"
+        assert technology in asterisks.pbx.console("dialplan show offrecord-phones")
+        assert f"OFFRECORD_AGI={asterisks.fastagi}" in asterisks.pbx.console(
+            "dialplan show globals"
+        )
+        assert "QUARRY=7" in asterisks.pbx.console("dialplan show globals")
+        await press(asterisks, tmp_path, "*1")
 
-        assert (await init(rig, tmp_path)).endswith("nothing to do\n")
-        await init(rig, tmp_path, "--remove")
-        assert rig.pbx.console("features show") == bare
-        assert "offrecord" not in rig.pbx.console("manager show users")
+        assert (await init(asterisks, tmp_path)).endswith("nothing to do\n")
+        await init(asterisks, tmp_path, "--remove")
+        assert asterisks.pbx.console("features show") == bare
+        assert "offrecord" not in asterisks.pbx.console("manager show users")
 
 
 async def test_init_on_the_files_of_freepbx(tmp_path: Path) -> None:
-    with before_init("22", FREEPBX) as rig:
-        await init(rig, tmp_path)
+    with before_init("22", FREEPBX) as asterisks:
+        await init(asterisks, tmp_path)
         names = "#".join(f"offrecord-{verb}" for verb in ("stop", "pause", "resume", "objection"))
         told = f"DYNAMIC_FEATURES=apprecord#{names}"
 
-        assert told in rig.pbx.console("dialplan show globals")
-        rig.pbx.console("dialplan reload")
-        assert told in rig.pbx.console("dialplan show globals")  # it does not grow
-        await press(rig, tmp_path, "*91")
+        assert told in asterisks.pbx.console("dialplan show globals")
+        asterisks.pbx.console("dialplan reload")
+        assert told in asterisks.pbx.console("dialplan show globals")  # it does not grow
+        await press(asterisks, tmp_path, "*91")

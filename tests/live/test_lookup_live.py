@@ -11,7 +11,7 @@ LOOKUP = {"agent_lookup": {"astdb": "offrecord/agent", "queue_members": True}}
 @pytest.mark.parametrize("release", ["22", "16"])
 async def test_a_login_is_read_from_the_database_of_the_pbx(site: SiteMaker, release: str) -> None:
     async with site(release, more=LOOKUP, agents={}) as here:
-        here.lab.pbx.console("database put offrecord/agent 410 s.tanaka")
+        here.asterisks.pbx.console("database put offrecord/agent 410 s.tanaka")
         try:
             await here.talk()
             told = await here.ask({"op": "explain", "target": "410"})
@@ -20,7 +20,7 @@ async def test_a_login_is_read_from_the_database_of_the_pbx(site: SiteMaker, rel
             nobody = await here.ask({"op": "explain", "target": "411"})
             assert (nobody["agent"], nobody["notes"]) == (None, [])
         finally:
-            here.lab.pbx.console("database del offrecord/agent 410")
+            here.asterisks.pbx.console("database del offrecord/agent 410")
 
 
 @pytest.mark.parametrize("release", ["22", "16"])
@@ -35,10 +35,10 @@ async def test_a_queue_decides_the_route_and_names_its_member(
         },
     }
     async with site(release, more=more, agents={}) as here:
-        device = f"{here.lab.technology}/412"
+        device = f"{here.asterisks.technology}/412"
         try:
             talk = await here.talk_in("600", callee="412")
-            here.lab.pbx.console(
+            here.asterisks.pbx.console(
                 f"queue add member {device} to offrecord-support penalty 0 as Barney"
             )
             told = await here.ask({"op": "explain", "target": talk.answering["Uniqueid"]})
@@ -55,7 +55,7 @@ async def test_a_queue_decides_the_route_and_names_its_member(
             assert (press.outcome, press.agent) == ("confirmed", "Barney")
             assert here.stops() == []
         finally:
-            here.lab.pbx.console(f"queue remove member {device} from offrecord-support")
+            here.asterisks.pbx.console(f"queue remove member {device} from offrecord-support")
 
 
 @pytest.mark.parametrize("release", ["22", "16"])

@@ -75,13 +75,13 @@ async def test_the_recording_on_the_customers_leg_holds_no_tone_after_the_agents
 ) -> None:
     async with site(release, more=LOCAL_ONLY) as here:
         talk = await here.talk()
-        received = here.lab.farm.monitor / f"received-{release}.wav"
+        received = here.asterisks.farm.monitor / f"received-{release}.wav"
         await here.farm.action(
             "MixMonitor", Channel=talk.caller, File="", Options=f"r({received.name})"
         )
         await asyncio.sleep(2.0)
         pressed = await press(here, talk)
-        wav = here.lab.pbx.monitor / f"{talk.calling['Uniqueid']}.wav"
+        wav = here.asterisks.pbx.monitor / f"{talk.calling['Uniqueid']}.wav"
         await frozen(wav)
 
         assert pressed.outcome == Outcome.CONFIRMED
@@ -106,14 +106,14 @@ async def test_the_recording_on_the_agents_own_leg_ends_alike_and_no_other_appea
         await here.pbx.action(
             "MixMonitor", Channel=talk.answering["Uniqueid"], File=name, Options=""
         )
-        before = {path.name for path in here.lab.pbx.monitor.iterdir()}
+        before = {path.name for path in here.asterisks.pbx.monitor.iterdir()}
         await asyncio.sleep(2.0)
         pressed = await press(here, talk)
-        await frozen(here.lab.pbx.monitor / name)
+        await frozen(here.asterisks.pbx.monitor / name)
 
         assert pressed.outcome == Outcome.CONFIRMED
-        hold_the_promise(here.lab.pbx.monitor / name, pressed)
-        assert {path.name for path in here.lab.pbx.monitor.iterdir()} == before | {name}
+        hold_the_promise(here.asterisks.pbx.monitor / name, pressed)
+        assert {path.name for path in here.asterisks.pbx.monitor.iterdir()} == before | {name}
         assert len(here.pbx.named("MixMonitorStart")) == 1
 
 
@@ -122,11 +122,11 @@ async def test_a_press_on_a_call_that_nobody_records_makes_no_recording_and_mute
 ) -> None:
     async with site("22", more=LOCAL_ONLY) as here:
         talk = await here.talk("211")
-        received = here.lab.farm.monitor / "received-unrecorded.wav"
+        received = here.asterisks.farm.monitor / "received-unrecorded.wav"
         await here.farm.action(
             "MixMonitor", Channel=talk.caller, File="", Options=f"r({received.name})"
         )
-        before = {path.name for path in here.lab.pbx.monitor.iterdir()}
+        before = {path.name for path in here.asterisks.pbx.monitor.iterdir()}
         await here.people.press(talk.callee, "*1")
         [summary] = await here.daemon.verdicts()
         await asyncio.sleep(BLOCK)
@@ -134,7 +134,7 @@ async def test_a_press_on_a_call_that_nobody_records_makes_no_recording_and_mute
         await asyncio.sleep(0.3)
 
         assert summary.outcome == Outcome.NOTHING_TO_STOP
-        assert {path.name for path in here.lab.pbx.monitor.iterdir()} == before
+        assert {path.name for path in here.asterisks.pbx.monitor.iterdir()} == before
         assert not here.pbx.named("MixMonitorStart")
         assert not here.pbx.named("MixMonitorMute")
         # The agent is heard at the end as at the beginning.

@@ -19,7 +19,7 @@ import pytest
 
 from lab.pbx.asterisk import Asterisk
 from lab.pbx.chroot import cache_folder, find
-from lab.pbx.second_ami import Tap
+from lab.pbx.second_ami import SecondAmi
 from lab.pbx_with_phones import People, farm_files
 from offrecord import __version__
 from offrecord.journal.backup import keep
@@ -133,7 +133,7 @@ async def test_a_newcomer_sees_a_press_on_the_board_after_fewer_than_fifteen_com
     farm.start()
     try:
         await registered(debian)
-        async with Tap(farm.ami_port) as tap:
+        async with SecondAmi(farm.ami_port) as tap:
             people = People(tap)
             mark = people.now
             caller = await people.call("410", "411")

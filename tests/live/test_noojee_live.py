@@ -43,7 +43,7 @@ async def test_twenty_calls_at_once_are_each_stopped_by_their_own_unique_id(
                 # A pair that was used once is good for an hour; no first use may be late.
                 assert not stop.facts["first_use"] or stop.facts["stamp_age"] <= 2.0
         assert DEMO_KEY not in here.daemon.log.read_text()
-        assert DEMO_KEY not in here.lab.pbx.log.read_text()
+        assert DEMO_KEY not in here.asterisks.pbx.log.read_text()
         assert DEMO_KEY.encode() not in here.daemon.journal.read_bytes()
 
 

@@ -51,7 +51,7 @@ async def test_an_objection_survives_two_transfers_and_nobody_can_resume(
         # Each transfer ran the dialplan again, which recorded again.
         assert [p["Uniqueid"] for p in started] == [talk.calling["Uniqueid"]] * 3
         assert len(here.pbx.named("MixMonitorStop")) == 3
-        file = here.lab.pbx.monitor / f"{talk.calling['Uniqueid']}.wav"
+        file = here.asterisks.pbx.monitor / f"{talk.calling['Uniqueid']}.wav"
         assert sum(heard(file, TONES["410"])) <= 5  # windows of 100 ms
         assert by_key["outcome"] == Outcome.DENIED
         assert by_hand["outcome"] == Outcome.DENIED

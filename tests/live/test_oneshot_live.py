@@ -11,14 +11,14 @@ import six
 
 import agi
 from bridges.model import Outcome
-from lab.pbx_with_phones import Rig, is_event
+from lab.pbx_with_phones import PbxWithPhones, is_event
 from lab.site import LabSite
 from tests.live.conftest import SiteMaker
 
 START = "from agi.oneshot import main\nmain()\n"
 
 
-def install(lab: Rig) -> None:
+def install(lab: PbxWithPhones) -> None:
     packages = [Path(module.__file__).parent for module in (agi, asterisk)]
     lab.pbx.install_script("offrecord-agi", START, [*packages, Path(six.__file__)])
 
@@ -27,8 +27,8 @@ def install(lab: Rig) -> None:
 def scripted(site: SiteMaker) -> LabSite:
     """Return a site whose PBX starts the script, told by its environment where the daemon is."""
     here = site("22", "features-script.conf")
-    if not (here.lab.pbx.root / "agi-bin" / "offrecord-agi").exists():
-        install(here.lab)
+    if not (here.asterisks.pbx.root / "agi-bin" / "offrecord-agi").exists():
+        install(here.asterisks)
     return here
 
 
@@ -38,7 +38,7 @@ async def test_a_press_through_the_script_stops_every_recording(scripted: LabSit
         await here.people.press(talk.caller, "*1")
         [press] = await here.daemon.verdicts()
         await asyncio.sleep(1.0)
-        log = here.lab.pbx.log.read_text()
+        log = here.asterisks.pbx.log.read_text()
 
         assert press.way == "agi"
         assert press.agent == "fred"
@@ -62,7 +62,7 @@ async def test_without_a_daemon_the_script_says_so_in_time_and_the_call_goes_on(
         )
         await asyncio.sleep(1.0)
 
-        log = here.lab.pbx.log.read_text()
+        log = here.asterisks.pbx.log.read_text()
         rows = {row["Uniqueid"]: row for row in await here.pbx.channels()}
         assert told - pressed < 1.2
         assert "stop is NOT taken: no daemon listens on" in log

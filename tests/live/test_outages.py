@@ -7,21 +7,21 @@ import signal
 import pytest
 
 from bridges.model import Outcome
-from lab.pbx.cuttable_link import Cable
+from lab.pbx.cuttable_link import CuttableLink
 from lab.pbx_with_phones import is_event
 from tests.live.conftest import SiteMaker
 
 
 async def test_after_a_cut_of_the_ami_link_the_press_works(site: SiteMaker) -> None:
     here = site("22")
-    async with Cable(here.lab.pbx.ami_port) as cable:
-        here.ami_port = cable.port
+    async with CuttableLink(here.asterisks.pbx.ami_port) as link:
+        here.ami_port = link.port
         async with here:
             talk = await here.talk()
-            await cable.cut()
+            await link.cut()
             while (await here.ask({"op": "status"}))["known"]:
                 await asyncio.sleep(0.02)
-            mending = asyncio.create_task(_mend_after(cable, 1.0))
+            mending = asyncio.create_task(_mend_after(link, 1.0))
             await here.people.press(talk.caller, "*1")
             [press] = await here.daemon.verdicts()
             await mending
@@ -32,21 +32,21 @@ async def test_after_a_cut_of_the_ami_link_the_press_works(site: SiteMaker) -> N
             assert len(here.stops()) == 1
 
 
-async def _mend_after(cable: Cable, seconds: float) -> None:
+async def _mend_after(link: CuttableLink, seconds: float) -> None:
     await asyncio.sleep(seconds)
-    await cable.mend()
+    await link.mend()
 
 
 async def test_a_call_that_ended_during_the_cut_is_no_ghost(site: SiteMaker) -> None:
     here = site("22")
-    async with Cable(here.lab.pbx.ami_port) as cable:
-        here.ami_port = cable.port
+    async with CuttableLink(here.asterisks.pbx.ami_port) as link:
+        here.ami_port = link.port
         async with here:
             talk = await here.talk()
-            await cable.cut()
+            await link.cut()
             await here.people.hang_up(talk.caller)
             await here.talk("413", caller="412", callee="413")
-            await cable.mend()
+            await link.mend()
             await here.known()
             body = await here.ask({"op": "calls"})
 
@@ -57,11 +57,11 @@ async def test_while_the_pbx_cannot_be_asked_noojee_is_still_stopped_and_the_res
     site: SiteMaker,
 ) -> None:
     here = site("22", more={"press": {"wait_known": 0.5}})
-    async with Cable(here.lab.pbx.ami_port) as cable:
-        here.ami_port = cable.port
+    async with CuttableLink(here.asterisks.pbx.ami_port) as link:
+        here.ami_port = link.port
         async with here:
             talk = await here.talk()
-            await cable.cut()
+            await link.cut()
             await here.people.press(talk.caller, "*1")
             [press] = await here.daemon.verdicts()
 
@@ -77,7 +77,7 @@ async def test_after_a_restart_of_asterisk_no_ghost_and_the_next_press_works(
 ) -> None:
     async with site(release) as here:
         await here.talk()
-        await asyncio.to_thread(here.lab.restart_pbx)
+        await asyncio.to_thread(here.asterisks.restart_pbx)
         await here.people.hang_up_all()
         await here.known(30.0)
 
@@ -102,7 +102,7 @@ async def test_with_the_daemon_killed_the_call_goes_on(site: SiteMaker, release:
         rows = {row["Uniqueid"]: row for row in await here.pbx.channels()}
         assert set(rows) == {talk.calling["Uniqueid"], talk.answering["Uniqueid"]}
         assert len({row["BridgeId"] for row in rows.values()}) == 1
-        assert "FastAGI failed" in here.lab.pbx.log.read_text()
+        assert "FastAGI failed" in here.asterisks.pbx.log.read_text()
         assert not here.pbx.named("MixMonitorStop")
 
 

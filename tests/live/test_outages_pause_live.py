@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridges.model import Outcome
-from lab.pbx.cuttable_link import Cable
+from lab.pbx.cuttable_link import CuttableLink
 from lab.pbx_with_phones import is_event
 from lab.site import LabSite, Talk
 from offrecord.journal import StoredRecord, show
@@ -55,7 +55,7 @@ async def unknown(here: LabSite) -> None:
 async def tone(here: LabSite, log: int) -> float:
     """Return when the failure tone began; `log` is how much Asterisk had logged before."""
     async with asyncio.timeout(10):
-        while "Playing 'beeperr" not in here.lab.pbx.log.read_text()[log:]:
+        while "Playing 'beeperr" not in here.asterisks.pbx.log.read_text()[log:]:
             await asyncio.sleep(0.02)
     return time.monotonic()
 
@@ -70,16 +70,16 @@ async def test_a_pause_that_ends_while_the_ami_link_is_cut_is_resumed_once_it_is
     site: SiteMaker, release: str
 ) -> None:
     here = site(release, more=pausing(5))
-    async with Cable(here.lab.pbx.ami_port) as cable:
-        here.ami_port = cable.port
+    async with CuttableLink(here.asterisks.pbx.ami_port) as link:
+        here.ami_port = link.port
         async with here:
             _, press, began = await paused(here)
-            await cable.cut()
+            await link.cut()
             await unknown(here)
             await asyncio.sleep(began + 6.5 - time.monotonic())
             assert not here.pbx.named("MixMonitorMute", State="0")
             assert not await records(here, press, "intent_ended")
-            await cable.mend()
+            await link.mend()
             await here.known(40.0)  # the link is tried again after a pause that has grown meanwhile
             back = time.monotonic()
             ended = await unmuted(here)
@@ -95,14 +95,14 @@ async def test_a_pause_keeps_its_time_over_a_cut_of_the_ami_link(
     site: SiteMaker, release: str
 ) -> None:
     here = site(release, more=pausing(6))
-    async with Cable(here.lab.pbx.ami_port) as cable:
-        here.ami_port = cable.port
+    async with CuttableLink(here.asterisks.pbx.ami_port) as link:
+        here.ami_port = link.port
         async with here:
             _, _, began = await paused(here)
-            await cable.cut()
+            await link.cut()
             await unknown(here)
             await asyncio.sleep(1.0)
-            await cable.mend()
+            await link.mend()
 
             assert 5.0 <= await unmuted(here) - began <= 7.0
 
@@ -112,15 +112,15 @@ async def test_a_press_while_the_link_is_cut_is_answered_in_time_and_then_carrie
     site: SiteMaker, release: str
 ) -> None:
     here = site(release, more=pausing(60))
-    async with Cable(here.lab.pbx.ami_port) as cable:
-        here.ami_port = cable.port
+    async with CuttableLink(here.asterisks.pbx.ami_port) as link:
+        here.ami_port = link.port
         async with here:
             talk, _, _ = await paused(here)
             await asyncio.sleep(1.5)  # its tone: digits pressed into it are lost
-            await cable.cut()
+            await link.cut()
             await unknown(here)
             mark = len(here.pbx.events)
-            log = len(here.lab.pbx.log.read_text())
+            log = len(here.asterisks.pbx.log.read_text())
             await here.people.press(talk.caller, "*1")
             pressed, _ = await here.pbx.wait_for(is_event("DTMFEnd", Digit="1"), since=mark)
             heard = await tone(here, log)
@@ -128,7 +128,7 @@ async def test_a_press_while_the_link_is_cut_is_answered_in_time_and_then_carrie
 
             assert heard - pressed <= 3.0
             assert press.outcome == Outcome.FAILED
-            await cable.mend()
+            await link.mend()
             # The ladder goes on: the stop is carried out once the PBX can be asked again.
             await here.pbx.wait_for(
                 is_event("MixMonitorStop", Uniqueid=talk.calling["Uniqueid"]), since=mark
@@ -141,7 +141,7 @@ async def test_a_reload_of_the_manager_changes_nothing_for_a_pause(
 ) -> None:
     async with site(release, more=pausing(6)) as here:
         talk, press, began = await paused(here)
-        await asyncio.to_thread(here.lab.pbx.console, "manager reload")
+        await asyncio.to_thread(here.asterisks.pbx.console, "manager reload")
         ended = await unmuted(here)
         await here.known()
         await here.people.press(talk.caller, "*1")
@@ -159,7 +159,7 @@ async def test_a_press_right_after_a_reload_of_the_manager_is_carried_out(
 ) -> None:
     async with site(release, more=pausing(60)) as here:
         talk, _, _ = await paused(here)
-        await asyncio.to_thread(here.lab.pbx.console, "manager reload")
+        await asyncio.to_thread(here.asterisks.pbx.console, "manager reload")
         told = await here.ask({
             "op": "press", "way": "cli", "verb": "stop", "wait": 5.0,
             "uniqueid": talk.answering["Uniqueid"],
@@ -197,7 +197,7 @@ async def test_a_restart_of_asterisk_ends_what_was_promised_and_leaves_no_ghost(
 ) -> None:
     async with site(release, more=pausing(60)) as here:
         talk, press, _ = await paused(here)
-        await asyncio.to_thread(here.lab.pbx.halt, kill=True)
+        await asyncio.to_thread(here.asterisks.pbx.halt, kill=True)
         if pressed:
             begun = time.monotonic()
             told = await here.ask({
@@ -208,7 +208,7 @@ async def test_a_restart_of_asterisk_ends_what_was_promised_and_leaves_no_ghost(
             assert told["outcome"] == Outcome.FAILED
             assert took <= 3.5
             press = told["press"]  # its intent has taken the pause's place
-        await asyncio.to_thread(here.lab.restart_pbx)
+        await asyncio.to_thread(here.asterisks.restart_pbx)
         await here.people.hang_up_all()
         await here.known(30.0)
         await asyncio.sleep(1.0)

@@ -149,7 +149,7 @@ async def test_a_platform_in_trouble_is_told_in_time_and_the_call_goes_on(
                 await platforms.servers[kind].silence()
             elif "certificate" not in trouble:
                 platforms.of(kind).faults.add(trouble)
-            before = len(here.lab.pbx.log.read_text())
+            before = len(here.asterisks.pbx.log.read_text())
             pressed = time.monotonic()
             done = await press(here, talk.caller)
 
@@ -158,7 +158,7 @@ async def test_a_platform_in_trouble_is_told_in_time_and_the_call_goes_on(
             assert (told["local"]["outcome"], told[kind]["outcome"]) == ("confirmed", "failed")
             assert told[kind]["detail"]
             assert kind in platforms.recorded()
-            while "Playing 'beeperr" not in here.lab.pbx.log.read_text()[before:]:
+            while "Playing 'beeperr" not in here.asterisks.pbx.log.read_text()[before:]:
                 await asyncio.sleep(0.02)
             assert time.monotonic() - pressed < 5.0
             # The recording that can be stopped does not wait for the one that cannot.

@@ -13,7 +13,7 @@ from tests.live.conftest import SiteMaker
 
 
 def sizes(here: object) -> dict[str, int]:
-    monitor = here.lab.pbx.monitor  # type: ignore[attr-defined]
+    monitor = here.asterisks.pbx.monitor  # type: ignore[attr-defined]
     return {path.name: path.stat().st_size for path in monitor.iterdir()}
 
 
@@ -149,7 +149,7 @@ async def test_the_presser_hears_a_tone_and_the_other_party_does_not(site: SiteM
         await here.daemon.verdicts()
         await here.pbx.wait_for(is_event("MixMonitorStop"))
         await asyncio.sleep(0.5)
-        log = here.lab.pbx.log.read_text()
+        log = here.asterisks.pbx.log.read_text()
 
         assert "<PJSIP/410-" in log
         assert "Playing 'beep" in log

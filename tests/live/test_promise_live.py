@@ -35,7 +35,7 @@ async def within(here: LabSite, since: int, uniqueid: str | None = None) -> floa
 
 
 def wav(here: LabSite, name: str) -> Path:
-    return here.lab.pbx.monitor / name
+    return here.asterisks.pbx.monitor / name
 
 
 def seconds_of(path: Path, hertz: float) -> float:
@@ -259,7 +259,7 @@ async def test_an_account_that_may_also_ends_the_recording_of_the_conference(
         assert told["outcome"] == Outcome.CONFIRMED
         _, over = await here.pbx.wait_for(is_event("ConfbridgeStopRecord"))
         assert over["Conference"] == "7001"
-        mix = max(here.lab.pbx.monitor.glob("lab-conference*.wav"))  # Asterisk adds the time
+        mix = max(here.asterisks.pbx.monitor.glob("lab-conference*.wav"))  # Asterisk adds the time
         await asyncio.sleep(0.5)
         before = mix.stat().st_size
         await asyncio.sleep(2.5)

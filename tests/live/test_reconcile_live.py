@@ -50,7 +50,7 @@ async def check(here: LabSite) -> AsyncIterator[Check]:
     """Watch the PBX as the daemon would, with the account the daemon has."""
     settings = AmiSettings(
         host="127.0.0.1",
-        port=here.lab.pbx.ami_port,
+        port=here.asterisks.pbx.ami_port,
         username="offrecord",
         secret=AMI_SECRET,
     )
@@ -59,7 +59,7 @@ async def check(here: LabSite) -> AsyncIterator[Check]:
     reconciler = Reconciler(
         here.daemon.journal,
         dict,
-        ReconcileConfig(monitor_folder=here.lab.pbx.monitor, delays=(0.3,)),
+        ReconcileConfig(monitor_folder=here.asterisks.pbx.monitor, delays=(0.3,)),
         lambda _press, _kind, body: noted.append(body),
     )
     watch = CallWatch(pbx, reconciler, every=0.1)
@@ -97,7 +97,7 @@ async def test_a_recording_that_was_stopped_is_no_incident(site: SiteMaker, rele
 
         assert await checked.over(here) == []
         # It was looked at: the file is there, and holds the time before the press.
-        wav = here.lab.pbx.monitor / f"{talk.calling['Uniqueid']}.wav"
+        wav = here.asterisks.pbx.monitor / f"{talk.calling['Uniqueid']}.wav"
         assert wav.stat().st_size > 2 * 8000 * 1.5
 
 
@@ -116,7 +116,7 @@ async def test_a_recording_begun_behind_the_daemons_back_is_named(
 
         [incident] = await checked.over(here)
         assert incident["what"] == "file_begun_in_window"
-        assert incident["file"] == str(here.lab.pbx.monitor / name)
+        assert incident["file"] == str(here.asterisks.pbx.monitor / name)
         assert incident["press"] == press.press
         begin, end = int(str(incident["from"])), int(str(incident["to"]))
         assert 1500 <= end - begin <= 3500

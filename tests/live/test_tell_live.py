@@ -20,8 +20,8 @@ from ami.settings import AmiSettings
 from bridges.model import Evidence, Outcome, Verb
 from lab.pbx import audio
 from lab.pbx.ports import free_tcp
-from lab.pbx.second_ami import Packet, Tap
-from lab.pbx_with_phones import TONES, People, Rig, build, example, is_event
+from lab.pbx.second_ami import Packet, SecondAmi
+from lab.pbx_with_phones import TONES, PbxWithPhones, People, build, example, is_event
 from offrecord.config.sections.notify import TellConfig
 from offrecord.model.outcome_codes import OWN_SOUNDS
 from offrecord.model.press import Press
@@ -41,8 +41,8 @@ ACCOUNTS = {
 }
 
 
-def rig_with_snippet(release: str) -> Rig:
-    """Return a rig that is not started, with the shipped snippet and two accounts."""
+def pbx_with_snippet(release: str) -> PbxWithPhones:
+    """Return a PBX that is not started, with the shipped snippet and two accounts."""
     made = build(release, fastagi=f"127.0.0.1:{free_tcp()}", features="features.conf", label="tell")
     files = made.pbx.files
     if "extensions-tell.conf" not in files:
@@ -56,14 +56,14 @@ def rig_with_snippet(release: str) -> Rig:
     return made
 
 
-def lay_data(rig: Rig) -> Path:
+def lay_data(asterisks: PbxWithPhones) -> Path:
     """Make a data folder whose sounds are the shipped ones beside Asterisk's own.
 
     They lie where the guide says; one of them is replaced for German phones.
     """
-    folder = rig.pbx.root.with_name(f"{rig.pbx.root.name}-data")
+    folder = asterisks.pbx.root.with_name(f"{asterisks.pbx.root.name}-data")
     folder.mkdir()
-    for path in (rig.pbx.chroot / "usr/share/asterisk").iterdir():
+    for path in (asterisks.pbx.chroot / "usr/share/asterisk").iterdir():
         if path.name != "sounds":
             (folder / path.name).symlink_to(f"/usr/share/asterisk/{path.name}")
     sounds = folder / "sounds"
@@ -76,13 +76,13 @@ def lay_data(rig: Rig) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tell_rigs() -> Iterator[Callable[[str], Rig]]:
+def tell_pbx_of() -> Iterator[Callable[[str], PbxWithPhones]]:
     with ExitStack() as stack:
-        running: dict[str, Rig] = {}
+        running: dict[str, PbxWithPhones] = {}
 
-        def get(release: str) -> Rig:
+        def get(release: str) -> PbxWithPhones:
             if release not in running:
-                made = running[release] = rig_with_snippet(release)
+                made = running[release] = pbx_with_snippet(release)
                 stack.callback(shutil.rmtree, lay_data(made))
                 stack.callback(made.stop)
                 made.start()
@@ -94,8 +94,16 @@ def tell_rigs() -> Iterator[Callable[[str], Rig]]:
 class Scene:
     """A call of 410 and 411 on a PBX, with a teller that is linked to it."""
 
-    def __init__(self, rig: Rig, tap: Tap, farm: Tap, pbx: Pbx, teller: Notifier) -> None:
-        self.rig, self.tap, self.farm, self.pbx, self.teller = rig, tap, farm, pbx, teller
+    def __init__(
+        self, asterisks: PbxWithPhones, tap: SecondAmi, farm: SecondAmi, pbx: Pbx, teller: Notifier
+    ) -> None:
+        self.asterisks, self.tap, self.farm, self.pbx, self.teller = (
+            asterisks,
+            tap,
+            farm,
+            pbx,
+            teller,
+        )
         self.people = People(farm)
         self.phones: dict[str, str] = {}
         self.legs: dict[str, Packet] = {}
@@ -156,15 +164,15 @@ class Scene:
 
     def heard(self, phone: str, *hertz: int, window: float = 0.1) -> list[bool]:
         """Return for each window of so many seconds whether a phone heard one of some notes."""
-        return of(self.rig.farm.monitor / f"{phone}.wav", *hertz, window=window)
+        return of(self.asterisks.farm.monitor / f"{phone}.wav", *hertz, window=window)
 
     def recorded(self, phone: str, *hertz: int) -> list[bool]:
         """Return the same for the PBX's own recording on that phone's channel."""
-        return of(self.rig.pbx.monitor / f"{self.legs[phone]['Uniqueid']}.wav", *hertz)
+        return of(self.asterisks.pbx.monitor / f"{self.legs[phone]['Uniqueid']}.wav", *hertz)
 
     def hint(self, extension: str) -> str:
         """Return the state of an extension's lamp as the PBX would notify a phone of it."""
-        shown = self.rig.pbx.console("core show hints")
+        shown = self.asterisks.pbx.console("core show hints")
         [line] = [row for row in shown.splitlines() if row.strip().startswith(f"*94{extension}")]
         return line.split("State:")[1].split()[0]
 
@@ -186,9 +194,13 @@ def of(path: Path, *hertz: int, window: float = 0.1) -> list[bool]:
 
 
 @asynccontextmanager
-async def linked(rig: Rig, account: str) -> AsyncIterator[Pbx]:
+async def linked(asterisks: PbxWithPhones, account: str) -> AsyncIterator[Pbx]:
     settings = AmiSettings(
-        username=account, secret="lab", port=rig.pbx.ami_port, user_events=True, probe_timeout=0
+        username=account,
+        secret="lab",
+        port=asterisks.pbx.ami_port,
+        user_events=True,
+        probe_timeout=0,
     )
     pbx = Pbx(settings)
     running = asyncio.create_task(pbx.run())
@@ -201,18 +213,20 @@ async def linked(rig: Rig, account: str) -> AsyncIterator[Pbx]:
 
 
 @asynccontextmanager
-async def scene(rig: Rig, account: str = "granted", **settings: object) -> AsyncIterator[Scene]:
+async def scene(
+    asterisks: PbxWithPhones, account: str = "granted", **settings: object
+) -> AsyncIterator[Scene]:
     refresh = settings.pop("refresh", 15.0)
     given = TellConfig.model_validate({"whisper": True, "event": True, **settings})
     async with (
-        Tap(rig.pbx.ami_port) as tap,
-        Tap(rig.farm.ami_port) as farm,
-        linked(rig, account) as pbx,
+        SecondAmi(asterisks.pbx.ami_port) as tap,
+        SecondAmi(asterisks.farm.ami_port) as farm,
+        linked(asterisks, account) as pbx,
     ):
         teller = Notifier(pbx, given, OWN_SOUNDS, refresh=refresh)  # type: ignore[arg-type]
         pbx.subscribe(teller.event)
         teller.open()
-        made = Scene(rig, tap, farm, pbx, teller)
+        made = Scene(asterisks, tap, farm, pbx, teller)
         try:
             yield made
         finally:
@@ -225,9 +239,9 @@ BOTH = pytest.mark.parametrize("release", ["22", "16"])
 
 @BOTH
 async def test_a_whisper_is_heard_by_the_presser_alone_and_leaves_nothing_behind(
-    tell_rigs: Callable[[str], Rig], release: str
+    tell_pbx_of: Callable[[str], PbxWithPhones], release: str
 ) -> None:
-    async with scene(tell_rigs(release)) as here:
+    async with scene(tell_pbx_of(release)) as here:
         await here.talk()
         before = await here.names()
         for phone in ("410", "411"):
@@ -258,7 +272,7 @@ async def test_a_whisper_is_heard_by_the_presser_alone_and_leaves_nothing_behind
         first, second = (here.heard(phone, *SIREN).index(True) for phone in ("410", "411"))
         assert second - first > 10
         assert not here.teller.lost
-        log = here.rig.pbx.log.read_text()
+        log = here.asterisks.pbx.log.read_text()
         problems = [
             line
             for line in log.splitlines()
@@ -269,9 +283,9 @@ async def test_a_whisper_is_heard_by_the_presser_alone_and_leaves_nothing_behind
 
 @BOTH
 async def test_a_call_that_ends_in_the_middle_of_a_whisper_leaves_no_channel(
-    tell_rigs: Callable[[str], Rig], release: str
+    tell_pbx_of: Callable[[str], PbxWithPhones], release: str
 ) -> None:
-    async with scene(tell_rigs(release)) as here:
+    async with scene(tell_pbx_of(release)) as here:
         here.teller.sounds = {Outcome.FAILED: ("offrecord/failed",) * 4}
         await here.talk()
         since = len(here.tap.events)
@@ -288,13 +302,13 @@ async def test_a_call_that_ends_in_the_middle_of_a_whisper_leaves_no_channel(
 
 @BOTH
 async def test_a_channel_that_is_not_the_pressers_any_more_hears_nothing(
-    tell_rigs: Callable[[str], Rig], release: str
+    tell_pbx_of: Callable[[str], PbxWithPhones], release: str
 ) -> None:
-    async with scene(tell_rigs(release)) as here:
+    async with scene(tell_pbx_of(release)) as here:
         await here.talk()
         before, since = await here.names(), len(here.tap.events)
         here.whisper("410", uniqueid="1.999")
-        gone = f"{here.rig.technology}/410-00ffff00"
+        gone = f"{here.asterisks.technology}/410-00ffff00"
         here.whisper("411", uniqueid="1.998", channel=gone)
         for _ in range(2):
             told = await here.tap.wait_for(is_event("OriginateResponse"), since=since)
@@ -312,21 +326,21 @@ async def test_a_channel_that_is_not_the_pressers_any_more_hears_nothing(
     "what", ["context offrecord-tell", "extension whisper@offrecord-tell"], ids=["all", "half"]
 )
 async def test_a_context_that_is_missing_is_noticed_once_and_a_presser_who_left_is_not(
-    tell_rigs: Callable[[str], Rig], release: str, what: str
+    tell_pbx_of: Callable[[str], PbxWithPhones], release: str, what: str
 ) -> None:
-    async with scene(tell_rigs(release), event=False) as here:
+    async with scene(tell_pbx_of(release), event=False) as here:
         await here.talk()
         with capture_logs() as logs:
             here.whisper("410", uniqueid="1.1")  # this channel has another one by now
             await here.until_lost(1)
-            here.rig.pbx.console(f"dialplan remove {what}")
+            here.asterisks.pbx.console(f"dialplan remove {what}")
             try:
                 here.whisper("410")
                 await here.until_lost(2)
                 here.whisper("411")
                 await here.until_lost(3)
             finally:
-                here.rig.pbx.console("dialplan reload")
+                here.asterisks.pbx.console("dialplan reload")
         lines = [line for line in logs if line["event"] == "whisper_not_played"]
         [warned] = [line for line in lines if line["log_level"] == "warning"]
         assert warned["problem"] == "the dialplan lacks whisper@offrecord-tell"
@@ -336,9 +350,9 @@ async def test_a_context_that_is_missing_is_noticed_once_and_a_presser_who_left_
 
 @BOTH
 async def test_a_missing_file_is_silence_and_no_channel_is_left(
-    tell_rigs: Callable[[str], Rig], release: str
+    tell_pbx_of: Callable[[str], PbxWithPhones], release: str
 ) -> None:
-    async with scene(tell_rigs(release)) as here:
+    async with scene(tell_pbx_of(release)) as here:
         here.teller.sounds = {Outcome.FAILED: ("offrecord/nowhere",)}
         await here.talk()
         before, since = await here.names(), len(here.tap.events)
@@ -346,14 +360,14 @@ async def test_a_missing_file_is_silence_and_no_channel_is_left(
         await here.spied(since)
         await asyncio.sleep(0.2)
         assert await here.names() == before
-        assert "offrecord/nowhere does not exist" in here.rig.pbx.log.read_text()
+        assert "offrecord/nowhere does not exist" in here.asterisks.pbx.log.read_text()
 
 
 @BOTH
 async def test_a_prompt_is_replaced_for_one_language_by_its_folder(
-    tell_rigs: Callable[[str], Rig], release: str
+    tell_pbx_of: Callable[[str], PbxWithPhones], release: str
 ) -> None:
-    async with scene(tell_rigs(release)) as here:
+    async with scene(tell_pbx_of(release)) as here:
         await here.talk()
         for phone, language in (("410", "de"), ("411", "fr")):
             channel = here.legs[phone]["Channel"]
@@ -373,9 +387,9 @@ async def test_a_prompt_is_replaced_for_one_language_by_its_folder(
 
 @BOTH
 async def test_a_lamp_is_seen_by_a_phone_that_watches_it(
-    tell_rigs: Callable[[str], Rig], release: str
+    tell_pbx_of: Callable[[str], PbxWithPhones], release: str
 ) -> None:
-    async with scene(tell_rigs(release), "plain", whisper=False, event=False) as here:
+    async with scene(tell_pbx_of(release), "plain", whisper=False, event=False) as here:
         await here.talk()
         # A first look makes a hint of the pattern, as a phone's subscription does.
         await here.lamp_is("410", "Idle")
@@ -399,29 +413,31 @@ async def test_a_lamp_is_seen_by_a_phone_that_watches_it(
 
 @BOTH
 async def test_lamps_do_not_outlive_the_calls_over_restarts_of_pbx_and_daemon(
-    tell_rigs: Callable[[str], Rig], release: str
+    tell_pbx_of: Callable[[str], PbxWithPhones], release: str
 ) -> None:
-    rig = tell_rigs(release)
-    async with Tap(rig.pbx.ami_port) as tap:  # what a daemon that was killed leaves behind
+    asterisks = tell_pbx_of(release)
+    async with SecondAmi(
+        asterisks.pbx.ami_port
+    ) as tap:  # what a daemon that was killed leaves behind
         for device in ("offrecord-412", "DND412"):
             await tap.action("Setvar", Variable=f"DEVICE_STATE(Custom:{device})", Value="RINGING")
-    async with scene(rig, "plain", whisper=False, event=False, refresh=0.3) as here:
+    async with scene(asterisks, "plain", whisper=False, event=False, refresh=0.3) as here:
         await here.lamp_is("412", "Idle")
-        assert "RINGING" in rig.pbx.console("database show CustomDevstate/DND412")
+        assert "RINGING" in asterisks.pbx.console("database show CustomDevstate/DND412")
         await here.talk()
         here.teller.state("410", "failed")
         await here.lamp_is("410", "Ringing")
-        await asyncio.to_thread(rig.restart_pbx)
+        await asyncio.to_thread(asterisks.restart_pbx)
         await here.people.hang_up_all()
-        async with Tap(rig.pbx.ami_port) as here.tap:
+        async with SecondAmi(asterisks.pbx.ami_port) as here.tap:
             await here.lamp_is("410", "Idle")
 
 
 @BOTH
 async def test_a_verdict_is_raised_as_an_event_for_desktops(
-    tell_rigs: Callable[[str], Rig], release: str
+    tell_pbx_of: Callable[[str], PbxWithPhones], release: str
 ) -> None:
-    async with scene(tell_rigs(release), whisper=False) as here:
+    async with scene(tell_pbx_of(release), whisper=False) as here:
         await here.talk()
         here.whisper("410", Outcome.CONFIRMED)
         _, event = await here.tap.wait_for(is_event("UserEvent", UserEvent="offrecord-verdict"))
@@ -437,9 +453,9 @@ async def test_a_verdict_is_raised_as_an_event_for_desktops(
 
 @BOTH
 async def test_without_the_privileges_nothing_happens_and_it_is_counted(
-    tell_rigs: Callable[[str], Rig], release: str
+    tell_pbx_of: Callable[[str], PbxWithPhones], release: str
 ) -> None:
-    async with scene(tell_rigs(release), "plain") as here:
+    async with scene(tell_pbx_of(release), "plain") as here:
         await here.talk()
         here.whisper("410")
         async with asyncio.timeout(5):
@@ -450,13 +466,15 @@ async def test_without_the_privileges_nothing_happens_and_it_is_counted(
         await here.lamp_is("410", "InUse")
 
 
-def test_the_prompts_are_unlike_the_beeps_of_asterisk(tell_rigs: Callable[[str], Rig]) -> None:
-    rig = tell_rigs("22")
+def test_the_prompts_are_unlike_the_beeps_of_asterisk(
+    tell_pbx_of: Callable[[str], PbxWithPhones],
+) -> None:
+    asterisks = tell_pbx_of("22")
     for name in ("beep", "beeperr", "ascending-2tone", "descending-2tone"):
-        target = f"{rig.pbx.inside}/spool/{name}.wav"
+        target = f"{asterisks.pbx.inside}/spool/{name}.wav"
         source = f"/usr/share/asterisk/sounds/en/{name}.gsm"
-        said = rig.pbx.console(f"file convert {source} {target}")
-        path = rig.pbx.root / "spool" / f"{name}.wav"
+        said = asterisks.pbx.console(f"file convert {source} {target}")
+        path = asterisks.pbx.root / "spool" / f"{name}.wav"
         assert path.stat().st_size > 44, said
         stock = pattern(audio.samples(path), floor=800)
         assert any(stock), name

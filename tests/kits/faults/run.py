@@ -193,17 +193,17 @@ class Run:
 
     async def _links(self, world: World, dice: random.Random) -> None:
         """Cut AMI, and have the PBX answer badly."""
-        assert world.cable is not None
+        assert world.link is not None
         while not self._over.is_set():
             await self._pause(dice.uniform(0.5, 4.0))
             if dice.random() < 0.5:
                 world.peer.misbehave(dice.choice(MANNERS), dice.randint(1, 3))
                 self.events["PBX fault"] += 1
                 continue
-            await world.cable.cut()
+            await world.link.cut()
             self.events["AMI cut"] += 1
             await self._pause(dice.uniform(0.05, 2.0))
-            await world.cable.mend()
+            await world.link.mend()
 
     async def _deaths(self, daemon: FaultDaemon, dice: random.Random) -> None:
         """Kill the daemon with -9 and start it again."""

@@ -35,7 +35,7 @@ from bridges.simulators.voipnow import calls as voipnow_calls
 from bridges.simulators.voipnow.app import DEMO_ID, DEMO_SECRET, VoipNowSimulator
 from bridges.simulators.voipnow.switches import VoipNowSwitches
 from lab.daemon import DaemonProcess
-from lab.pbx.cuttable_link import Cable
+from lab.pbx.cuttable_link import CuttableLink
 from tests.kits.ami_peer import SECRET
 from tests.kits.faults.peer import CallChannel, CallPeer
 
@@ -119,7 +119,7 @@ class World:
         """When the connections of a platform were cut, in seconds since the epoch."""
         self._stack = AsyncExitStack()
         self._began = int(time.time())
-        self.cable: Cable | None = None
+        self.link: CuttableLink | None = None
 
     def of(self, kind: str) -> Simulator:
         made = getattr(self, kind)
@@ -128,7 +128,7 @@ class World:
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.peer)
-        self.cable = await self._stack.enter_async_context(Cable(self.peer.port))
+        self.link = await self._stack.enter_async_context(CuttableLink(self.peer.port))
         for kind, server in self.servers.items():
             await self._stack.enter_async_context(server)
             self.of(kind).log.listen(lambda entry, kind=kind: self._entry(kind, entry))  # type: ignore[misc]
@@ -152,7 +152,7 @@ class World:
 
     def tables(self, daemon: DaemonProcess) -> dict[str, Any]:
         """Return the configuration of a daemon in this world."""
-        assert self.cable is not None
+        assert self.link is not None
         password = daemon.secret("genesys.secret", GENESYS_PASSWORD)
         logins = {f"agent{e}": {"username": f"agent{e}", "password": password}
                   for e in self.extensions}  # fmt: skip
@@ -172,7 +172,7 @@ class World:
             table |= {"kind": kind, "url": self.servers[kind].url, "timeout": 1.0}
         return {
             "ami": {
-                "port": self.cable.port, "username": "offrecord",
+                "port": self.link.port, "username": "offrecord",
                 "secret": daemon.secret("ami.secret", SECRET),
             },
             "agi": {"port": 0},
