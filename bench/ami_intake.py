@@ -6,7 +6,7 @@ Run from the repository's root: `python -m bench.ami_intake [--calls N] [--round
 
 The same bytes go over loopback to stock panoramisk 1.4 with one callback that keeps an equal map,
 and to our link with its call graph; each in a process of its own, by turns. In the end the two maps
-are compared, so that nothing is fast by leaving something out.
+are compared: nothing is fast by leaving something out.
 
 Two streams, both of the two-party recorded call in tests/fixtures/ami, many of them interleaved:
 `asked` is what the PBX sends to the event mask of our login, `all` adds what it sends to one who
@@ -14,7 +14,7 @@ asks for everything, as panoramisk does unless told (VarSet, Newexten and RTCP a
 22: 140 packets a call). The target holds for `all`, the same bytes for both; `asked`, where most
 packets are wanted, shows what the typed events and the graph themselves cost.
 
-Rates are of CPU time, so that the sender does not count; ratios are of the fastest round of each,
+Rates are of CPU time, which leaves the sender out; ratios are of the fastest round of each,
 for other work on the machine only ever slows one down.
 """
 
@@ -55,7 +55,7 @@ Map = dict[str, tuple[str, str, str | None, int | None]]
 def stream(calls: int, *, everything: bool) -> tuple[bytes, int]:
     """Return the bytes of so many calls and the number of packets in them.
 
-    The last `AT_ONCE` calls are not hung up, so that a map is left to compare.
+    The last `AT_ONCE` calls are not hung up: a map is left to compare.
     """
     packets = [p for p in CALL.read_bytes().split(b"\r\n\r\n") if p.startswith(b"Event: ")]
     packets = packets if not everything else _with_unwanted(packets)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What it costs to start the command line: `--help` and completion beside `--version`.
+"""The start of the command line: `--help` and completion, compared with `--version`.
 
 Each is a whole process, from its start to its end, in turn with `--version`. The ratio is that of
 the medians; `--help` and completion of names are to stay under 1.5.

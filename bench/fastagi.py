@@ -80,7 +80,7 @@ def panoramisk(report: Connection) -> None:
 
 
 class Asterisk(asyncio.Protocol):
-    """The far end of one session, as cheap as it can be, so that the server is what is measured."""
+    """The client of one session, as cheap as possible: the server is what is measured."""
 
     def __init__(self) -> None:
         self.sent = self.answered = 0.0
@@ -136,7 +136,7 @@ async def rate(port: int, seconds: float = ROUND) -> int:
 
 
 async def after_a_port_scan(port: int) -> str:
-    """Say how long a press takes once somebody has connected and gone."""
+    """Return how long a press takes after a client has connected and left."""
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.close()
     await writer.wait_closed()
@@ -189,7 +189,7 @@ class Server:
 
 
 async def compare(servers: list[Server]) -> None:
-    """Measure in turns, so that a busy machine is unfair to both; the port scan comes last."""
+    """Measure in turns: a busy machine is unfair to both. The port scan comes last."""
     for server in servers:
         await asyncio.gather(*(one(server.port) for _ in range(20)))
     for _ in range(ROUNDS):

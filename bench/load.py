@@ -268,7 +268,7 @@ class Rival:
     process: asyncio.subprocess.Process
 
     async def press(self, call: LiveCall, verb: str, _number: int) -> str:
-        """Have one action sent; nobody says what came of it."""
+        """Send one action; its result is not known."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{verb} {call.uniqueid}\n".encode())
         return "denied" if call.phone == DENIED else "sent"

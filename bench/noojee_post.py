@@ -4,7 +4,7 @@
     python -m bench.noojee_post [--presses 400] [--at-once 50] [--json]
 
 The simulated server runs in a process of its own. It takes most of the time of a request, and
-the same of each row, so look at the differences and the ratios.
+the same of each row: look at the differences and the ratios.
 """
 
 import argparse
@@ -67,7 +67,7 @@ async def burst(post: Post, at_once: int) -> list[float]:
 
 
 async def measure(url: str, ca_file: str, presses: int, at_once: int) -> dict[str, object]:
-    """Measure every way to post, interleaved, so that noise of the machine hits all alike."""
+    """Measure every way to post, interleaved: noise of the machine hits all alike."""
     stop = f"{url}/servicemanager/rest/CallManagementAPI/stop"
     query = {"extenOrUniqueId": str(CALL), "agentLoginName": "Fred", "apiKey": DEMO_KEY}
     async with (

@@ -27,7 +27,7 @@ PROGRAMS: Final = {
     "offrecord": "offrecord.cli.main:main",
     "offrecord-agi": "agi.oneshot:main",
 }
-"""What is linked from /usr/bin; a test compares with pyproject.toml."""
+"""Programs that /usr/bin links to; a test compares them with pyproject.toml."""
 
 SHARED: Final = ("dialplan-examples", "packaging/grafana", "packaging/prometheus")
 """Folders of the checkout that go to /usr/share/offrecord."""
@@ -71,7 +71,7 @@ def build(root: Path, output: Path, cache: Path, *, compress: str = "xz") -> Pat
     """Make the package from the checkout at `root` and return where in `output` it is.
 
     `cache` keeps the wheels. The same inputs give the same bytes. Raises `WheelError`, and
-    `CalledProcessError` where hatchling or dpkg-deb fail.
+    `CalledProcessError` when hatchling or dpkg-deb fail.
     """
     with tempfile.TemporaryDirectory(prefix="offrecord-deb-") as made:
         work = Path(made)
@@ -110,7 +110,7 @@ def _wheel(root: Path, folder: Path) -> Path:
 
 
 def _stamp(root: Path) -> int:
-    """Return the time that files are said to be from: of the last commit, unless told."""
+    """Return the time stamp of all files: `SOURCE_DATE_EPOCH`, else that of the last commit."""
     told = os.environ.get("SOURCE_DATE_EPOCH")
     if told:
         return int(told)
@@ -121,7 +121,7 @@ def _stamp(root: Path) -> int:
 
 
 def _environment(home: Path, wheels: Iterable[Path]) -> None:
-    """Lay an environment that is one for each Python: they differ in the name of one folder."""
+    """Make one environment for every Python: they differ in the name of one folder."""
     merge(wheels, home / "site")
     (home / "pyvenv.cfg").write_text(_PYVENV)
     for python in PYTHONS:

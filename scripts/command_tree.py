@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the command line says of itself, command by command, for the man pages and the guides.
-
-Everything comes from click's own objects, so nothing here can say what the program does not.
-"""
+"""The commands as data, for the man pages and the guides, from click's own objects."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from offrecord.cli.main import cli
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One argument or option: how it is written, and what it means."""
+    """One option or command: how it is written, and what it means."""
 
     written: str
     means: str
@@ -26,7 +23,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One command. `words` are what is typed for it; `below` are the commands of a group."""
+    """One command. `words` are typed to run it; `below` are the commands of a group."""
 
     words: tuple[str, ...]
     usage: str
@@ -36,23 +33,23 @@ class Page:
 
     @property
     def name(self) -> str:
-        """The words with dashes between them, as a man page is called."""
+        """The words joined by dashes: the name of the man page."""
         return "-".join(self.words)
 
     @property
     def title(self) -> str:
-        """The words with blanks between them, as they are typed."""
+        """The words joined by blanks, as they are typed."""
         return " ".join(self.words)
 
     @property
     def brief(self) -> str:
-        """What it does, in a sentence without its full stop."""
+        """The first sentence of its help, without the full stop."""
         return self.paragraphs[0].split(". ")[0].rstrip(".")
 
 
 @functools.cache
 def pages() -> list[Page]:
-    """Return every command, each group before its own."""
+    """Return every command, each group before the commands below it."""
     top = click.Context(cli, info_name="offrecord", **cli.context_settings)
     return list(_walk(cli, top, ("offrecord",)))
 

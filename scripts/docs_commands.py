@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What docs/cli.md says of each command, from the commands themselves."""
+"""The generated parts of docs/cli.md, from the commands themselves."""
 
 from scripts.command_tree import Page, Told, pages
 
 
 def commands() -> str:
-    """Return a part for each command: how it is called, what it does, its options."""
+    """Return a section for each command: its usage, its help, its options."""
     return "\n".join(_part(page) for page in pages() if len(page.words) > 1)
 
 
 def overview() -> list[tuple[str, str]]:
-    """Return a row for each command that does something itself."""
+    """Return a row for each command that is no group."""
     return [
         (f"[`{page.title}`](#{page.name})", _plain(page.brief))
         for page in pages()
@@ -40,7 +40,7 @@ def _row(one: Told) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a help text so that Markdown and its tables leave it as it is, but for its code."""
+    """Return a help text with what Markdown would interpret escaped, except in its code."""
     parts = text.split("`")
     for place in range(0, len(parts), 2):
         for sign in "\\|<>[]*_":

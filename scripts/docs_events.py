@@ -2,7 +2,7 @@
 """The tables of docs/events.md: what is written down, told and listened to.
 
 The kinds of records and what is in them are found in the source; here is only what they mean. A
-kind or an alarm without a meaning is an error, so that none can be left out.
+kind or an alarm without a meaning is an error.
 """
 
 import ast
@@ -58,7 +58,7 @@ ALARMS: Mapping[str, str] = {
     "runaway": "something starts recordings on a stopped call without end",
     "unseen": "after a lost link nobody can tell what records a paused call",
 }
-"""Every `what` of an alarm, and what is so."""
+"""Every `what` of an alarm, and its meaning."""
 
 _BODIES: Mapping[str, tuple[Callable[..., object], ...]] = {
     "pressed": (Press.body,),
@@ -72,7 +72,7 @@ _BODIES: Mapping[str, tuple[Callable[..., object], ...]] = {
     "incident": (Incident.body,),
     "sealed": (_sealed,),
 }
-"""What else makes the bodies, where they are not written out in the call."""
+"""Functions that make the bodies that are not written out in the call."""
 
 
 def noted() -> dict[str, set[str]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of the guides that are made from the code, so that they cannot say anything else.
+"""The tables of the guides that are generated from the code.
 
 A guide marks the place: `<!-- table: NAME -->` before, `<!-- end -->` after. Run this file after a
 change of configuration, outcomes or exit codes; a test compares.
@@ -242,7 +242,7 @@ MARK = re.compile(r"<!-- table: ([\w. ]+) -->\n(.*?)<!-- end -->\n", re.DOTALL)
 
 
 def fill(guide: str) -> str:
-    """Return a guide with every marked table made anew. Raises KeyError for an unknown name."""
+    """Return a guide with every marked table regenerated. Raises KeyError for an unknown name."""
     made = tables()
     return MARK.sub(
         lambda found: f"<!-- table: {found[1]} -->\n{made[found[1]]()}<!-- end -->\n", guide

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the man pages and the completions: `python scripts/make_man.py [FOLDER]`.
+"""Write the man pages and the completions: `python scripts/make_man.py [FOLDER]`.
 
-A page for each command goes to FOLDER/man, and what bash, zsh and fish read to FOLDER/completion,
-under the names that those shells look for. FOLDER is `build` unless another is named. Everything
+A page for each command goes to FOLDER/man, and the scripts of bash, zsh and fish to
+FOLDER/completion, under the names that those shells look for. FOLDER is `build` unless another is named. Everything
 comes from the commands themselves.
 """
 
+import argparse
 import re
-import sys
 from pathlib import Path
 
 from offrecord import __version__
@@ -27,7 +27,7 @@ FILES = (
 
 
 def roff(text: str) -> str:
-    """Return a text so that roff prints it as it is."""
+    """Return a text with what roff would interpret escaped."""
     text = text.replace("\\", "\\e").replace("-", "\\-").replace("`", "")
     return re.sub(r"^([.'])", r"\\&\1", text, flags=re.MULTILINE)
 
@@ -68,12 +68,12 @@ def man(page: Page, every: list[Page]) -> str:
 
 
 def _near(page: Page, other: Page) -> bool:
-    """Say whether a page names another: the one above it, and those right below."""
+    """Return whether a page refers to another: the one above it, and those right below."""
     return other.words in {page.words[:-1], page.words[:1]} or other.words[:-1] == page.words
 
 
 def write(folder: Path) -> list[Path]:
-    """Write everything below `folder`, and remove pages of commands that are no more."""
+    """Write everything below `folder`, and remove pages of former commands."""
     (folder / "man").mkdir(parents=True, exist_ok=True)
     (folder / "completion").mkdir(exist_ok=True)
     made = []
@@ -90,5 +90,7 @@ def write(folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    for path in write(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build"):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "build")
+    for path in write(parser.parse_args().folder):
         print(path)

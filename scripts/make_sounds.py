@@ -4,6 +4,7 @@
 With a folder as argument they go there instead.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ FOLDER = ROOT / "sounds" / "offrecord"
 
 
 def main(folder: Path) -> None:
-    """Write every file and say so."""
+    """Write every file and print its size."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in prompt_sounds.files().items():
         (folder / name).write_bytes(content)
@@ -24,4 +25,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
+    main(parser.parse_args().folder)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The wheels that the Debian package carries: fetched once, kept, and merged into one folder.
+"""The wheels in the Debian package: fetched once, kept, and merged into one folder.
 
-Modules in C are named after the Python that they are for, and the rest of a wheel is the same
-for each. So the wheels of one version for several Pythons fit into one folder, beside each other;
-`merge` refuses them where that is not so.
+A module in C has the Python that it is for in its name, and the rest of a wheel is the same for
+every Python. The wheels of one version for several Pythons therefore fit into one folder; `merge`
+refuses those that do not.
 """
 
 import hashlib
@@ -29,14 +29,14 @@ PLATFORMS: Final = (
     "manylinux_2_34_x86_64", "manylinux_2_28_x86_64", "manylinux_2_17_x86_64",
     "manylinux2014_x86_64",
 )  # fmt: skip
-"""What Debian 12's C library, 2.36, can load."""
+"""Platforms whose modules Debian 12's C library, 2.36, can load."""
 
-# Written by whoever makes a wheel, about that wheel alone; nothing reads them once it is laid.
+# They describe one wheel alone; nothing reads them once the files are in place.
 _OWN_OF_A_WHEEL: Final = ("RECORD", "WHEEL", "sboms")
 
 
 class WheelError(Exception):
-    """The wheels cannot be had, or do not fit into one folder; the text says which."""
+    """The wheels cannot be fetched, or do not fit into one folder; the text says which."""
 
 
 def read(wheel: Path) -> Message:
@@ -79,7 +79,7 @@ def _fetch(ours: Path, constraints: Path, folder: Path) -> None:
     pinned = ("--constraint", str(constraints.absolute()))
     _download(folder, PYTHONS[0], *pinned, str(ours.absolute()))
     (folder / ours.name).unlink()
-    # The others share what is pure, so only what is not is fetched for them.
+    # Pure wheels serve every Python; the others are fetched for each.
     binary = [
         f"{name}=={version}"
         for path in sorted(folder.glob("*.whl"))

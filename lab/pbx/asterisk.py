@@ -39,8 +39,8 @@ _START_SECONDS = 30.0
 class Asterisk:
     """One Asterisk of the laboratory.
 
-    `files` are the configuration files it is started with, name to text, beside those every one
-    of them needs. Ports are chosen when it is made, so that files can name them. AMI account
+    `files` are the configuration files it is started with, name to text, in addition to those
+    that each one needs. Ports are chosen in the constructor: files can name them. AMI account
     `lab` (everything) is the laboratory's own witness. `environment` is passed on to AGI scripts.
     """
 

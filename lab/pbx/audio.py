@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Listen to a recording: how strong one tone is in each slice of a WAV file."""
+"""The tones in a recording: how strong one frequency is in each slice of a WAV file."""
 
 import math
 from array import array

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real Asterisks out of Debian's own packages, each in a folder of the laboratory's cache.
 
-Debian bookworm ships no Asterisk, so `debootstrap` lays a minimal Debian of another suite into a
+Debian bookworm ships no Asterisk. `debootstrap` lays a minimal Debian of another suite into a
 folder: `forky` for the newest Asterisk with PJSIP, `bullseye` for 16, the last one there with
 chan_sip. Packages come from the mirror this machine's own apt uses, with signatures checked.
 """

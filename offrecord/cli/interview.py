@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The questions of `offrecord init`: from flags, from a person at a terminal, or as usual."""
+"""The answers of `offrecord init`: from flags, from a person at a terminal, or by default."""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _LOGIN = re.compile(r"[^\x00-\x1f\x7f\"]{1,100}")
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What stands on the command line; None and empty for what does not."""
+    """The flags of the command line; None and empty for those that are not given."""
 
     pbx: str | None
     technology: str | None
@@ -42,9 +42,9 @@ class Flags:
 
 
 def answer(found: Found, usual: Answers, flags: Flags, *, ask: bool) -> Answers:
-    """Return the answers: flags first, then those of the person asked, then the usual ones.
+    """Return the answers: from flags, else from the person asked, else the usual ones.
 
-    Raises `click.UsageError` for an answer that cannot be, or that is missing.
+    Raises `click.UsageError` for an answer that is wrong or missing.
     """
     wants_noojee = flags.pbx == "noojee"
     given = replace(
@@ -90,7 +90,7 @@ def _address(text: str) -> str:
 
 
 def _noojee_seen(found: Found) -> bool:
-    """Say whether AMI has an account for a Noojee product."""
+    """Return whether AMI has an account for a Noojee product."""
     text = found.tree.get("manager.conf", "").lower()
     return re.search(r"^\[(noojee|nj)[\w-]*\]", text, re.MULTILINE) is not None
 
@@ -199,9 +199,9 @@ def _noojee(
 
 
 def noojee_key(found: Found, answers: Answers, flags: Flags, *, ask: bool) -> Secret | None:
-    """Return the key of Noojee that is to be written, None to leave what is there.
+    """Return the key of Noojee to write; None leaves the file as it is.
 
-    Raises `click.UsageError` where there is none, `UserError` for a file that holds none.
+    Raises `click.UsageError` when no key is given, `UserError` for a file without one.
     """
     if answers.noojee is None:
         return None
@@ -219,4 +219,4 @@ def noojee_key(found: Found, answers: Answers, flags: Flags, *, ask: bool) -> Se
 
 
 def _silent(_text: str) -> None:
-    """Say nothing of the mode of a file that is only copied."""
+    """Ignore a warning about the mode of a file that is only copied."""

@@ -17,7 +17,7 @@ STYLES: Final[Mapping[str, str]] = {
     "idle": "dim",
     "unknown": "dim",
 }
-"""The colour of each state of `offrecord.status.live_view`. The word stands beside it, always."""
+"""The colour of each state of `offrecord.status.live_view`. The word is always shown with it."""
 
 OUTCOMES: Final[Mapping[str, str]] = {
     "confirmed": "green",

@@ -9,7 +9,7 @@ import click
 
 
 def clock(at: int) -> str:
-    """Return milliseconds since the epoch as people and auditors read them, in UTC."""
+    """Return milliseconds since the epoch as a date and time in UTC."""
     moment = datetime.fromtimestamp(at / 1000, UTC)
     return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{at % 1000:03d}Z"
 
@@ -23,15 +23,15 @@ class Timed(Protocol):
 
     @property
     def kind(self) -> str:
-        """What happened."""
+        """The kind of the record, such as `verdict`."""
 
     @property
     def body(self) -> Mapping[str, Any]:
-        """What is known of it."""
+        """The fields of the record, by name."""
 
 
 def print_time_line(records: Sequence[Timed]) -> None:
-    """Print what happened to one press, in milliseconds from its first record on."""
+    """Print the records of one press, in milliseconds from the first."""
     first = records[0].at
     for record in records:
         click.echo(
@@ -49,7 +49,7 @@ def _summary(kind: str, body: Mapping[str, Any]) -> str:
         if tell is not None:
             return tell(body)
     except (KeyError, TypeError):
-        pass  # of another version: it is shown as it is
+        pass  # written by another version: shown field by field
     return ", ".join(f"{key} {value}" for key, value in body.items())
 
 
@@ -90,4 +90,4 @@ _SUMMARIES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "closed": _closed,
     "verdict": lambda body: f"{body['outcome']} ({body['evidence']}), {body['text']}",
 }
-"""One line for people of each kind of record; other kinds are shown as they are."""
+"""The line for each kind of record; other kinds are shown field by field."""

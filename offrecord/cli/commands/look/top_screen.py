@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The screen of `offrecord top`: lines of the daemon in, a picture for a terminal out."""
+"""The screen of `offrecord top`: takes lines of the daemon, returns what a terminal shows."""
 
 import queue
 import threading
@@ -35,12 +35,12 @@ _WORDS: Final[Mapping[str, str]] = {
     "alarm": "ALARM",
     "incident": "INCIDENT",
 }
-"""What a press is doing, by the record that was written last."""
+"""The state of a press, by the kind of its latest record."""
 
 
 @dataclass(slots=True)
 class View:
-    """What the screen shows, kept by the lines of the daemon's `watch`."""
+    """The contents of the screen, updated by the lines of the daemon's `watch`."""
 
     known: bool = False
     calls: list[dict[str, Any]] = field(default_factory=list)
@@ -104,7 +104,7 @@ def _count(calls: int) -> str:
 
 
 def follow(view: View, lines: Iterator[Mapping[str, Any]], console: Console) -> None:
-    """Draw until the daemon ends or the person leaves. Raises `UserError` when it is gone."""
+    """Draw until the daemon ends or Ctrl-C. Raises `UserError` when the daemon is gone."""
     told: queue.Queue[Mapping[str, Any] | UserError] = queue.Queue()
 
     def read() -> None:

@@ -19,7 +19,7 @@ from offrecord.cli.time_line import clock
 
 _FOLDER = click.option(
     "--archives", type=click.Path(path_type=Path, file_okay=False),
-    help="The folder of the archives, when it is not `archives` beside the journal.",
+    help="The folder of the archives, when it is not `archives` next to the journal.",
 )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def verify(
     without_archives: bool,
     expect: str | None,
 ) -> int:
-    """Look along the chain and name the first record that is not as it was written."""
+    """Check the chain and name the first record that is not as it was written."""
     if archive:
         return _verify_archives(archive, as_json=as_json)
     from offrecord.audit.verify import verify as prove
@@ -112,7 +112,7 @@ def _is_time(at: int | None) -> bool:
 
 
 def _archives(config_path: Path, journal_file: Path | None) -> Path | None:
-    """Return the folder that the configuration names; None for the one beside the journal."""
+    """Return the configured folder; None for `archives` in the folder of the journal."""
     if journal_file is not None:
         return None
     from offrecord.config import audit_archives
@@ -191,7 +191,7 @@ def _write(pieces: Iterator[str], output: Path | None) -> None:
         sys.stdout.buffer.flush()
         return
     try:
-        # Who called whom is nobody else's business: not even the group's.
+        # It says who called whom: not even the group may read it.
         number = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(number, "wb") as file:
             for piece in pieces:
@@ -236,7 +236,7 @@ def seal(
 @_shared
 @click.argument("copy", type=click.Path(path_type=Path, dir_okay=False))
 def restore(config_path: Path, journal_file: Path | None, as_json: bool, copy: Path) -> None:
-    """Put a copy in the place of the journal, which is kept beside it. Stop the daemon."""
+    """Replace the journal by a copy; the old one is kept next to it. Stop the daemon first."""
     from offrecord.journal.backup import restore as put_back
 
     path = path_of(config_path, journal_file)

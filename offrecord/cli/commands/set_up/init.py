@@ -11,11 +11,11 @@ from offrecord.cli.options import DEFAULT_CONFIG
 
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the flags; each question has one."""
+    """Add the options; each question has one."""
     for option in reversed([
         click.option("--pbx", type=click.Choice(["plain", "freepbx", "noojee"]),
                      help="The kind of PBX: Asterisk alone, one that FreePBX or Issabel makes, "
-                          "or one beside Noojee. Found out if not given."),
+                          "or one with Noojee. Found out if not given."),
         click.option("--technology", type=click.Choice(["PJSIP", "SIP"]),
                      help="What the phones are to Asterisk: PJSIP, or SIP for chan_sip."),
         click.option("--code", "codes", multiple=True, metavar="VERB=CODE",
@@ -44,10 +44,10 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--unit/--no-unit", default=None,
                      help="Let systemd start the daemon, or write no unit."),
         click.option("--overwrite", is_flag=True,
-                     help="Write files of ours anew that were changed by hand since."),
+                     help="Overwrite files of ours that were changed by hand since."),
         click.option("--remove", is_flag=True, help="Undo what init wrote."),
         click.option("--reload", "reload_", is_flag=True,
-                     help="Have Asterisk read its files again afterwards."),
+                     help="Make Asterisk read its files again afterwards."),
         click.option("-y", "--yes", is_flag=True, help="Ask nothing."),
         click.option("-n", "--dry-run", is_flag=True, help="Show every change and make none."),
         click.option("--root", type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -58,7 +58,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Asterisk's configuration, in that root."),
         click.option("-c", "--config", "config_path", type=click.Path(path_type=PurePosixPath),
                      default=PurePosixPath(DEFAULT_CONFIG), show_default=True,
-                     help="Our configuration file, in that root; secrets are kept beside it."),
+                     help="Our configuration file, in that root; secrets are kept next to it."),
     ]):  # fmt: skip
         command = option(command)
     return command

@@ -37,7 +37,7 @@ def set_up(
 ) -> int:
     """Set the machine up and return the exit code.
 
-    `flags` are the fields of `Flags`. Raises `Refused` for a machine that cannot be set up so, and
+    `flags` are the fields of `Flags`. Raises `Refused` for a machine that cannot be set up like that, and
     `click.UsageError` when an answer is missing and nobody is there to ask.
     """
     found = look(root, Places(etc=asterisk_etc, config=config_path))
@@ -85,7 +85,7 @@ def _say_answers(answers: Answers) -> None:
 
 
 def _show(root: Path, changes: Sequence[Change], *, whole: bool) -> None:
-    """Print what is to happen: a diff of files that are there, with `whole` of new ones too."""
+    """Print the changes: diffs of existing files, and with `whole` of new ones too."""
     click.echo()
     for change in changes:
         mark = click.style(f"{change.kind:8}", fg=_KIND_COLOURS[change.kind])
@@ -123,7 +123,7 @@ def _report(done: Sequence[Written]) -> None:
 
 
 def _finish(made: Plan, *, reload: bool) -> None:
-    """Say what comes next, and have Asterisk reload where that was asked for."""
+    """Reload Asterisk when `--reload` was given, and print the next steps."""
     if made.reload and reload:
         _reload(made.reload)
     commands = [] if reload else [f"asterisk -rx '{command}'" for command in made.reload]
