@@ -2,8 +2,8 @@
 """Write the man pages and the completions: `python scripts/make_man.py [FOLDER]`.
 
 A page for each command goes to FOLDER/man, and the scripts of bash, zsh and fish to
-FOLDER/completion, under the names that those shells look for. FOLDER is `build` unless another is named. Everything
-comes from the commands themselves.
+FOLDER/completion, under the names that those shells look for. FOLDER is `build` unless another is
+named. Everything comes from the commands themselves.
 """
 
 import argparse
