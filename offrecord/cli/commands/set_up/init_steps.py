@@ -37,7 +37,7 @@ def set_up(
 ) -> int:
     """Set the machine up and return the exit code.
 
-    `flags` are the fields of `Flags`. Raises `Refused` for a machine that cannot be set up like that, and
+    `flags` are the fields of `Flags`. Raises `Refused` for a machine that cannot be set up, and
     `click.UsageError` when an answer is missing and nobody is there to ask.
     """
     found = look(root, Places(etc=asterisk_etc, config=config_path))
