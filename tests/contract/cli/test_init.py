@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from offrecord.base.errors import Exit, UserError
-from offrecord.cli.commands.set_up.init import init
+from offrecord.cli.main import cli
 from offrecord.config import load
 from offrecord.setup.changes import Refused
 from tests.kits.init_kit import FREEPBX, PLAIN, machine, snapshot
@@ -28,7 +28,7 @@ CONFIG = "etc/offrecord/offrecord.toml"
 
 def run(root: Path, *words: str) -> Result:
     return CliRunner().invoke(
-        init, ["--root", str(root), *words], standalone_mode=False, catch_exceptions=True
+        cli, ["init", "--root", str(root), *words], standalone_mode=False, catch_exceptions=True
     )
 
 
