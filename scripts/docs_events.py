@@ -76,7 +76,7 @@ _BODIES: Mapping[str, tuple[Callable[..., object], ...]] = {
 
 
 def noted() -> dict[str, set[str]]:
-    """Return every kind that the source writes into the journal, and the keys found beside it."""
+    """Return every kind that the source writes into the journal, and the keys of its body."""
     found: dict[str, set[str]] = {"sealed": set()}
     for call in _calls({"note", "_note", "_write"}):
         kind = _word(call, 1)
