@@ -12,6 +12,7 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 from ami.errors import AmiError
@@ -131,7 +132,7 @@ async def _queue_records(records: Listener, queue: PacketQueue) -> None:
     """Queue the journal records that are kept, each with its own time."""
     async for one in records:
         if one.kind in RECORDS:
-            queue.put(one.at / 1000, "!", json.dumps(one.as_json()).encode())
+            queue.put(one.at / 1000, "!", json.dumps(asdict(one)).encode())
 
 
 def _monitors(service: DaemonService) -> dict[str, int | None]:

@@ -3,6 +3,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 from bridges.model import Outcome, Verb
@@ -80,12 +81,12 @@ class Operations:
         return {"sounds": list(self._triggers.sounds[Outcome(str(reply["outcome"]))])}
 
     async def _calls(self, _request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
-        yield self._inside.calls()
+        yield asdict(self._inside.calls())
 
     async def _watch(self, _request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
         """Tell the live calls, and then what happens, until the client leaves."""
         with self._inside.feed.listen() as news:
-            yield self._inside.calls()
+            yield asdict(self._inside.calls())
             while True:
                 try:
                     async with asyncio.timeout(ALIVE):
@@ -93,7 +94,8 @@ class Operations:
                 except TimeoutError:
                     yield {"kind": "alive"}
                     continue
-                yield told.as_json() | (self._inside.calls() if told.kind == CALLS else {})
+                more = asdict(self._inside.calls()) if told.kind == CALLS else {}
+                yield asdict(told) | more
 
     async def _ack(self, request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
         """End the repeated failure tone of a press; trying goes on."""
@@ -110,7 +112,7 @@ class Operations:
         yield await self._inside.explain(target, Verb(verb), "cli", _text(request, "agent"))
 
     async def _status(self, _request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
-        yield self._inside.status()
+        yield asdict(self._inside.status())
 
 
 def _text(request: Mapping[str, Any], key: str) -> str | None:

@@ -103,6 +103,17 @@ def answers(**described: str) -> dict[int | str, dict[str, Any]]:
     }
 
 
+CLOSED: Final = answers(
+    _401="no token, or one that is not good any more",
+    _422="the request is not understood",
+    _429="too many requests; `Retry-After` says when the next will do",
+    _503="the daemon, its journal or its tokens are not usable now",
+)
+"""What any address that needs a token may answer."""
+
+FORBIDDEN: Final = answers(_403="the token is not good for it")
+
+
 async def plain_query(request: Request) -> None:
     """Refuse a query that names something twice, or something that nobody knows.
 

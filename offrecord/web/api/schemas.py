@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What requests and answers are made of, as the OpenAPI document describes it.
+"""Requests, and the answers about a press, as the OpenAPI document describes them.
 
-Answers are made by the same code as the command line's `--json`; a test holds them against these.
+The live calls, their recorders and the daemon's status are described by the dataclasses of
+`offrecord.status.view_types`, a press in a list by `offrecord.journal.reader.PressSummary`.
 """
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from bridges.model import Outcome, Verb
-from offrecord.status.live_view import RecorderState
 
 PENDING: Final = "pending"
 """What stands for the outcome while there is none."""
@@ -202,93 +202,3 @@ class Acknowledged(BaseModel):
 
     press: str
     acknowledged: bool
-
-
-class Channel(BaseModel):
-    """One channel of a call."""
-
-    channel: str
-    uniqueid: str
-    extension: str | None
-    state: int | str | None
-    bridge: str | None
-    monitors: int | None = Field(description="MixMonitors on it; null when nobody knows")
-    muted: bool
-
-
-class Badge(BaseModel):
-    """One recorder of a call, and what is known of it."""
-
-    recorder: str
-    kind: str
-    state: RecorderState
-    press: str | None
-    verb: str | None
-    outcome: str | None
-    evidence: str | None
-    since: int | None = Field(description="milliseconds since the epoch, UTC")
-    until: int | None = Field(description="when a pause ends by itself, in the same")
-    detail: str
-
-
-class Call(BaseModel):
-    """One live call, with a badge per recorder."""
-
-    call: str = Field(description="its linkedid")
-    extensions: list[str]
-    agents: dict[str, str]
-    channels: list[Channel]
-    intents: list[dict[str, Any]] = Field(description="what presses hold for it")
-    recorders: list[Badge]
-
-
-class Calls(BaseModel):
-    """The live calls."""
-
-    known: bool = Field(description="false while the PBX cannot be asked: then nothing is certain")
-    calls: list[Call]
-
-
-class Summary(BaseModel):
-    """One press in a list, as `offrecord presses --json` prints it."""
-
-    press: str
-    at: int = Field(description="milliseconds since the epoch, UTC")
-    verb: str
-    way: str
-    target: str
-    channel: str | None
-    agent: str | None
-    call: str | None
-    outcome: str | None = Field(description="null while there is no verdict")
-    text: str | None
-    took_ms: float | None
-
-
-class Record(BaseModel):
-    """One record of the journal, as `offrecord show --json` prints it."""
-
-    seq: int
-    at: int = Field(description="milliseconds since the epoch, UTC")
-    kind: str
-    body: dict[str, Any]
-
-
-class Status(BaseModel):
-    """How things are, in a few words each."""
-
-    link: str
-    known: bool
-    calls: int
-    journal: str
-    recorders: list[str]
-
-
-class FeedEvent(BaseModel):
-    """One thing that happened: the data of a server-sent event."""
-
-    number: int
-    kind: str
-    at: int
-    press: str | None
-    body: dict[str, Any]

@@ -15,9 +15,10 @@ from bridges.model import Outcome, Verb
 from offrecord.base.errors import Exit, UserError, outcome_exit
 from offrecord.cli.completion import targets
 from offrecord.cli.options import json_option, print_json, print_table, socket_option
-from offrecord.cli.tables import badges, held
+from offrecord.cli.tables import intents_text, recorders_text
 from offrecord.control import client
 from offrecord.model.press import END_OBJECTION
+from offrecord.status.view_types import LiveCalls, from_json
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -40,10 +41,11 @@ def _ask(socket_path: Path, request: Mapping[str, object]) -> list[dict[str, Any
 def calls(socket_path: Path, as_json: bool) -> int:
     """Show the live calls, their channels, and who records them."""
     body = _ask(socket_path, {"op": "calls"})[-1]
+    live = from_json(LiveCalls, body)
     if as_json:
         print_json(body)
-        return Exit.OK if body["known"] else Exit.PBX_UNREACHABLE
-    if not body["known"]:
+        return Exit.OK if live.known else Exit.PBX_UNREACHABLE
+    if not live.known:
         raise UserError(
             "the calls are not known: the link to the PBX is down",
             "see the daemon's log, or run offrecord check",
@@ -52,17 +54,15 @@ def calls(socket_path: Path, as_json: bool) -> int:
     table = Table(
         "call", "channel", "extension", "uniqueid", "MixMonitors", "recorders", "held", box=None
     )
-    for call in body["calls"]:
-        promised = ", ".join(held(intent) for intent in call["intents"]) or "-"
-        for channel in call["channels"]:
-            monitors = channel["monitors"]
-            shown = "?" if monitors is None else str(monitors or "-")
+    for call in live.calls:
+        recorders, held = recorders_text(call, time.time()), intents_text(call)
+        for channel in call.channels:
+            shown = "?" if channel.monitors is None else str(channel.monitors or "-")
             table.add_row(
-                call["call"], channel["channel"], channel["extension"] or "-",
-                channel["uniqueid"], f"{shown} (muted)" if channel["muted"] else shown,
-                badges(call, time.time()), promised,
+                call.call, channel.channel, channel.extension or "-", channel.uniqueid,
+                f"{shown} (muted)" if channel.muted else shown, recorders, held,
             )  # fmt: skip
-    if body["calls"]:
+    if live.calls:
         print_table(table)
     else:
         click.echo("no call is up")
