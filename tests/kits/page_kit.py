@@ -145,7 +145,8 @@ async def site(
         app.include_router(
             router(
                 service, tokens, WrongTokens(3), secure=secure, beat=beat, patience=patience,
-                ending=lambda: bool(ends), sessions=Sessions(tokens, lambda: found.clock), often=found.often,
+                ending=lambda: bool(ends), often=found.often,
+                sessions=Sessions(tokens, lambda: found.clock),
             )
         )  # fmt: skip
         await server.start()
