@@ -5,14 +5,16 @@ import asyncio
 import re
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from bridges.model import Verb
+from offrecord.journal import JournalError
 from offrecord.web.page import PREFIX
 from offrecord.web.page.history import DAY
-from offrecord.web.page.live_stream import OF_ONE
+from offrecord.web.page.live_stream import OF_ONE, Render
 from offrecord.web.page.responses import CSP
 from offrecord.web.page.sessions import LASTS
 from tests.kits.page_kit import Site, site
@@ -238,6 +240,26 @@ async def test_the_search_finds_by_call_agent_and_outcome(tmp_path: Path) -> Non
         assert not await found(call="2.1")
         assert not await found(outcome="failed")
         assert await found(outcome="nonsense", since="nonsense")
+
+
+async def test_presses_are_read_once_their_records_are_on_the_disk(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        disk = SimpleNamespace(waiting=1, trouble=None)
+        cast("Any", here.service.parts).journal = disk
+        render = Render(here.service)
+        reading = asyncio.create_task(render.presses())
+        await asyncio.sleep(0)
+        await here.kept.pressed(Verb.STOP)
+        await here.kept.bench.written()
+        assert not reading.done()
+        disk.waiting = 0
+        assert [row.outcome for row in (await reading).rows] == ["confirmed"]
+
+        disk.waiting, disk.trouble = 1, JournalError("the disk is full", "make room")
+        unsure = await render.presses()
+        disk.waiting, disk.trouble = 0, None
+        assert not unsure.whole
+        assert (await render.presses()).whole
 
 
 async def test_a_page_too_many_is_refused(tmp_path: Path) -> None:

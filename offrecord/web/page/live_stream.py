@@ -33,15 +33,22 @@ TICK: Final = 1.0
 MOST: Final = 50
 """Open streams of all sessions: the vendors' reports need connections, too."""
 
+DISK: Final = 1.0
+"""Seconds to wait for records that are not on the disk yet, before the presses are read from it."""
+
 OF_ONE: Final = 8
 """Open streams of one session."""
 
 
 @dataclass(frozen=True, slots=True)
 class Presses:
-    """The latest presses as of event `number` of the feed; `problem` is why they cannot be read."""
+    """The latest presses as of event `number` of the feed; `problem` is why they cannot be read.
+
+    `whole` is False when records of them were not on the disk yet.
+    """
 
     number: int
+    whole: bool
     rows: tuple[Row, ...]
     problem: str
 
@@ -85,14 +92,26 @@ class Render:
     async def presses(self) -> Presses:
         """Return the latest presses, read again after each event of the feed."""
         async with self._reading:
-            number = self._service.feed.number
-            if self._presses is None or self._presses.number != number:
+            number, known = self._service.feed.number, self._presses
+            if known is None or known.number != number or not known.whole:
+                whole = await self._on_disk()
                 try:
                     rows = await asyncio.to_thread(history.lately, self._service.journal, now())
-                    self._presses = Presses(number, tuple(rows), "")
+                    known = Presses(number, whole, tuple(rows), "")
                 except JournalError as problem:
-                    self._presses = Presses(number, (), str(problem))
-            return self._presses
+                    known = Presses(number, whole, (), str(problem))
+                self._presses = known
+            return known
+
+    async def _on_disk(self) -> bool:
+        """Wait until every record is on the disk; return whether it is. Does not wait in trouble.
+
+        The feed tells of a record before it is written.
+        """
+        journal, late = self._service.parts.journal, time.monotonic() + DISK
+        while journal.waiting and journal.trouble is None and time.monotonic() < late:  # noqa: ASYNC110 - the writer is a thread
+            await asyncio.sleep(0.01)
+        return not journal.waiting
 
     def rows(self, shown: Presses, *, may_press: bool) -> str:
         """Return the HTML of the latest presses."""
