@@ -14,7 +14,6 @@ from ami.calls.snapshots import Call
 from bridges.model import Outcome, Recorder, Verb
 from offrecord.model.intents import Intent, Intents
 from offrecord.presses.ask_recorders import SiteSettings
-from offrecord.presses.find_call import everything
 from offrecord.status.view_types import (
     CallView,
     ChannelView,
@@ -83,7 +82,7 @@ class LiveView:
 
     def prune(self) -> None:
         """Forget the presses of calls that are over. Takes time in proportion to the live calls."""
-        live = {name for call in self._graph().calls() for name in everything(call)}
+        live = {name for call in self._graph().calls() for name in call.ids}
         held = {intent.id for intent in self._intents}
         self._by_id = {name: press for name, press in self._by_id.items() if name in live}
         wanted = held.union(self._by_id.values(), self._open)
@@ -97,7 +96,7 @@ class LiveView:
 
     def call_view(self, call: Call) -> CallView:
         """Return one call as it is shown."""
-        intents = self._intents.all_of(everything(call))
+        intents = self._intents.all_of(call.ids)
         people = {one: login for one in call.extensions if (login := self._here(one))}
         channels = tuple(
             ChannelView(
@@ -165,7 +164,7 @@ class LiveView:
 
     def _last(self, call: Call) -> _Pressed | None:
         """Return the last press that was resolved to a call."""
-        known = [self._by_id[name] for name in everything(call) if name in self._by_id]
+        known = [self._by_id[name] for name in call.ids if name in self._by_id]
         return self._by_press.get(max(known)) if known else None  # their ids sort by time
 
 

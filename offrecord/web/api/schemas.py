@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from bridges.model import Outcome, Verb
 
 PENDING: Final = "pending"
-"""What stands for the outcome while there is none."""
+"""The outcome of a press that has no verdict yet."""
 
 STATUS: Final[Mapping[str, int]] = {
     Outcome.CONFIRMED: 200,
@@ -30,8 +30,8 @@ STATUS: Final[Mapping[str, int]] = {
 }
 """The HTTP status of a press by its outcome; a test holds that none is missing.
 
-200 says that what was asked for is proven to be so, 202 that it is not proven (yet), 4xx and 5xx
-that it is not so, or that nobody knows.
+200: it is proven that the order was carried out. 202: that is not proven, or not yet. 4xx and 5xx:
+it was not carried out, or its result is not known.
 """
 
 TITLES: Final[Mapping[str, tuple[str, str]]] = {
@@ -48,7 +48,7 @@ TITLES: Final[Mapping[str, tuple[str, str]]] = {
 """Title and fix of the outcomes that are answered as problems."""
 
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
-"""A text on one line, without signs that a terminal would obey."""
+"""A text on one line, without control characters."""
 
 PressId = Annotated[
     str,
@@ -154,7 +154,7 @@ class Step(BaseModel):
 
 
 class Result(BaseModel):
-    """What one recorder made of a press."""
+    """The result of a press at one recorder."""
 
     recorder: str
     kind: str

@@ -45,7 +45,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "alarm": "ALARM",
     "incident": "INCIDENT",
 }
-"""What a press is doing, by the record that was written last."""
+"""Words for the stage of a press, by the kind of its last record."""
 
 
 _NOTHING: Final = LiveCalls(known=False, calls=())
