@@ -41,15 +41,19 @@ class Component:
 
 
 class Parts(Protocol):
-    """The parts of a daemon whose state is shown."""
+    """The parts of a daemon that health and metrics are both asked of."""
 
     @property
     def pbx(self) -> Pbx:
-        """The PBX: its link, and whether its calls are known."""
+        """The PBX: its link, its calls, what was lost."""
 
     @property
     def journal(self) -> Journal:
-        """The journal: whether records reach the disk."""
+        """The journal: whether records reach the disk, and how many wait."""
+
+
+class HealthParts(Parts, Protocol):
+    """The parts of a daemon whose health is shown."""
 
     @property
     def fastagi(self) -> FastAgiServer:
@@ -66,7 +70,7 @@ class Health:
     `now` returns seconds since the epoch.
     """
 
-    def __init__(self, parts: Parts, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, parts: HealthParts, now: Callable[[], float] = time.time) -> None:
         self._parts = parts
         self._now = now
         self._last: dict[str, tuple[str, int]] = {}

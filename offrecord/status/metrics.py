@@ -18,16 +18,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ami.link.supervisor import LinkState
-from ami.pbx import Pbx
 from bridges.model import Outcome, Verb
 from offrecord import __version__
 from offrecord.audit.press_history import PROVEN
 from offrecord.enforcement.enforcer import Enforcer
-from offrecord.journal.journal import Journal, Record
+from offrecord.journal.journal import Record
 from offrecord.model.press import WAYS
 from offrecord.presses.lifecycle import Engine
 from offrecord.status.event_feed import EventFeed
-from offrecord.status.health import results
+from offrecord.status.health import Parts, results
 
 CONTENT_TYPE: Final = prometheus_client.CONTENT_TYPE_LATEST
 """The media type of `Metrics.text`."""
@@ -141,16 +140,8 @@ class _Open:
     at: int
 
 
-class Parts(Protocol):
+class MetricsParts(Parts, Protocol):
     """The parts of a daemon that gauges are read from."""
-
-    @property
-    def pbx(self) -> Pbx:
-        """The PBX: its link, its calls, what was lost."""
-
-    @property
-    def journal(self) -> Journal:
-        """The journal: whether records reach the disk, and how many wait."""
 
     @property
     def engine(self) -> Engine:
@@ -164,7 +155,7 @@ class Parts(Protocol):
 class Metrics:
     """Counts, and shows. `heard` must be called with every record of the journal."""
 
-    def __init__(self, parts: Parts, feed: EventFeed) -> None:
+    def __init__(self, parts: MetricsParts, feed: EventFeed) -> None:
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._presses = self._counter("presses_total")
@@ -256,7 +247,7 @@ class _Process(ProcessCollector):
 class _Gauges(Collector):
     """Reads the parts when Prometheus asks."""
 
-    def __init__(self, parts: Parts, feed: EventFeed) -> None:
+    def __init__(self, parts: MetricsParts, feed: EventFeed) -> None:
         self._parts = parts
         self._feed = feed
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Types of what every face shows: live calls, their channels and recorders, the daemon's status.
 
-`dataclasses.asdict` makes the JSON of the control socket, of `--json` and of the HTTP API, and
-`from_json` reads it back. The docstrings of classes and fields are the descriptions in the OpenAPI
+`to_json` makes the JSON of the control socket, of `--json` and of the HTTP API, and `from_json`
+reads it back. The docstrings of classes and fields are the descriptions in the OpenAPI
 document. How a recorder's state is found is in `live_view`.
 
 ==============  ==================================================================================
@@ -174,8 +174,20 @@ class RecordView:
     body: Mapping[str, Any]
 
 
+def to_json(view: object) -> dict[str, Any]:
+    """Return a dataclass as a dictionary for JSON, with everything in it.
+
+    `dataclasses.asdict` returns the same, but takes 20 times as long, tens of milliseconds for 500
+    calls. Each open stream needs it whenever the calls change, and a press waits meanwhile.
+    """
+    kind: Any = type(view)
+    # Without warnings: a value of another type, as an old journal may hold, is shown as it is.
+    made: dict[str, Any] = _adapter(kind).dump_python(view, warnings=False)
+    return made
+
+
 def from_json(kind: type[T], given: Mapping[str, Any]) -> T:
-    """Return the dataclass `kind` that `dataclasses.asdict` turned into the JSON object `given`.
+    """Return the dataclass `kind` that `to_json` turned into the JSON object `given`.
 
     Members without a field are ignored, as a newer daemon may send more. Raises `UserError` when
     one is missing or of another type.
@@ -183,8 +195,9 @@ def from_json(kind: type[T], given: Mapping[str, Any]) -> T:
     # Not at the top: pydantic takes longer to load than all else that `offrecord stop` needs.
     from pydantic import ValidationError
 
+    hashed: Any = kind  # mypy takes a `type[T]` for something without a hash
     try:
-        found: T = _adapter(kind).validate_python(given)  # type: ignore[arg-type] # a class has a hash
+        found: T = _adapter(hashed).validate_python(given)
     except ValidationError as problem:
         wrong = problem.errors()[0]
         where = ".".join(map(str, wrong["loc"]))

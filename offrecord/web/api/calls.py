@@ -5,7 +5,7 @@ What a call shows is found in `offrecord.status.live_view`. The event stream is 
 are in `presses`.
 """
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from bridges.model import Verb
 from offrecord.assembly.service import DaemonService
-from offrecord.status.view_types import CallView, DaemonStatus, LiveCalls
+from offrecord.status.view_types import CallView, DaemonStatus, LiveCalls, to_json
 from offrecord.web.api.auth import TokenAuth
 from offrecord.web.api.problems import CLOSED, FORBIDDEN, Json, answers, plain_query
 from offrecord.web.api.schemas import Line
@@ -42,7 +42,7 @@ def router(service: DaemonService, auth: TokenAuth) -> APIRouter:
         live = service.calls()
         if target is not None:
             live = replace(live, calls=tuple(c for c in live.calls if target in _names(c)))
-        return Json(asdict(live))
+        return Json(to_json(live))
 
     @made.get(
         "/explain",
@@ -77,7 +77,7 @@ def router(service: DaemonService, auth: TokenAuth) -> APIRouter:
     )
     async def status(_client: reader) -> Response:
         """Show the link to the PBX, the journal and the recorders. The scope `read` is needed."""
-        return Json(asdict(service.status()))
+        return Json(to_json(service.status()))
 
     return made
 

@@ -9,7 +9,6 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header
@@ -21,6 +20,7 @@ from starlette.responses import Response
 from offrecord.assembly.service import DaemonService
 from offrecord.base.errors import UserError
 from offrecord.status.event_feed import CALLS, FeedEvent, Listener
+from offrecord.status.view_types import to_json
 from offrecord.web.api.auth import Given, TokenAuth
 from offrecord.web.api.problems import CLOSED, FORBIDDEN, Problem, plain_query
 from offrecord.web.event_stream import TimeoutEventStream
@@ -118,15 +118,15 @@ class Streams:
             feed = self._service.feed
             with feed.listen(self.after(last)) as listener:
                 if last is None:
-                    body = {"number": feed.number, **asdict(self._service.calls())}
+                    body = {"number": feed.number, **to_json(self._service.calls())}
                     yield self._event(feed.number, "open", body)
                 while True:
                     event = await _next(listener)
                     if not self._may_stay(client, given):
                         return
                     if event is not None:
-                        more = asdict(self._service.calls()) if event.kind == CALLS else {}
-                        yield self._event(event.number, event.kind, {**asdict(event), **more})
+                        more = to_json(self._service.calls()) if event.kind == CALLS else {}
+                        yield self._event(event.number, event.kind, {**to_json(event), **more})
         finally:
             self._open -= 1
 

@@ -7,7 +7,6 @@ Which scope a press needs is named here and enforced in `auth`.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 
@@ -20,7 +19,7 @@ from offrecord.assembly.service import DaemonService
 from offrecord.journal.reader import PressSummary
 from offrecord.model.press import END_OBJECTION
 from offrecord.presses.intake import told
-from offrecord.status.view_types import RecordView
+from offrecord.status.view_types import RecordView, to_json
 from offrecord.web.api.auth import TokenAuth
 from offrecord.web.api.problems import CLOSED, Json, Problem, answers, plain_query
 from offrecord.web.api.schemas import (
@@ -145,7 +144,7 @@ def router(
                 limit=limit,
             )
         )
-        return Json([asdict(one) for one in found])
+        return Json([to_json(one) for one in found])
 
     @made.get(
         "/{press}",
@@ -171,7 +170,7 @@ def router(
             )  # fmt: skip
         if not client.may(Scope.AUDIT) and found[0].at < now() * 1000 - RECENT:
             raise _too_old(client)
-        return Json([asdict(RecordView(r.seq, r.at, r.kind, r.body)) for r in found])
+        return Json([to_json(RecordView(r.seq, r.at, r.kind, r.body)) for r in found])
 
     return made
 

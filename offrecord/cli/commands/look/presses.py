@@ -4,7 +4,6 @@
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -19,7 +18,7 @@ from offrecord.base.errors import Exit, UserError
 from offrecord.cli.options import config_option, json_option, print_json, print_table
 from offrecord.cli.tables import OUTCOMES
 from offrecord.config import journal_path
-from offrecord.status.view_types import RecordView
+from offrecord.status.view_types import RecordView, to_json
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -103,7 +102,7 @@ def presses(
         since=since, call=call, agent=agent, outcome=wanted, limit=limit,
     )  # fmt: skip
     if as_json:
-        print_json([asdict(summary) for summary in found])
+        print_json([to_json(summary) for summary in found])
         return
     table = Table("press", "at", "verb", "way", "target", "agent", "outcome", "ms", box=None)
     for one in found:
@@ -130,7 +129,7 @@ def show(press: str, config_path: Path, journal_file: Path | None, as_json: bool
             f"the journal has no press {press}", "see offrecord presses for ids", Exit.NOT_FOUND
         )
     if as_json:
-        print_json([asdict(RecordView(r.seq, r.at, r.kind, r.body)) for r in records])
+        print_json([to_json(RecordView(r.seq, r.at, r.kind, r.body)) for r in records])
         return
     click.echo(f"press {press}, {clock(records[0].at)}")
     print_time_line(records)
