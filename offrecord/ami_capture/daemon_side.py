@@ -20,6 +20,7 @@ from offrecord.ami_capture.collect import RECORDS, is_relevant
 from offrecord.assembly.service import DaemonService
 from offrecord.base.errors import Exit, UserError
 from offrecord.status.event_feed import Listener
+from offrecord.status.view_types import to_json
 
 MAX_BEHIND: Final = 16 * 1024 * 1024
 """Bytes queued for a client above which the capture fails."""
@@ -131,7 +132,7 @@ async def _queue_records(records: Listener, queue: PacketQueue) -> None:
     """Queue the journal records that are kept, each with its own time."""
     async for one in records:
         if one.kind in RECORDS:
-            queue.put(one.at / 1000, "!", json.dumps(one.as_json()).encode())
+            queue.put(one.at / 1000, "!", json.dumps(to_json(one)).encode())
 
 
 def _monitors(service: DaemonService) -> dict[str, int | None]:

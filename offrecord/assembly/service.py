@@ -23,6 +23,7 @@ from offrecord.presses.find_call import Unresolved
 from offrecord.presses.lifecycle import PressHandle
 from offrecord.status.event_feed import CALLS, EventFeed
 from offrecord.status.live_view import LiveView
+from offrecord.status.view_types import DaemonStatus, LiveCalls
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -101,9 +102,9 @@ class DaemonService:
         made = self._parts.triggers.make(verb, way, target, **more)
         return self._parts.engine.press(made), made
 
-    def calls(self) -> dict[str, object]:
+    def calls(self) -> LiveCalls:
         """Return the live calls, and whether they are known."""
-        return {"known": self._parts.pbx.graph.known, "calls": self.board.calls()}
+        return LiveCalls(self._parts.pbx.graph.known, self.board.calls())
 
     async def explain(
         self, target: str, verb: Verb, way: Way, agent: str | None = None
@@ -129,16 +130,16 @@ class DaemonService:
                 Exit.NOT_FOUND,
             )
 
-    def status(self) -> dict[str, object]:
-        """Return how things are, in a few words each."""
+    def status(self) -> DaemonStatus:
+        """Return the state of the daemon's main parts, in a few words each."""
         parts, trouble = self._parts, self._parts.journal.trouble
-        return {
-            "link": parts.pbx.link.state.value,
-            "known": parts.pbx.graph.known,
-            "calls": len(parts.pbx.graph.calls()),
-            "journal": str(trouble) if trouble else "ok",
-            "recorders": sorted(parts.engine.site.recorders),
-        }
+        return DaemonStatus(
+            link=parts.pbx.link.state.value,
+            known=parts.pbx.graph.known,
+            calls=len(parts.pbx.graph.calls()),
+            journal=str(trouble) if trouble else "ok",
+            recorders=tuple(sorted(parts.engine.site.recorders)),
+        )
 
     # Following
 

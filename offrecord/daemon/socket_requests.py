@@ -11,6 +11,7 @@ from offrecord.assembly.service import DaemonService
 from offrecord.control.server import Handler
 from offrecord.presses.intake import told
 from offrecord.status.event_feed import CALLS
+from offrecord.status.view_types import to_json
 
 _MAX_WAIT: Final = 30.0
 """Seconds that a client of the control socket may wait for a verdict, at most."""
@@ -80,12 +81,12 @@ class Operations:
         return {"sounds": list(self._triggers.sounds[Outcome(str(reply["outcome"]))])}
 
     async def _calls(self, _request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
-        yield self._inside.calls()
+        yield to_json(self._inside.calls())
 
     async def _watch(self, _request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
         """Tell the live calls, and then what happens, until the client leaves."""
         with self._inside.feed.listen() as news:
-            yield self._inside.calls()
+            yield to_json(self._inside.calls())
             while True:
                 try:
                     async with asyncio.timeout(ALIVE):
@@ -93,7 +94,8 @@ class Operations:
                 except TimeoutError:
                     yield {"kind": "alive"}
                     continue
-                yield told.as_json() | (self._inside.calls() if told.kind == CALLS else {})
+                more = to_json(self._inside.calls()) if told.kind == CALLS else {}
+                yield to_json(told) | more
 
     async def _ack(self, request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
         """End the repeated failure tone of a press; trying goes on."""
@@ -110,7 +112,7 @@ class Operations:
         yield await self._inside.explain(target, Verb(verb), "cli", _text(request, "agent"))
 
     async def _status(self, _request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
-        yield self._inside.status()
+        yield to_json(self._inside.status())
 
 
 def _text(request: Mapping[str, Any], key: str) -> str | None:

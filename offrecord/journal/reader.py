@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from bridges.model import Outcome
 from offrecord.journal.schema import open_reader, unusable
@@ -43,27 +43,24 @@ def stored(row: tuple[Any, ...]) -> StoredRecord:
 
 @dataclass(frozen=True, slots=True)
 class PressSummary:
-    """One press as a row of a list.
+    """One press in a list, as `offrecord presses --json` prints it."""
 
-    `call` is its linkedid once resolved. `outcome` is that of the last verdict; None while there is
-    none, and if the daemon died before it. `at` is milliseconds since the epoch, UTC.
-    """
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"use_attribute_docstrings": True}
 
     press: str
     at: int
+    """milliseconds since the epoch, UTC"""
     verb: str
     way: str
     target: str
     channel: str | None
     agent: str | None
     call: str | None
+    """its linkedid; null when no call was found"""
     outcome: str | None
+    """of the last verdict; null while there is none, or when the daemon died before it"""
     text: str | None
     took_ms: float | None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the summary as `--json` prints it."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def _last(kind: str, key: str) -> str:

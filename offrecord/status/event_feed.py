@@ -10,8 +10,10 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from offrecord.status.view_types import DESCRIBED
 
 BEHIND: Final = 1000
 """FeedEvent that one listener may be behind before it loses the oldest."""
@@ -28,27 +30,18 @@ MISSED: Final = "missed"
 
 @dataclass(frozen=True, slots=True)
 class FeedEvent:
-    """One thing that happened.
+    """One thing that happened: the data of a server-sent event."""
 
-    `kind` is that of a journal's record, or `CALLS` or `MISSED`; `at` is milliseconds since the
-    epoch, UTC. `number` counts the news of one daemon's life, from 1.
-    """
+    __pydantic_config__: ClassVar = DESCRIBED
 
     number: int
+    """counts the events of one daemon process, from 1"""
     kind: str
+    """kind of the journal's record, or `calls` or `missed`"""
     at: int
-    press: str | None = None
-    body: Mapping[str, object] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, object]:
-        """Return it as plain data."""
-        return {
-            "number": self.number,
-            "kind": self.kind,
-            "at": self.at,
-            "press": self.press,
-            "body": dict(self.body),
-        }
+    """milliseconds since the epoch, UTC"""
+    press: str | None
+    body: Mapping[str, Any]
 
 
 class Listener:
@@ -84,7 +77,7 @@ class Listener:
         if self._lost:
             first, lost = self._waiting[0], self._lost
             self._lost = 0
-            return FeedEvent(first.number - 1, MISSED, first.at, body={"count": lost})
+            return FeedEvent(first.number - 1, MISSED, first.at, None, {"count": lost})
         return self._waiting.popleft()
 
 
@@ -113,7 +106,7 @@ class EventFeed:
 
     def tell(
         self, kind: str, at: int, press: str | None = None,
-        body: Mapping[str, object] | None = None,
+        body: Mapping[str, Any] | None = None,
     ) -> FeedEvent:  # fmt: skip
         """Tell everyone of something that happened `at` milliseconds since the epoch."""
         self._number += 1
@@ -135,7 +128,8 @@ class EventFeed:
         if after is not None and after != self._number:
             oldest = self._kept[0].number if self._kept else self._number + 1
             if after > self._number or after + 1 < oldest:
-                listener.put(FeedEvent(oldest - 1, MISSED, self._kept[0].at if self._kept else 0))
+                at = self._kept[0].at if self._kept else 0
+                listener.put(FeedEvent(oldest - 1, MISSED, at, None, {}))
             for news in self._kept:
                 if news.number > after or after > self._number:
                     listener.put(news)

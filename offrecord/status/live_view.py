@@ -1,88 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one view of the live calls and of who records them, for every face of the daemon.
+"""The live calls and the state of each of their recorders, from the call graph and the journal.
 
-`offrecord calls` and `top`, the HTTP interface and the page all show what stands here, so that
-none of them can tell another story than the next.
-
-==============  ==================================================================================
-state           what is so
-==============  ==================================================================================
-`recording`     the PBX records (or records again, under a stop, and is being silenced); of a
-                recorder elsewhere: it was told to start or resume, and said yes
-`asking`        a press is under way, and its answer is not there yet
-`stopped`       a stop or an objection holds, and the recorder obeyed; `outcome` says how sure it is
-`paused`        the same of a pause; `until` says when it ends by itself
-`failed`        a stop or a pause holds and the recorder has not obeyed: it may be recording
-`idle`          the PBX records no leg of the call
-`unknown`       nobody has asked; it holds calls such as this one by its route
-==============  ==================================================================================
+`offrecord calls` and `top`, the HTTP API and the page all show what `LiveView` returns, and so
+cannot contradict each other. The types and the meaning of each state are in `view_types`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Call
 from bridges.model import Outcome, Recorder, Verb
-from bridges.routing import Router
 from offrecord.model.intents import Intent, Intents
-from offrecord.presses.find_call import everything
-
-
-class RecorderState(StrEnum):
-    """What is known of one recorder and one call."""
-
-    RECORDING = "recording"
-    ASKING = "asking"
-    STOPPED = "stopped"
-    PAUSED = "paused"
-    FAILED = "failed"
-    IDLE = "idle"
-    UNKNOWN = "unknown"
-
-
-class Site(Protocol):
-    """What is needed of the configured site; `offrecord.presses.ask_recorders.Site` is one."""
-
-    @property
-    def recorders(self) -> Mapping[str, Recorder]:
-        """The recorders by name."""
-
-    @property
-    def router(self) -> Router:
-        """The routes."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecorderStatus:
-    """One recorder of one call. `press` is the press that stands behind the state.
-
-    `since` and `until` are milliseconds since the epoch, UTC. `detail` is what the recorder said
-    last.
-    """
-
-    recorder: str
-    kind: str
-    state: RecorderState
-    press: str | None = None
-    verb: str | None = None
-    outcome: str | None = None
-    evidence: str | None = None
-    since: int | None = None
-    until: int | None = None
-    detail: str = ""
-
-    def as_json(self) -> dict[str, object]:
-        """Return it as plain data."""
-        told = {name: getattr(self, name) for name in self.__slots__}
-        return {**told, "state": self.state.value}
+from offrecord.presses.ask_recorders import SiteSettings
+from offrecord.status.view_types import (
+    CallView,
+    ChannelView,
+    IntentView,
+    RecorderState,
+    RecorderStatus,
+)
 
 
 @dataclass(slots=True)
 class _Pressed:
-    """What the last press on a call came to, by recorder; bodies as the journal has them."""
+    """The last press on a call. `answers` are journal bodies by recorder."""
 
     press: str
     verb: str
@@ -91,17 +34,17 @@ class _Pressed:
 
 
 class LiveView:
-    """Puts together what the graph, the intents and the presses tell of the live calls.
+    """Combines the call graph, the intents and the presses to one view of the live calls.
 
-    `heard` is to be told of every record of the journal. `failing` returns the recorders that have
-    not obeyed an intent; `here` the login of an extension, where it is known without asking the
-    PBX.
+    `heard` must be called with every record of the journal. `failing`: from a press id to the
+    recorders that have not obeyed its intent. `here`: from an extension to its login, None where
+    that is not known without asking the PBX.
     """
 
     def __init__(
         self,
         graph: Callable[[], CallGraph],
-        site: Callable[[], Site],
+        site: Callable[[], SiteSettings],
         intents: Intents,
         failing: Callable[[str], frozenset[str]],
         here: Callable[[str], str | None] = lambda _extension: None,
@@ -115,7 +58,7 @@ class LiveView:
         self._by_id: dict[str, str] = {}
         self._open: set[str] = set()
 
-    # What is told
+    # Records
 
     def heard(self, kind: str, press: str, body: Mapping[str, Any]) -> None:
         """Take one record of the journal."""
@@ -138,8 +81,8 @@ class LiveView:
                 self._open.discard(press)
 
     def prune(self) -> None:
-        """Let go of what was kept of calls that are over. Costs as much as there are calls."""
-        live = {name for call in self._graph().calls() for name in everything(call)}
+        """Forget the presses of calls that are over. Takes time in proportion to the live calls."""
+        live = {name for call in self._graph().calls() for name in call.ids}
         held = {intent.id for intent in self._intents}
         self._by_id = {name: press for name, press in self._by_id.items() if name in live}
         wanted = held.union(self._by_id.values(), self._open)
@@ -147,35 +90,27 @@ class LiveView:
 
     # What is shown
 
-    def calls(self) -> list[dict[str, object]]:
-        """Return every live call as plain data, oldest first."""
-        return [self.view(call) for call in self._graph().calls()]
+    def calls(self) -> tuple[CallView, ...]:
+        """Return every live call, oldest first."""
+        return tuple(self.call_view(call) for call in self._graph().calls())
 
-    def view(self, call: Call) -> dict[str, object]:
-        """Return one call as plain data."""
-        intents = self._intents.all_of(everything(call))
+    def call_view(self, call: Call) -> CallView:
+        """Return one call as it is shown."""
+        intents = self._intents.all_of(call.ids)
         people = {one: login for one in call.extensions if (login := self._here(one))}
-        return {
-            "call": call.linkedid,
-            "extensions": list(call.extensions),
-            "agents": people,
-            "channels": [
-                {
-                    "channel": channel.name,
-                    "uniqueid": channel.uniqueid,
-                    "extension": channel.extension,
-                    "state": channel.state,
-                    "bridge": channel.bridge_id,
-                    "monitors": channel.monitors,
-                    "muted": channel.muted,
-                }
-                for channel in call.channels
-            ],
-            "intents": [one.body() for one in intents],
-            "recorders": [badge.as_json() for badge in self._badges(call, intents)],
-        }
+        channels = tuple(
+            ChannelView(
+                one.name, one.uniqueid, one.extension, one.state, one.bridge_id, one.monitors,
+                one.muted,
+            )
+            for one in call.channels
+        )  # fmt: skip
+        return CallView(
+            call.linkedid, tuple(call.extensions), people, channels,
+            tuple(map(_intent_view, intents)), tuple(self._recorders(call, intents)),
+        )  # fmt: skip
 
-    def _badges(self, call: Call, intents: list[Intent]) -> Iterator[RecorderStatus]:
+    def _recorders(self, call: Call, intents: list[Intent]) -> Iterator[RecorderStatus]:
         site = self._site()
         agent = next((login for e in call.extensions if (login := self._here(e))), None)
         routed = site.router.route(call, agent=agent).recorders
@@ -186,9 +121,9 @@ class LiveView:
             recorder = site.recorders.get(name)
             if recorder is not None:
                 intent = next((one for one in intents if name in one.recorders), None)
-                yield self._badge(call, recorder, intent, told)
+                yield self._recorder(call, recorder, intent, told)
 
-    def _badge(
+    def _recorder(
         self, call: Call, recorder: Recorder, intent: Intent | None, told: _Pressed | None
     ) -> RecorderStatus:
         name, on_pbx = recorder.name, recorder.capabilities.on_pbx
@@ -203,7 +138,7 @@ class LiveView:
                 state = RecorderState.FAILED
             elif not on_pbx or state is not RecorderState.RECORDING or not answer:
                 state = self._promised(intent, made, answer)
-            # else it started again, and is being silenced
+            # else the recording came back, and is being muted again
             until = intent.until
         press = intent.id if intent else (told.press if told and answer else None)
         verb = intent.verb.value if intent else (told.verb if told and answer else None)
@@ -215,10 +150,10 @@ class LiveView:
     def _promised(
         self, intent: Intent, made: _Pressed | None, answer: Mapping[str, Any]
     ) -> RecorderState:
-        """Return how a recorder stands to an intent, by its last answer.
+        """Return the state of a recorder under an intent, by its last answer.
 
-        Without one its press is under way, or it was made before the daemon's last start: what
-        had not obeyed by then is tried again, and so it is among those that fail.
+        Without an answer the press is under way, or it was made before the daemon's last start.
+        Recorders that had not obeyed by then are retried, and `failing` names them.
         """
         if not answer and intent.id in self._open:
             return RecorderState.ASKING
@@ -229,12 +164,12 @@ class LiveView:
 
     def _last(self, call: Call) -> _Pressed | None:
         """Return the last press that was resolved to a call."""
-        known = [self._by_id[name] for name in everything(call) if name in self._by_id]
+        known = [self._by_id[name] for name in call.ids if name in self._by_id]
         return self._by_press.get(max(known)) if known else None  # their ids sort by time
 
 
 def _running(call: Call) -> RecorderState:
-    """Return what the PBX itself does with a call."""
+    """Return the state of the PBX's own recorder for a call."""
     heard = [channel for channel in call.monitored if not channel.muted]
     if heard:
         return RecorderState.RECORDING
@@ -242,15 +177,36 @@ def _running(call: Call) -> RecorderState:
 
 
 def _elsewhere(told: _Pressed | None, answer: Mapping[str, Any]) -> RecorderState:
-    """Return what is known of a recorder elsewhere that no intent is about."""
+    """Return the state of a recorder outside the PBX that no intent names."""
     good = answer.get("outcome") in {Outcome.CONFIRMED.value, Outcome.ACCEPTED.value}
     if told is not None and good and told.verb in {Verb.RESUME.value, Verb.START.value}:
         return RecorderState.RECORDING
     return RecorderState.UNKNOWN
 
 
+def _intent_view(intent: Intent) -> IntentView:
+    return IntentView(
+        intent=intent.id,
+        verb=intent.verb.value,
+        call=intent.call,
+        lineage=tuple(sorted(intent.lineage)),
+        recorders=intent.recorders,
+        agent=intent.agent,
+        since=intent.since,
+        until=intent.until,
+        maximum=intent.maximum,
+        at_end=intent.at_end,
+        home=tuple(sorted(intent.home)),
+        presser=intent.presser,
+        extension=intent.extension,
+        facts=dict(intent.facts),
+        extended=intent.extended,
+        recorded=tuple(sorted(intent.recorded)),
+    )
+
+
 def _ids(body: Mapping[str, Any]) -> Iterator[str]:
-    """Return every id of the call that a press was resolved to."""
+    """Yield every id of the call that a press was resolved to."""
     yield str(body.get("call"))
     yield from (str(one) for one in body.get("lineage", ()))
     yield from (str(one["uniqueid"]) for one in body.get("channels", ()))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The metrics of one daemon, in the text format of Prometheus.
 
-What happened is counted from the records of the journal; how things are is looked at when asked.
+Presses and answers are counted from the records of the journal; gauges are read when asked.
 `METRICS` is the one list of them: the guide's table is made from it.
 """
 
@@ -10,7 +10,7 @@ from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -20,11 +20,13 @@ from prometheus_client.registry import Collector
 from ami.link.supervisor import LinkState
 from bridges.model import Outcome, Verb
 from offrecord import __version__
-from offrecord.assembly.service import DaemonService
 from offrecord.audit.press_history import PROVEN
+from offrecord.enforcement.enforcer import Enforcer
 from offrecord.journal.journal import Record
 from offrecord.model.press import WAYS
-from offrecord.status.health import results
+from offrecord.presses.lifecycle import Engine
+from offrecord.status.event_feed import EventFeed
+from offrecord.status.health import Parts, results
 
 CONTENT_TYPE: Final = prometheus_client.CONTENT_TYPE_LATEST
 """The media type of `Metrics.text`."""
@@ -124,7 +126,7 @@ METRICS: Final = (
         "api_refused_total", "counter", "requests not let in: token, scope or rate", ("why",)
     ),
 )
-"""Every metric of ours. `process_*` of the Prometheus client stand beside them."""
+"""Every metric of ours. The Prometheus client adds `process_*`."""
 
 _BY_NAME: Final = {one.name: one for one in METRICS}
 
@@ -138,10 +140,22 @@ class _Open:
     at: int
 
 
-class Metrics:
-    """Counts, and shows. `heard` is to be told of every record of the journal."""
+class MetricsParts(Parts, Protocol):
+    """The parts of a daemon that gauges are read from."""
 
-    def __init__(self, inside: DaemonService) -> None:
+    @property
+    def engine(self) -> Engine:
+        """The engine: how often the disk was too slow."""
+
+    @property
+    def keeper(self) -> Enforcer:
+        """The enforcer: which intents hold, and which have not been obeyed."""
+
+
+class Metrics:
+    """Counts, and shows. `heard` must be called with every record of the journal."""
+
+    def __init__(self, parts: MetricsParts, feed: EventFeed) -> None:
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._presses = self._counter("presses_total")
@@ -159,7 +173,7 @@ class Metrics:
         for verb, way in product(Verb, sorted(WAYS)):
             # Prometheus sees no increase in a series that begins with its first failure.
             self._presses.labels(verb.value, way, Outcome.FAILED.value)
-        self.registry.register(_Now(inside))
+        self.registry.register(_Gauges(parts, feed))
         _Process(registry=self.registry)
 
     def _counter(self, name: str) -> Counter:
@@ -167,10 +181,10 @@ class Metrics:
         return Counter(told.full, told.help, told.labels, registry=self.registry)
 
     def text(self) -> bytes:
-        """Return all of it as it is now."""
+        """Return all metrics as they are now."""
         return prometheus_client.generate_latest(self.registry)
 
-    # What is told
+    # Records
 
     def heard(self, record: Record) -> None:
         """Take one record of the journal."""
@@ -200,7 +214,7 @@ class Metrics:
         self._took.labels(verb, outcome).observe(float(record.body["took_ms"]) / 1000)
 
     def _proven(self, record: Record) -> None:
-        """Count how long a recorder went on that obeyed at once; the others when it is closed."""
+        """Count how long a recorder that obeyed at once still recorded; `closed` counts others."""
         one, body = self._open.get(record.press), record.body
         if one is None or one.verb not in _SILENCING or body["outcome"] not in PROVEN:
             return
@@ -208,7 +222,7 @@ class Metrics:
             self._exposed.labels(str(body["recorder"])).inc(max(0, record.at - one.at) / 1000)
 
     def answered(self, method: str, route: str, status: int) -> None:
-        """Count an answer of the HTTP API; methods that nobody knows are counted as one."""
+        """Count an answer of the HTTP API; unknown methods are counted as `other`."""
         known = method if method in _METHODS else "other"
         self._api.labels(known, route, str(status)).inc()
 
@@ -221,24 +235,25 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 
 
 class _Process(ProcessCollector):
-    """The process itself. It begins with the time of the boot, which /proc/stat tells.
+    """Metrics of the process, without `/proc/stat`, where the client reads the time of the boot.
 
-    Under the shipped unit (`ProcSubset=pid`) that file is not there, and nothing would be shown.
+    Under the shipped unit (`ProcSubset=pid`) that file is missing, and nothing would be shown.
     """
 
     def _boot_time(self) -> float:
         return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-class _Now(Collector):
-    """Looks at how things are."""
+class _Gauges(Collector):
+    """Reads the parts when Prometheus asks."""
 
-    def __init__(self, inside: DaemonService) -> None:
-        self._inside = inside
+    def __init__(self, parts: MetricsParts, feed: EventFeed) -> None:
+        self._parts = parts
+        self._feed = feed
 
     def collect(self) -> Iterable[Metric]:
-        """Yield what is looked at."""
-        parts = self._inside.parts
+        """Yield the gauges, and the counters that a part keeps itself."""
+        parts = self._parts
         link, graph, journal = parts.pbx.link, parts.pbx.graph, parts.journal
         calls = graph.calls()
         yield _one("build_info", {(__version__,): 1.0})
@@ -255,10 +270,10 @@ class _Now(Collector):
         yield _one("journal_ok", journal.trouble is None)
         yield _one("journal_waiting", journal.waiting)
         yield _one("journal_failures_total", parts.engine.journal_failures)
-        yield _one("feed_listeners", self._inside.feed.listeners)
+        yield _one("feed_listeners", self._feed.listeners)
 
     def _intents(self) -> Iterator[Metric]:
-        keeper = self._inside.parts.keeper
+        keeper = self._parts.keeper
         live = [*keeper.intents]
         tally = Tally(intent.verb for intent in live)
         verbs = [verb for verb in Verb if verb.silences]

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tokens of programs and people that use the HTTP interface or the page: who may do what.
+"""The file of tokens: which client has which scopes, until when. `offrecord token` changes it.
+
+Which scope an address needs is decided where requests are let in: `api/auth` and `page/routes`.
 
 A token is 256 random bits, so that its SHA-256 is as good as any slow hash of it; only that is
 kept. The file is JSON, written in one step with mode 0600, and read again whenever it changes:
@@ -22,13 +24,13 @@ from typing import Any, Final
 from offrecord.base.errors import Exit, UserError
 
 PREFIX: Final = "or_"
-"""What every token begins with, so that scanners of leaked secrets can know one."""
+"""Beginning of every token, by which scanners of leaked secrets recognize one."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
 class Scope(StrEnum):
-    """What a token is good for."""
+    """One right of a token."""
 
     READ = "read"
     PRESS = "press"
@@ -42,12 +44,15 @@ SCOPES: Final = {
     Scope.AUDIT: "search and read the journal, back to its beginning",
     Scope.METRICS: "read /metrics",
 }
-"""What each scope allows, in words."""
+"""Each scope in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who a token belongs to. Times are seconds since the epoch, UTC; None is never."""
+    """The program or person that a token was made for.
+
+    Times are seconds since the epoch, UTC; None is never.
+    """
 
     name: str
     scopes: tuple[str, ...]
@@ -56,11 +61,11 @@ class Client:
     expires: int | None = None
 
     def may(self, scope: Scope) -> bool:
-        """Say whether the token is good for something."""
+        """Return whether the token has a scope."""
         return scope.value in self.scopes
 
     def expired(self, now: float) -> bool:
-        """Say whether the token's time is over."""
+        """Return whether the token has expired at `now`, in seconds since the epoch."""
         return self.expires is not None and self.expires <= now
 
 
@@ -76,23 +81,23 @@ class Tokens:
         self._clients: dict[str, Client] = {}
 
     def clients(self) -> list[Client]:
-        """Return everyone who has a token, by name."""
+        """Return every client with a token, sorted by name."""
         self._read()
         return sorted(self._clients.values(), key=lambda one: one.name)
 
     def find(self, token: str, now: float | None = None) -> Client | None:
-        """Return whose token this is; None when nobody's, or its time is over."""
+        """Return the client of a token; None for an unknown or expired one."""
         self._read()
         given = _hash(token)
         found = None
-        for client in self._clients.values():  # all of them, so that time tells nothing
+        for client in self._clients.values():  # all of them, for the same time
             if hmac.compare_digest(client.hash, given):
                 found = client
         late = found is not None and found.expired(time.time() if now is None else now)
         return None if late else found
 
     def add(self, name: str, scopes: Iterable[str], expires: int | None = None) -> str:
-        """Make a token and return it; nobody can show it again.
+        """Make a token and return it. It cannot be shown again: only its hash is stored.
 
         Raises `UserError` for a name that is taken or cannot be one, or no scope.
         """
@@ -114,7 +119,7 @@ class Tokens:
         return token
 
     def revoke(self, name: str) -> None:
-        """End a token. Raises `UserError` when nobody is called like that."""
+        """Revoke the token of a client. Raises `UserError` for an unknown name."""
         self._read()
         if name not in self._clients:
             known = ", ".join(sorted(self._clients)) or "nobody"
@@ -162,7 +167,7 @@ class Tokens:
         self._read()
 
     def _keep_owner(self, fresh: Path) -> None:
-        """Have a file that root writes belong to whose the old one, or the folder, is."""
+        """Give a file that root writes the owner of the old one, or of the folder."""
         if os.geteuid() != 0:
             return
         model = self.path if self.path.exists() else self.path.parent

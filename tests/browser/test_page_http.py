@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page without a browser: sessions, forms, headers, and what is refused."""
 
+import asyncio
 import re
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from bridges.model import Verb
+from offrecord.journal import JournalError
 from offrecord.web.page import PREFIX
 from offrecord.web.page.history import DAY
-from offrecord.web.page.live_stream import OF_ONE
+from offrecord.web.page.live_stream import OF_ONE, Render
 from offrecord.web.page.responses import CSP
 from offrecord.web.page.sessions import LASTS
 from tests.kits.page_kit import Site, site
@@ -118,16 +122,19 @@ async def test_presses_are_counted_with_those_of_the_api(tmp_path: Path) -> None
         assert not await here.kept.bench.presses()
 
 
-async def test_logins_that_fail_cost_time_and_no_more(tmp_path: Path) -> None:
+async def test_wrong_tokens_are_slowed_down_and_the_right_one_still_gets_in(
+    tmp_path: Path,
+) -> None:
     async with site(tmp_path) as here, here.client() as client:
-        wrong = [await client.post(LOGIN, data={"token": f"or_{n}"}) for n in range(3)]
-        refused = await client.post(LOGIN, data={"token": here.token["desk"]})
+        wrong = [await client.post(LOGIN, data={"token": f"or_{n}"}) for n in range(4)]
+        right = await client.post(LOGIN, data={"token": here.token["desk"]})
 
-        assert [one.status_code for one in wrong] == [403] * 3
-        assert refused.status_code == 429
-        assert refused.headers["retry-after"] == "1"
-        assert "set-cookie" not in refused.headers
-        assert "or_2" not in wrong[-1].text
+        assert [one.status_code for one in wrong] == [403, 403, 403, 429]
+        assert 1 <= int(wrong[-1].headers["retry-after"]) <= 60
+        assert "wait" in wrong[-1].text
+        assert all("set-cookie" not in one.headers for one in wrong)
+        assert "or_2" not in wrong[2].text
+        assert right.status_code == 303
 
 
 async def test_a_token_that_cannot_read_opens_nothing(tmp_path: Path) -> None:
@@ -235,6 +242,26 @@ async def test_the_search_finds_by_call_agent_and_outcome(tmp_path: Path) -> Non
         assert await found(outcome="nonsense", since="nonsense")
 
 
+async def test_presses_are_read_once_their_records_are_on_the_disk(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        disk = SimpleNamespace(waiting=1, trouble=None)
+        cast("Any", here.service.parts).journal = disk
+        render = Render(here.service)
+        reading = asyncio.create_task(render.presses())
+        await asyncio.sleep(0)
+        await here.kept.pressed(Verb.STOP)
+        await here.kept.bench.written()
+        assert not reading.done()
+        disk.waiting = 0
+        assert [row.outcome for row in (await reading).rows] == ["confirmed"]
+
+        disk.waiting, disk.trouble = 1, JournalError("the disk is full", "make room")
+        unsure = await render.presses()
+        disk.waiting, disk.trouble = 0, None
+        assert not unsure.whole
+        assert (await render.presses()).whole
+
+
 async def test_a_page_too_many_is_refused(tmp_path: Path) -> None:
     async with site(tmp_path) as here, here.client() as client, AsyncExitStack() as streams:
         await here.log_in(client)
@@ -246,6 +273,33 @@ async def test_a_page_too_many_is_refused(tmp_path: Path) -> None:
             await anext(lines[-1])
         async with client.stream("GET", f"{PREFIX}/events") as one_more:
             assert one_more.status_code == 503
+
+
+async def test_a_tab_that_does_not_read_loses_its_place(tmp_path: Path) -> None:
+    async with site(tmp_path, patience=0.01) as here, here.client() as client:
+        await here.log_in(client)
+        cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        scope = {
+            "type": "http", "method": "GET", "path": f"{PREFIX}/events", "query_string": b"",
+            "headers": [(b"cookie", cookie.encode())], "client": ("203.0.113.9", 1),
+        }  # fmt: skip
+        begun: list[int] = []
+
+        async def never(*_message: Any) -> Any:
+            await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                begun.append(message["status"])
+            else:
+                await never()
+
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(here.app(scope, never, send) for _ in range(OF_ONE)))
+        async with client.stream("GET", f"{PREFIX}/events") as one_more:
+            assert one_more.status_code == 200
+
+        assert begun == [200] * OF_ONE
 
 
 async def test_our_files_are_kept_by_an_address_of_their_content(tmp_path: Path) -> None:

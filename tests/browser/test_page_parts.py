@@ -1,22 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the page is made of, by itself: words, sessions, the brake, the board's order, pictures."""
+"""What the page is made of, by itself: words, sessions, the board's order, pictures."""
 
 import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bridges.model import Evidence, Outcome
 from offrecord.audit.press_history import Pressed
 from offrecord.journal.reader import StoredRecord
-from offrecord.status.live_view import RecorderState
+from offrecord.status.view_types import CallView, LiveCalls, RecorderState
 from offrecord.web import page as package
 from offrecord.web.page import labels, timeline
-from offrecord.web.page.cards import SHOWN, board
+from offrecord.web.page.cards import SHOWN, Board, board
 from offrecord.web.page.live_stream import event
-from offrecord.web.page.sessions import ADDRESSES, LONGEST, MOST, LoginBackoff, Sessions
+from offrecord.web.page.sessions import MOST, Sessions
 from offrecord.web.tokens import Tokens
+from tests.kits.view_kit import call_view, channel_view, intent_view, recorder_status
 
 ROOT = Path(package.__file__).parent
+FAILED, IDLE = RecorderState.FAILED, RecorderState.IDLE
+RECORDING, STOPPED = RecorderState.RECORDING, RecorderState.STOPPED
 
 
 def test_every_state_and_outcome_has_a_word_and_a_shape_of_its_own() -> None:
@@ -53,24 +58,6 @@ def test_times_are_said_as_people_read_them() -> None:
     assert labels.moment(1 << 62) == "1970-01-01 00:00:00Z"
 
 
-def test_failing_to_log_in_costs_more_each_time_and_never_too_much() -> None:
-    now = [0.0]
-    brake = LoginBackoff(lambda: now[0])
-    waits = []
-    for _ in range(10):
-        waits.append(brake.wait("a"))
-        now[0] += brake.wait("a")
-        brake.failed("a")
-
-    assert waits == [0, 0, 0, 1, 2, 4, 8, 16, LONGEST, LONGEST]
-    assert brake.wait("b") == 0
-    brake.passed("a")
-    assert brake.wait("a") == 0
-    for n in range(2 * ADDRESSES):
-        brake.failed(str(n))
-    assert len(brake._failed) == ADDRESSES
-
-
 def test_sessions_make_room_and_say_nothing_secret(tmp_path: Path) -> None:
     tokens = Tokens(tmp_path / "tokens.json")
     tokens.add("desk", ["read"])
@@ -88,72 +75,89 @@ def test_sessions_make_room_and_say_nothing_secret(tmp_path: Path) -> None:
     assert sessions.find("") is None
 
 
-def call(name: str, *states: str, **more: Any) -> dict[str, Any]:
-    badges = [
-        {
-            "recorder": state, "kind": "fake", "state": state, "press": None, "verb": None,
-            "outcome": None, "evidence": None, "since": None, "until": None, "detail": "",
-        }
-        for state in states
-    ]  # fmt: skip
-    given = {"extensions": [name], "agents": {}, "channels": [], "intents": [], **more}
-    return {"call": name, "recorders": badges, **given}
+def call(name: str, *states: RecorderState, **more: Any) -> CallView:
+    return call_view(name, *(recorder_status(one, state=one) for one in states), **more)
+
+
+def shown(*calls: CallView, wanted: str = "") -> Board:
+    return board(LiveCalls(known=True, calls=calls), wanted)
 
 
 def test_what_failed_is_never_beyond_the_end_of_the_list() -> None:
-    calls = [call(str(n), "recording") for n in range(SHOWN)]
-    calls += [call("late", "stopped", "failed")]
-    shown = board({"known": True, "calls": calls})
+    calls = [call(str(n), RECORDING) for n in range(SHOWN)]
+    found = shown(*calls, call("late", STOPPED, FAILED))
 
-    assert shown.cards[0].call == "late"
-    assert [card.call for card in shown.cards[1:3]] == ["0", "1"]
-    assert (len(shown.cards), shown.fit, shown.total) == (SHOWN, SHOWN + 1, SHOWN + 1)
-    assert [(look.word, count) for look, count in shown.counts] == [
+    assert found.cards[0].view.call == "late"
+    assert [card.view.call for card in found.cards[1:3]] == ["0", "1"]
+    assert (len(found.cards), found.fit, found.total) == (SHOWN, SHOWN + 1, SHOWN + 1)
+    assert [(look.word, count) for look, count in found.counts] == [
         ("failed", 1), ("recording", SHOWN),
     ]  # fmt: skip
 
 
 def test_nothing_is_shown_of_calls_that_are_not_known() -> None:
-    shown = board({"known": False, "calls": [call("1", "recording")]})
+    found = board(LiveCalls(known=False, calls=(call("1", RECORDING),)))
 
-    assert (shown.known, shown.cards, shown.total) == (False, (), 0)
+    assert (found.known, found.cards, found.total) == (False, (), 0)
 
 
 def test_the_filter_looks_at_whatever_names_a_call() -> None:
     one = call(
-        "7.1", "idle", extensions=["410"], agents={"410": "Fred"},
-        channels=[{"channel": "PJSIP/410-0a", "uniqueid": "7.2"}],
+        "7.1", IDLE, extensions=("410",), agents={"410": "Fred"},
+        channels=(channel_view("PJSIP/410-0a", "410", uniqueid="7.2"),),
     )  # fmt: skip
 
     def found(wanted: str) -> bool:
-        return board({"known": True, "calls": [one]}, wanted).fit == 1
+        return shown(one, wanted=wanted).fit == 1
 
     assert all(map(found, ("", "410", " fred ", "pjsip/", "7.2", "7.1")))
     assert not found("411")
 
 
 def test_an_objection_has_no_way_back() -> None:
-    hold = {"verb": "objection", "intent": "p", "agent": None, "since": 1, "until": None}
-    [card] = board({"known": True, "calls": [call("1", "stopped", intents=[hold])]}).cards
+    [card] = shown(call("1", STOPPED, intents=(intent_view("objection"),))).cards
 
     assert card.verbs == ("stop",)
 
 
-def test_a_card_changes_its_key_with_anything_that_is_shown() -> None:
-    keys = {
-        board({"known": True, "calls": [view]}).cards[0].key
-        for view in (
-            call("1", "idle"),
-            call("1", "recording"),
-            call("1", "idle", agents={"1": "x"}),
+def test_a_card_is_sent_again_when_anything_that_is_shown_changes() -> None:
+    views = [
+        shown(one).cards[0].view
+        for one in (
+            call("1", IDLE),
+            call("1", IDLE),
+            call("1", RECORDING),
+            call("1", IDLE, agents={"410": "x"}),
         )
-    }
+    ]
 
-    assert len(keys) == 3
+    assert views[0] == views[1]
+    assert views[0] != views[2]
+    assert views[0] != views[3]
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome", "evidence", "says"),
+    [
+        (STOPPED, "confirmed", "L4", "confirmed L4"),
+        (STOPPED, "nothing_to_stop", "-", "nothing to stop"),
+        (FAILED, "failed", "L1", "L1"),
+        (FAILED, None, "L1", ""),
+        (RECORDING, "confirmed", "L4", ""),
+    ],
+)
+def test_the_proof_of_a_state_that_a_press_brought_about_is_shown(
+    state: RecorderState, outcome: str | None, evidence: str, says: str
+) -> None:
+    one = recorder_status("local", state=state, outcome=outcome, evidence=evidence)
+
+    assert labels.proof(one) == says
 
 
 def test_an_event_of_several_lines_is_one_event() -> None:
-    assert event("calls", "<li>\n\n</li>") == "event: calls\ndata: <li>\ndata: \ndata: </li>\n\n"
+    sent = event("calls", "<li>\n\n</li>").encode()
+
+    assert sent == b"event: calls\ndata: <li>\ndata: \ndata: </li>\n\n"
 
 
 def pressed(*records: tuple[int, str, dict[str, Any]]) -> Pressed:

@@ -52,7 +52,7 @@ class Api:
     """The served API, what is behind it, and short ways to ask."""
 
     kept: Kept
-    inside: DaemonService
+    service: DaemonService
     tokens: Tokens
     metrics: Metrics
     health: Health
@@ -122,13 +122,15 @@ async def api(
             keeper=kept.keeper,
             triggers=Intake(engine, {}, monotonic=engine.monotonic),
             journal=engine.journal,
+            recorders=engine.site.recorders,
             fastagi=SimpleNamespace(listening=True),
         )
-        inside = DaemonService(cast("Components", parts), lambda: False)
-        inside.open()
+        service = DaemonService(cast("Components", parts), lambda: False)
+        service.open()
         tokens = Tokens(folder / "tokens.json")
         made = {name: tokens.add(name, scopes) for name, scopes in SCOPES.items()}
-        metrics, health = Metrics(inside), Health(cast("Components", parts))
+        metrics = Metrics(cast("Components", parts), service.feed)
+        health = Health(cast("Components", parts))
         first = engine.heard
 
         def heard(record: Record) -> None:
@@ -139,16 +141,16 @@ async def api(
         config = ApiConfig(enabled=True, tokens=tokens.path, **dict(settings))
         found: list[Api] = []
         app = create_app(
-            inside, tokens, config, metrics=metrics, health=health,
+            service, tokens, config, metrics=metrics, healths=health,
             ending=lambda: found[0].ending,
         )  # fmt: skip
         server = HttpServer(app, "127.0.0.1", 0)
         await server.start()
         async with httpx.AsyncClient(timeout=10) as client:
-            found.append(Api(kept, inside, tokens, metrics, health, server, client, parts, made))
+            found.append(Api(kept, service, tokens, metrics, health, server, client, parts, made))
             try:
                 yield found[0]
             finally:
                 found[0].ending = True
                 await server.close()
-                await inside.close()
+                await service.close()

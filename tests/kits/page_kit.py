@@ -20,6 +20,7 @@ from offrecord.presses.intake import Intake
 from offrecord.web.page import PREFIX, router
 from offrecord.web.page.sessions import Sessions
 from offrecord.web.server import HttpServer
+from offrecord.web.token_guessing import WrongTokens
 from offrecord.web.tokens import Tokens
 from tests.kits.enforcement_kit import Kept, keeping, record
 from tests.kits.lifecycle_kit import CALL, FakeRecorder
@@ -42,7 +43,7 @@ class Site:
     """The served page, and what is behind it. `leaving` is what has to close before it does."""
 
     kept: Kept
-    inside: DaemonService
+    service: DaemonService
     tokens: Tokens
     token: dict[str, str]
     app: FastAPI
@@ -114,6 +115,7 @@ async def site(
     *others: FakeRecorder,
     events: Any = RECORDED,
     beat: float = 5.0,
+    patience: float = 10.0,
     secure: bool = False,
     **more: Any,
 ) -> AsyncIterator[Site]:
@@ -133,17 +135,18 @@ async def site(
             journal=engine.journal,
         )
         ends: list[bool] = []
-        inside = DaemonService(cast("Components", parts), lambda: bool(ends))
-        inside.open()
+        service = DaemonService(cast("Components", parts), lambda: bool(ends))
+        service.open()
         tokens = Tokens(folder / "tokens.json")
         token = {name: tokens.add(name, scopes) for name, scopes in SCOPES.items()}
         app = FastAPI(openapi_url=None)
         server = HttpServer(app, "127.0.0.1", 0)
-        found = Site(kept, inside, tokens, token, app, server, listeners)
+        found = Site(kept, service, tokens, token, app, server, listeners)
         app.include_router(
             router(
-                inside, tokens, secure=secure, beat=beat, ending=lambda: bool(ends),
-                sessions=Sessions(tokens, lambda: found.clock), often=found.often,
+                service, tokens, WrongTokens(3), secure=secure, beat=beat, patience=patience,
+                ending=lambda: bool(ends), often=found.often,
+                sessions=Sessions(tokens, lambda: found.clock),
             )
         )  # fmt: skip
         await server.start()
@@ -154,4 +157,4 @@ async def site(
                 await leave()
             ends.append(True)
             await found.server.close()
-            await inside.close()
+            await service.close()

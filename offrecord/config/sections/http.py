@@ -55,7 +55,9 @@ class ApiConfig(Section):
         default=120, description="presses that one token may make in any minute (1 to 100000)"
     )
     failed_logins_per_minute: PerMinute = Field(
-        default=10, description="wrong tokens that one address may try in any minute (1 to 100000)"
+        default=10,
+        description="wrong tokens that one address may try in any minute, at the API and the page"
+        " together (1 to 100000)",
     )
     streams: int = Field(
         default=20, ge=1, le=80, description="event streams open at the same time (1 to 80)"

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The app that `[api]` has served: the API, health, metrics and, when it is wanted, the page."""
+"""The app that `[api]` serves: the API, health, metrics and, where wanted, the page.
+
+Each group of routes has its own module; who may use which is in `auth`.
+"""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,12 +15,12 @@ from offrecord.assembly.service import DaemonService
 from offrecord.config.sections.http import ApiConfig
 from offrecord.status.health import Health
 from offrecord.status.metrics import Metrics
-from offrecord.web.api import calls as looking
-from offrecord.web.api import health as watching
-from offrecord.web.api import presses, request_limits
+from offrecord.web.api import calls, events, health, presses
 from offrecord.web.api.auth import TokenAuth
+from offrecord.web.api.body_limits import BodyLimits
 from offrecord.web.api.problems import ProblemBody, handle
 from offrecord.web.api.rate_limits import Rates
+from offrecord.web.token_guessing import WrongTokens
 from offrecord.web.tokens import Tokens
 
 ABOUT: Final = """Stop, pause and resume call recordings, with proof.
@@ -28,20 +31,21 @@ Errors are `application/problem+json` (RFC 9457) with a `fix` that says what to 
 
 
 def create_app(
-    inside: DaemonService,
+    service: DaemonService,
     tokens: Tokens,
     settings: ApiConfig,
     *,
     metrics: Metrics,
-    health: Health,
+    healths: Health,
     rates: Rates | None = None,
+    wrong_tokens: WrongTokens | None = None,
     ending: Callable[[], bool] = lambda: False,
     page: APIRouter | None = None,
 ) -> FastAPI:
-    """Return the app. `metrics` and `health` are to be told of every record of the journal.
+    """Return the app.
 
-    Event streams end once `ending` says that the daemon does. `page` answers at `/`, and may count
-    by the same `rates`.
+    `rates` and `wrong_tokens` are given where the page counts with them, too. Event streams end
+    when `ending` returns True: the daemon is about to end. `page` answers at `/`.
     """
     app = FastAPI(
         title="offrecord",
@@ -52,14 +56,18 @@ def create_app(
         swagger_ui_oauth2_redirect_url=None,
         separate_input_output_schemas=False,
     )
-    door = TokenAuth(tokens, rates or Rates(settings), metrics.refused)
-    app.include_router(presses.router(inside, door))
-    app.include_router(looking.router(inside, door, settings.streams, ending))
-    app.include_router(watching.router(door, health, metrics, open_metrics=settings.open_metrics))
+    auth = TokenAuth(
+        tokens, rates or Rates(settings),
+        wrong_tokens or WrongTokens(settings.failed_logins_per_minute), metrics.refused,
+    )  # fmt: skip
+    app.include_router(presses.router(service, auth))
+    app.include_router(calls.router(service, auth))
+    app.include_router(events.router(service, auth, settings.streams, ending))
+    app.include_router(health.router(auth, healths, metrics, open_metrics=settings.open_metrics))
     if page is not None:
         app.include_router(page, include_in_schema=False)
     handle(app)
-    app.add_middleware(request_limits.Guard, answered=metrics.answered)
+    app.add_middleware(BodyLimits, answered=metrics.answered)
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may come in: bearer tokens (RFC 6750), their scopes, and how often.
+"""Decides whether a request is let in: its bearer token (RFC 6750), the token's scopes, its rate.
 
-A token appears in no log and no answer. A client with a good token is never shut out for the
-wrong ones that others try from the same address: with 256 random bits there is nothing to guess,
-so counting the wrong ones only keeps the log and the machine calm.
+Each route names the scope it needs by `TokenAuth.needs`; who has which scope is in
+`offrecord.web.tokens`. A token appears in no log and no answer. A client with a good token is let
+in whatever else came from its address: see `offrecord.web.token_guessing`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,6 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from offrecord.web.api.problems import Problem
 from offrecord.web.api.rate_limits import Rates
+from offrecord.web.token_guessing import WrongTokens
 from offrecord.web.tokens import SCOPES, Client, Scope, Tokens
 
 bearer: Final = HTTPBearer(
@@ -27,21 +28,28 @@ bearer: Final = HTTPBearer(
 Given = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 Refused = Callable[[str], None]
-"""Hears why somebody was not let in: `token`, `scope` or `rate`."""
+"""Called with the reason why a request was not let in: `token`, `scope` or `rate`."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
 class TokenAuth:
-    """Lets clients in by their tokens, and counts. `refused` hears of those who are not let in."""
+    """Lets clients in by their tokens. `refused` is called for each request that is not let in."""
 
-    def __init__(self, tokens: Tokens, rates: Rates, refused: Refused = lambda _why: None) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        rates: Rates,
+        wrong_tokens: WrongTokens,
+        refused: Refused = lambda _why: None,
+    ) -> None:
         self.tokens = tokens
         self.rates = rates
+        self._wrong_tokens = wrong_tokens
         self._refused = refused
 
     def needs(self, scope: Scope) -> Callable[[Request, Given], Awaitable[Client]]:
-        """Return a dependency: the client whose token came, when it is good for `scope`."""
+        """Return a dependency of FastAPI: the client whose token came, if it has `scope`."""
 
         async def who(request: Request, given: Given) -> Client:
             return self.enter(request, given, scope)
@@ -75,7 +83,7 @@ class TokenAuth:
         return None if given is None else self.tokens.find(given.credentials)
 
     def too_many(self, wait: int, what: str) -> NoReturn:
-        """Raise the `Problem` of something that was done too often."""
+        """Raise `Problem` 429, with `wait` in seconds. `what` was done too often."""
         self._refused("rate")
         raise Problem(
             429,
@@ -89,7 +97,7 @@ class TokenAuth:
         address = request.client.host if request.client else ""
         tried = given is not None
         if tried:
-            wait = self.rates.failure(address)
+            wait = self._wrong_tokens.count(address)
             if wait is not None:
                 self.too_many(wait, "too many wrong tokens came from this address within a minute")
             _log.warning("api_wrong_token", address=address, path=request.url.path)

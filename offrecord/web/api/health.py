@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Health and metrics, for supervisors and Prometheus."""
+"""The addresses `/healthz`, `/readyz` and `/metrics`, for supervisors and Prometheus.
+
+How a part of the daemon is judged is in `offrecord.status.health`, what is counted in
+`offrecord.status.metrics`.
+"""
 
 from typing import Final
 
@@ -16,10 +20,10 @@ from offrecord.web.tokens import Scope
 _TEXT: Final = {"text/plain": {"schema": {"type": "string"}}}
 
 
-def router(door: TokenAuth, health: Health, metrics: Metrics, *, open_metrics: bool) -> APIRouter:
-    """Return what tells how the daemon is.
+def router(auth: TokenAuth, health: Health, metrics: Metrics, *, open_metrics: bool) -> APIRouter:
+    """Return the routes.
 
-    With `open_metrics` whoever asks from this machine itself needs no token for the metrics.
+    With `open_metrics` a client on this machine needs no token for the metrics.
     """
     made = APIRouter(tags=["health"])
 
@@ -42,7 +46,7 @@ def router(door: TokenAuth, health: Health, metrics: Metrics, *, open_metrics: b
             200: {"description": "ready", "content": _TEXT},
             503: {"description": "not ready; the lines that count say why", "content": _TEXT},
         },
-        openapi_extra={"security": [{}]},  # beside the token: it may be left out
+        openapi_extra={"security": [{}]},  # as well as the token: it may be left out
         response_model=None,
     )
     async def readyz(given: Given) -> Response:
@@ -52,7 +56,7 @@ def router(door: TokenAuth, health: Health, metrics: Metrics, *, open_metrics: b
         The last answer of a recorder is shown and does not count: a daemon whose recorder is
         away still has to take presses and tell the truth.
         """
-        client = door.known(given)
+        client = auth.known(given)
         known = client is not None and client.may(Scope.READ)
         parts = health.components()
         text = "".join(f"{one.line(detailed=known)}\n" for one in parts)
@@ -81,7 +85,7 @@ def router(door: TokenAuth, health: Health, metrics: Metrics, *, open_metrics: b
         """
         here = request.client is not None and is_loopback(request.client.host)
         if not (open_metrics and here and given is None):
-            door.enter(request, given, Scope.METRICS)
+            auth.enter(request, given, Scope.METRICS)
         return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
     return made

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Presses over HTTP, and reading them back from the journal."""
+"""Presses over HTTP, and reading them back from the journal.
+
+Which scope a press needs is named here and enforced in `auth`.
+"""
 
 import asyncio
 import time
@@ -13,10 +16,12 @@ from starlette.responses import Response
 from bridges.model import Outcome
 from offrecord import journal
 from offrecord.assembly.service import DaemonService
+from offrecord.journal.reader import PressSummary
 from offrecord.model.press import END_OBJECTION
 from offrecord.presses.intake import told
+from offrecord.status.view_types import RecordView, to_json
 from offrecord.web.api.auth import TokenAuth
-from offrecord.web.api.problems import Json, Problem, answers, plain_query
+from offrecord.web.api.problems import CLOSED, Json, Problem, answers, plain_query
 from offrecord.web.api.schemas import (
     PENDING,
     STATUS,
@@ -27,8 +32,6 @@ from offrecord.web.api.schemas import (
     Pending,
     PressId,
     PressRequest,
-    Record,
-    Summary,
     Verdict,
     moment,
 )
@@ -42,23 +45,15 @@ RECENT: Final = 86_400_000
 _READERS: Final = 2
 """Searches in the journal at the same time: they must not take the threads that presses need."""
 
-CLOSED: Final = answers(
-    _401="no token, or one that is not good any more",
-    _422="the request is not understood",
-    _429="too many requests; `Retry-After` says when the next will do",
-    _503="the daemon, its journal or its tokens are not usable now",
-)
-"""What any address with a token may answer."""
-
 
 def router(
-    inside: DaemonService, door: TokenAuth, now: Callable[[], float] = time.time
+    service: DaemonService, auth: TokenAuth, now: Callable[[], float] = time.time
 ) -> APIRouter:
-    """Return what takes presses and shows them. `now` is seconds since the epoch."""
+    """Return the routes that take and show presses. `now` returns seconds since the epoch."""
     made = APIRouter(prefix="/v1/presses", tags=["presses"], dependencies=[Depends(plain_query)])
     reading = asyncio.Semaphore(_READERS)
-    presser = Annotated[Client, Depends(door.needs(Scope.PRESS))]
-    reader = Annotated[Client, Depends(door.needs(Scope.READ))]
+    presser = Annotated[Client, Depends(auth.needs(Scope.PRESS))]
+    reader = Annotated[Client, Depends(auth.needs(Scope.READ))]
 
     async def read(look: Callable[[], T]) -> T:
         async with reading:
@@ -86,13 +81,13 @@ def router(
         },
     )
     async def press(asked: PressRequest, client: presser) -> Response:
-        """Press on a call and wait for what comes of it.
+        """Press on a call and wait for the verdict.
 
         The scope `press` is needed. The status goes by the outcome; from 400 on the body has the
-        members of a problem beside those of the verdict. What has not ended after `wait` seconds
-        goes on: see `GET /v1/presses/{press}`.
+        members of a problem as well as those of the verdict. A press that has not ended after
+        `wait` seconds goes on: see `GET /v1/presses/{press}`.
         """
-        return await _press(inside, door, asked, client)
+        return await _press(service, auth, asked, client)
 
     @made.post(
         "/{press}/ack",
@@ -105,13 +100,13 @@ def router(
 
         The scope `press` is needed.
         """
-        inside.ack(press)
+        service.ack(press)
         return Json({"press": press, "acknowledged": True})
 
     @made.get(
         "",
         summary="Presses, newest first",
-        responses={200: {"model": list[Summary]}, **CLOSED, **answers(_403=_TOO_OLD)},
+        responses={200: {"model": list[PressSummary]}, **CLOSED, **answers(_403=_TOO_OLD)},
         response_model=None,
     )
     async def presses(  # noqa: PLR0917 - the filters of `offrecord presses`
@@ -130,7 +125,7 @@ def router(
     ) -> Response:
         """List presses from the journal.
 
-        The scope `read` is needed, and is good for the last 24 hours; with `audit` beside it for
+        The scope `read` is needed, and is good for the last 24 hours; with `audit` as well for
         all of the journal.
         """
         at = round(now() * 1000)
@@ -141,7 +136,7 @@ def router(
         found = await read(
             partial(
                 journal.presses,
-                inside.journal,
+                service.journal,
                 since=max(begin, 0),
                 call=call,
                 agent=agent,
@@ -149,20 +144,25 @@ def router(
                 limit=limit,
             )
         )
-        return Json([one.as_json() for one in found])
+        return Json([to_json(one) for one in found])
 
     @made.get(
         "/{press}",
         summary="All that the journal knows of one press",
-        responses={200: {"model": list[Record]}, **CLOSED, **_MISSING, **answers(_403=_TOO_OLD)},
+        responses={
+            200: {"model": list[RecordView]},
+            **CLOSED,
+            **_MISSING,
+            **answers(_403=_TOO_OLD),
+        },
         response_model=None,
     )
     async def show(press: PressId, client: reader) -> Response:
         """Show the records of a press in order: its time line.
 
-        The scope `read` is needed, and `audit` beside it for a press of more than 24 hours ago.
+        The scope `read` is needed, and `audit` as well for a press of more than 24 hours ago.
         """
-        found = await read(partial(journal.show, inside.journal, press))
+        found = await read(partial(journal.show, service.journal, press))
         if not found:
             raise Problem(
                 404, "There is no such press", f"the journal has no press {press}",
@@ -170,22 +170,22 @@ def router(
             )  # fmt: skip
         if not client.may(Scope.AUDIT) and found[0].at < now() * 1000 - RECENT:
             raise _too_old(client)
-        return Json([{"seq": r.seq, "at": r.at, "kind": r.kind, "body": r.body} for r in found])
+        return Json([to_json(RecordView(r.seq, r.at, r.kind, r.body)) for r in found])
 
     return made
 
 
 async def _press(
-    inside: DaemonService, door: TokenAuth, asked: PressRequest, client: Client
+    service: DaemonService, auth: TokenAuth, asked: PressRequest, client: Client
 ) -> Response:
-    wait = door.rates.press(client.name)
+    wait = auth.rates.press(client.name)
     if wait is not None:
-        door.too_many(wait, f"{client.name} pressed too often within a minute")
+        auth.too_many(wait, f"{client.name} pressed too often within a minute")
     options = {"client": client.name}
     if asked.end_objection:
         options[END_OBJECTION] = "yes"
     more: dict[str, Any] = {"agent": asked.agent, "options": options}
-    handle = inside.press(asked.verb, "http", asked.target, recorder=asked.recorder, **more)
+    handle = service.press(asked.verb, "http", asked.target, recorder=asked.recorder, **more)
     body: dict[str, Any] = {}
     async for reply in told(handle, asked.wait):
         body.update(reply)
@@ -193,7 +193,7 @@ async def _press(
 
 
 def answer(body: Mapping[str, Any]) -> Response:
-    """Return what a press came to, with the status that goes with its outcome."""
+    """Return the answer about a press, with the status of its outcome."""
     outcome = body["outcome"]
     headers = {"Location": f"/v1/presses/{body['press']}"} if outcome == PENDING else None
     if STATUS[outcome] < 400:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is answered when something is not done: one form for all of it, RFC 9457's.
+"""Answers for requests that are not carried out, all in the form of RFC 9457.
 
-Beside `title`, `status` and `detail` each body has `fix`: what to do about it.
+Besides `title`, `status` and `detail` each body has `fix`: what to do about it.
 """
 
 import json
@@ -27,7 +27,7 @@ EXIT_STATUS: Final[Mapping[Exit, tuple[int, str]]] = {
     Exit.JOURNAL: (503, "The journal cannot be read"),
     Exit.CONFIG: (503, "The tokens cannot be read"),
 }
-"""Status and title of what the daemon says by an exit code; any other is a fault of ours."""
+"""HTTP status and title by the exit code of a `UserError`; any other code is a fault of ours."""
 
 _HTTP: Final[Mapping[int, tuple[str, str]]] = {
     400: ("The request is not understood", "send JSON in UTF-8"),
@@ -84,7 +84,7 @@ class Problem(Exception):
 
 
 def of_user_error(error: UserError) -> Problem:
-    """Return what is answered for something that the daemon will not or cannot do."""
+    """Return the problem that a `UserError` is answered with."""
     status, title = EXIT_STATUS.get(error.exit, (500, "A fault in offrecord itself"))
     if status == 500 or error.exit is Exit.CONFIG:  # who asks may be anybody
         return Problem(status, title, "what is wrong stands in the daemon's log", "look there")
@@ -92,7 +92,7 @@ def of_user_error(error: UserError) -> Problem:
 
 
 def answers(**described: str) -> dict[int | str, dict[str, Any]]:
-    """Return how the OpenAPI document tells of problems: `answers(_404="no such press")`."""
+    """Return descriptions of problems for the OpenAPI document: `answers(_404="no such press")`."""
     schema = {"$ref": "#/components/schemas/ProblemBody"}
     return {
         int(status.removeprefix("_")): {
@@ -103,8 +103,19 @@ def answers(**described: str) -> dict[int | str, dict[str, Any]]:
     }
 
 
+CLOSED: Final = answers(
+    _401="no token, or one that is not good any more",
+    _422="the request is not understood",
+    _429="too many requests; `Retry-After` says when the next will do",
+    _503="the daemon, its journal or its tokens are not usable now",
+)
+"""Problems that any address that needs a token may answer."""
+
+FORBIDDEN: Final = answers(_403="the token is not good for it")
+
+
 async def plain_query(request: Request) -> None:
-    """Refuse a query that names something twice, or something that nobody knows.
+    """Refuse a query with an unknown name, or with one that is given twice.
 
     A filter that is misspelt would else be no filter. Raises `RequestValidationError`.
     """
@@ -119,7 +130,7 @@ async def plain_query(request: Request) -> None:
 
 
 def handle(app: FastAPI) -> None:
-    """Have every error of an app answered in the one form."""
+    """Make an app answer every error as a problem."""
 
     async def own(_request: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)

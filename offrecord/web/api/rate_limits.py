@@ -1,62 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often somebody may do something: counted in memory over any minute, forgotten on a restart.
+"""How often a client may ask and press within any minute; beyond it the answer is 429.
 
-No FastAPI here, so that the page's login counts with the same.
+The page counts its presses here, too. Wrong tokens are counted in `offrecord.web.token_guessing`,
+the size of a request is limited in `body_limits`.
 """
 
-import ipaddress
-import math
-import time
-from typing import Final
-
-from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
-
 from offrecord.config.sections.http import ApiConfig
-
-_V6_NETWORK: Final = 64
-"""Bits of an IPv6 address that say where somebody is; the rest they choose themselves."""
+from offrecord.web.per_minute import PerMinute
 
 
 class Rates:
-    """Counts requests and presses by client, and wrong tokens by address.
+    """Counts requests and presses by the name of the client, as `[api]` limits them.
 
-    Each method counts one and returns None while that is within the limit, else the whole seconds
-    after which one more will be.
+    Each method counts one and returns None within the limit, else the seconds to wait, from 1.
     """
 
     def __init__(self, settings: ApiConfig) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._requests = RateLimitItemPerMinute(settings.requests_per_minute)
-        self._presses = RateLimitItemPerMinute(settings.presses_per_minute)
-        self._failures = RateLimitItemPerMinute(settings.failed_logins_per_minute)
-
-    def request(self, client: str) -> int | None:
-        """Count a request of a client."""
-        return self._count(self._requests, "request", client)
-
-    def press(self, client: str) -> int | None:
-        """Count a press of a client."""
-        return self._count(self._presses, "press", client)
-
-    def failure(self, address: str) -> int | None:
-        """Count a wrong token from an address."""
-        return self._count(self._failures, "failure", network(address))
-
-    def _count(self, item: RateLimitItem, what: str, who: str) -> int | None:
-        if self._limiter.hit(item, what, who):
-            return None
-        over = self._limiter.get_window_stats(item, what, who).reset_time - time.time()
-        return max(1, math.ceil(over))
-
-
-def network(address: str) -> str:
-    """Return what one party may be behind: an IPv4 address, or the /64 of an IPv6 one."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if ip.version == 4:
-        return str(ip)
-    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, _V6_NETWORK), strict=False))
+        self.request = PerMinute(settings.requests_per_minute).count
+        self.press = PerMinute(settings.presses_per_minute).count

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What requests and answers are made of, as the OpenAPI document describes it.
+"""Requests, and the answers about a press, as the OpenAPI document describes them.
 
-Answers are made by the same code as the command line's `--json`; a test holds them against these.
+The live calls, their recorders and the daemon's status are described by the dataclasses of
+`offrecord.status.view_types`, a press in a list by `offrecord.journal.reader.PressSummary`.
 """
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from bridges.model import Outcome, Verb
-from offrecord.status.live_view import RecorderState
 
 PENDING: Final = "pending"
-"""What stands for the outcome while there is none."""
+"""The outcome of a press that has no verdict yet."""
 
 STATUS: Final[Mapping[str, int]] = {
     Outcome.CONFIRMED: 200,
@@ -30,8 +30,8 @@ STATUS: Final[Mapping[str, int]] = {
 }
 """The HTTP status of a press by its outcome; a test holds that none is missing.
 
-200 says that what was asked for is proven to be so, 202 that it is not proven (yet), 4xx and 5xx
-that it is not so, or that nobody knows.
+200: it is proven that the order was carried out. 202: that is not proven, or not yet. 4xx and 5xx:
+it was not carried out, or its result is not known.
 """
 
 TITLES: Final[Mapping[str, tuple[str, str]]] = {
@@ -48,7 +48,7 @@ TITLES: Final[Mapping[str, tuple[str, str]]] = {
 """Title and fix of the outcomes that are answered as problems."""
 
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
-"""A text on one line, without signs that a terminal would obey."""
+"""A text on one line, without control characters."""
 
 PressId = Annotated[
     str,
@@ -154,7 +154,7 @@ class Step(BaseModel):
 
 
 class Result(BaseModel):
-    """What one recorder made of a press."""
+    """The result of a press at one recorder."""
 
     recorder: str
     kind: str
@@ -202,93 +202,3 @@ class Acknowledged(BaseModel):
 
     press: str
     acknowledged: bool
-
-
-class Channel(BaseModel):
-    """One channel of a call."""
-
-    channel: str
-    uniqueid: str
-    extension: str | None
-    state: int | str | None
-    bridge: str | None
-    monitors: int | None = Field(description="MixMonitors on it; null when nobody knows")
-    muted: bool
-
-
-class Badge(BaseModel):
-    """One recorder of a call, and what is known of it."""
-
-    recorder: str
-    kind: str
-    state: RecorderState
-    press: str | None
-    verb: str | None
-    outcome: str | None
-    evidence: str | None
-    since: int | None = Field(description="milliseconds since the epoch, UTC")
-    until: int | None = Field(description="when a pause ends by itself, in the same")
-    detail: str
-
-
-class Call(BaseModel):
-    """One live call, with a badge per recorder."""
-
-    call: str = Field(description="its linkedid")
-    extensions: list[str]
-    agents: dict[str, str]
-    channels: list[Channel]
-    intents: list[dict[str, Any]] = Field(description="what presses hold for it")
-    recorders: list[Badge]
-
-
-class Calls(BaseModel):
-    """The live calls."""
-
-    known: bool = Field(description="false while the PBX cannot be asked: then nothing is certain")
-    calls: list[Call]
-
-
-class Summary(BaseModel):
-    """One press in a list, as `offrecord presses --json` prints it."""
-
-    press: str
-    at: int = Field(description="milliseconds since the epoch, UTC")
-    verb: str
-    way: str
-    target: str
-    channel: str | None
-    agent: str | None
-    call: str | None
-    outcome: str | None = Field(description="null while there is no verdict")
-    text: str | None
-    took_ms: float | None
-
-
-class Record(BaseModel):
-    """One record of the journal, as `offrecord show --json` prints it."""
-
-    seq: int
-    at: int = Field(description="milliseconds since the epoch, UTC")
-    kind: str
-    body: dict[str, Any]
-
-
-class Status(BaseModel):
-    """How things are, in a few words each."""
-
-    link: str
-    known: bool
-    calls: int
-    journal: str
-    recorders: list[str]
-
-
-class FeedEvent(BaseModel):
-    """One thing that happened: the data of a server-sent event."""
-
-    number: int
-    kind: str
-    at: int
-    press: str | None
-    body: dict[str, Any]

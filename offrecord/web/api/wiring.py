@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API of one running daemon, tied to its parts: who hears what, and who is served what."""
+"""Builds the app from a running daemon: tokens, counters, metrics, health, the page."""
 
 from collections.abc import Callable
 
 import structlog
-from fastapi import APIRouter
 from starlette.types import ASGIApp
 
 from offrecord.assembly.service import DaemonService
@@ -14,33 +13,42 @@ from offrecord.status.health import Health
 from offrecord.status.metrics import Metrics
 from offrecord.web.api.app import create_app
 from offrecord.web.api.rate_limits import Rates
+from offrecord.web.token_guessing import WrongTokens
 from offrecord.web.tokens import Tokens
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
 def attach(
-    inside: DaemonService, settings: ApiConfig, ending: Callable[[], bool], *, secure: bool
+    service: DaemonService, settings: ApiConfig, ending: Callable[[], bool], *, secure: bool
 ) -> ASGIApp:
-    """Return the app of a daemon. `inside` must be open already; `secure` says that TLS is spoken.
+    """Return the app of a daemon whose `service` is open. `secure`: it is served over TLS.
 
-    Call it before the first press is taken: what happened before is not counted.
+    Call it before the first press is taken: earlier presses are not counted.
     """
     tokens, rates = Tokens(settings.tokens), Rates(settings)
-    metrics, health = Metrics(inside), Health(inside.parts)
-    hear(inside, metrics.heard, health.heard)
+    wrong_tokens = WrongTokens(settings.failed_logins_per_minute)
+    metrics, health = Metrics(service.parts, service.feed), Health(service.parts)
+    hear(service, metrics.heard, health.heard)
+    page = None
+    if settings.page:
+        from offrecord.web.page import router
+
+        page = router(
+            service, tokens, wrong_tokens, secure=secure, ending=ending, often=rates.press
+        )
     return create_app(
-        inside, tokens, settings, metrics=metrics, health=health, rates=rates, ending=ending,
-        page=_page(inside, tokens, rates, ending, secure=secure) if settings.page else None,
+        service, tokens, settings, metrics=metrics, healths=health, rates=rates,
+        wrong_tokens=wrong_tokens, ending=ending, page=page,
     )  # fmt: skip
 
 
-def hear(inside: DaemonService, *others: Callable[[Record], None]) -> None:
-    """Have others told of every record of the journal too, after whoever is told already.
+def hear(service: DaemonService, *others: Callable[[Record], None]) -> None:
+    """Call `others` with every record of the journal, after the subscribers there are.
 
-    What one of them raises is logged and harms no press.
+    An exception in one of them is logged and otherwise ignored.
     """
-    engine = inside.parts.engine
+    engine = service.parts.engine
     first = engine.heard
 
     def heard(record: Record) -> None:
@@ -52,11 +60,3 @@ def hear(inside: DaemonService, *others: Callable[[Record], None]) -> None:
                 _log.exception("metrics_broke", kind=record.kind)
 
     engine.heard = heard
-
-
-def _page(
-    inside: DaemonService, tokens: Tokens, rates: Rates, ending: Callable[[], bool], *, secure: bool
-) -> APIRouter:
-    from offrecord.web.page import router
-
-    return router(inside, tokens, secure=secure, ending=ending, often=rates.press)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page: one live board of calls, the presses of late, the audit, one press as a picture.
+"""The page: a live board of calls, the latest presses, a search of the journal, one press drawn.
 
 Rendered on the server; `router` returns what the HTTP address serves.
 """

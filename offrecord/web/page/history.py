@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Presses from the journal, as the page shows them: rows of a list, and one press in full."""
+"""Presses from the journal, as the page shows them: rows of a list, and one press in full.
+
+The picture of a press over time is made in `timeline`.
+"""
 
 import json
 import re
@@ -16,10 +19,10 @@ from offrecord.web.page import labels
 
 HOUR: Final = 3_600_000
 DAY: Final = 24 * HOUR
-"""Milliseconds. What a token without the scope `audit` sees of the past is one day."""
+"""Milliseconds. A token without the scope `audit` sees one day of the past."""
 
 LATELY: Final = 12
-"""Presses beside the board."""
+"""Presses listed on the board."""
 
 FOUND: Final = 100
 """Presses of one search."""
@@ -35,7 +38,7 @@ SPANS: Final[Mapping[str, tuple[str, int | None]]] = {
 """How far back a search goes, in words and in milliseconds."""
 
 NARROW: Final = ("1h", "24h")
-"""What of it a token without the scope `audit` has."""
+"""Keys of `SPANS` for a token without the scope `audit`."""
 
 _PRESS: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
@@ -44,8 +47,7 @@ _PRESS: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 class Row:
     """One press in a list.
 
-    `open` says that a recorder has not obeyed and is still being asked, so that it can be
-    acknowledged.
+    `open`: a recorder has not obeyed and is still being retried, and the press can be acknowledged.
     """
 
     press: str
@@ -71,7 +73,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked for. `since` is a key of `SPANS`; an empty text is no filter."""
+    """The filters of a search. `since` is a key of `SPANS`; an empty text is no filter."""
 
     since: str = "24h"
     call: str = ""
@@ -80,7 +82,7 @@ class Search:
 
     @classmethod
     def read(cls, query: Mapping[str, str], *, wide: bool) -> "Search":
-        """Return the search that an address asks for, within what the token may see."""
+        """Return the search of a query. `wide`: the token may see all of the journal."""
         since = query.get("since", "24h")
         allowed = SPANS if wide else NARROW
         outcome = query.get("outcome", "")
@@ -98,7 +100,7 @@ def lately(path: Path, now: int) -> list[Row]:
 
 
 def search(path: Path, wanted: Search, now: int) -> list[Row]:
-    """Return what a search finds, newest first, one more than `FOUND` at most.
+    """Return the presses that a search finds, newest first, `FOUND` and one more at most.
 
     Raises `JournalError`.
     """

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of the page: what a state, an outcome and an evidence are called, and which shape.
+"""The word, shape and colour of each state, outcome and evidence on the page, and its times.
 
-Nothing is told by colour alone: each state has a word and a shape of its own.
+Nothing is said by colour alone: each state has a word and a shape of its own. Which state a
+recorder is in is found in `offrecord.status.live_view`.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from bridges.model import Evidence, Outcome
-from offrecord.status.live_view import RecorderState
+from offrecord.status.view_types import RecorderState, RecorderStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +69,34 @@ EVIDENCE: Final[Mapping[str, str]] = {
     Evidence.MEDIA.label: "seen in the media itself",
     Evidence.NOTHING_ELSE.label: "nothing else on the call still records",
 }
-"""What each level of evidence means."""
+"""Meaning of each level of evidence."""
+
+_PRESSED: Final = frozenset({"good", "held", "bad"})
+"""Tones of states that a press brought about."""
 
 
 def outcome(value: str | None) -> Look:
-    """Return how an outcome is shown; what this version does not know is shown by its name."""
+    """Return how an outcome is shown; one that this version does not know is shown by its name."""
     if not value:
         return OPEN
     return OUTCOMES.get(value) or Look(value, "question", "bad", "not known to this version")
 
 
+def proof(one: RecorderStatus) -> str:
+    """Return how sure the state of a recorder is, as `accepted L2`; empty where no press made it.
+
+    The outcome is left out where it is the same word as the state.
+    """
+    look = STATES[one.state]
+    if not one.outcome or look.tone not in _PRESSED:
+        return ""
+    word = outcome(one.outcome).word
+    parts = (word if word != look.word else "", one.evidence if one.evidence != "-" else "")
+    return " ".join(part for part in parts if part)
+
+
 def evidence(label: str | None) -> str:
-    """Return what a level of evidence means, nothing for one that is not known."""
+    """Return the meaning of a level of evidence, empty for an unknown one."""
     return EVIDENCE.get(label or "", "")
 
 
@@ -94,7 +111,7 @@ def clock(at: int) -> str:
 
 
 def machine(at: int) -> str:
-    """Return milliseconds since the epoch as the attribute `datetime` has it."""
+    """Return milliseconds since the epoch as the HTML attribute `datetime` takes them."""
     return f"{_utc(at):%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
 
 
@@ -121,5 +138,5 @@ def span(ms: float | None) -> str:
 def _utc(at: int) -> datetime:
     try:
         return datetime.fromtimestamp(at // 1000, UTC)
-    except (OverflowError, ValueError, OSError):  # no calendar has it
+    except (OverflowError, ValueError, OSError):  # beyond the year 9999
         return datetime.fromtimestamp(0, UTC)

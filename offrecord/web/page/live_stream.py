@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an open page is told: fragments of itself, rendered anew, as server-sent events.
+"""What an open page is sent: rendered fragments of itself, as server-sent events.
 
-A stream begins with all of it, so that one that broke off and came back shows the truth. After
-that only what changed is sent. The fields are those of the WHATWG's HTML standard, section
-"Server-sent events" (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+A stream begins with all of them, as one that broke off and came back must show the present. After
+that only what changed is sent. A client that does not read is cut off in
+`offrecord.web.event_stream`.
 """
 
 import asyncio
@@ -14,21 +14,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from sse_starlette import ServerSentEvent
+
 from offrecord.assembly.service import DaemonService
 from offrecord.journal.schema import JournalError
 from offrecord.status.event_feed import FeedEvent, Listener
+from offrecord.status.view_types import CallView, LiveCalls
 from offrecord.web.page import history, responses
 from offrecord.web.page.cards import Board, Card, board
 from offrecord.web.page.history import Row
 
 SETTLE: Final = 0.2
-"""Seconds over which what happens is told as one."""
+"""Seconds over which events are collected and shown as one change."""
 
 TICK: Final = 1.0
-"""Seconds between two looks whether the session and the daemon still are."""
+"""Seconds between two checks whether the session and the daemon go on."""
 
 MOST: Final = 50
-"""Open streams of all sessions: the vendors' reports need connections too."""
+"""Open streams of all sessions: the vendors' reports need connections, too."""
+
+DISK: Final = 1.0
+"""Seconds to wait for records that are not on the disk yet, before the presses are read from it."""
 
 OF_ONE: Final = 8
 """Open streams of one session."""
@@ -36,89 +42,108 @@ OF_ONE: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Presses:
-    """The presses of late, or why they cannot be read; as of a number of the feed."""
+    """The latest presses as of event `number` of the feed; `problem` is why they cannot be read.
+
+    `whole` is False when records of them were not on the disk yet.
+    """
 
     number: int
+    whole: bool
     rows: tuple[Row, ...]
     problem: str
 
 
 class Render:
-    """Renders the parts of the board; what many streams show is made once."""
+    """Renders the parts of the board, once for all streams that show the same."""
 
-    def __init__(self, inside: DaemonService) -> None:
-        self._inside = inside
-        self._calls: tuple[float, dict[str, object]] | None = None
-        self._cards: dict[tuple[str, bool], tuple[str, str]] = {}
+    def __init__(self, service: DaemonService) -> None:
+        self._service = service
+        self._calls: tuple[float, LiveCalls] | None = None
+        self._cards: dict[tuple[str, bool], tuple[CallView, str]] = {}
         self._presses: Presses | None = None
         self._reading = asyncio.Lock()
 
     def board(self, wanted: str) -> Board:
-        """Return the board as it is now, to within the time that streams wait anyway."""
+        """Return the board as it is now, or was within half of `SETTLE`."""
         now = time.monotonic()
         if self._calls is None or now - self._calls[0] >= SETTLE / 2:
-            self._calls = (now, self._inside.calls())
+            self._calls = (now, self._service.calls())
         return board(self._calls[1], wanted)
 
     def card(self, card: Card, *, may_press: bool) -> str:
-        """Return one call. Its countdown is of when it was made; the script mends it."""
-        name = (card.call, may_press)
+        """Return the HTML of one call. The page's script goes on with its countdown."""
+        name = (card.view.call, may_press)
         known = self._cards.get(name)
-        if known is None or known[0] != card.key:
+        if known is None or known[0] != card.view:
             if len(self._cards) > 4000:
                 self._cards.clear()
             text = responses.text("card.html", card=card, may_press=may_press, now=now())
-            known = self._cards[name] = (card.key, text)
+            known = self._cards[name] = (card.view, text)
         return known[1]
 
     def same(self, card: Card) -> str:
-        """Return what stands for a call that has not changed."""
+        """Return the placeholder of a call that has not changed."""
         return responses.text("same.html", card=card)
 
     def status(self, shown: Board) -> str:
         """Return the line above the calls: whether they are known, how many, what is wrong."""
-        return responses.text("status.html", board=shown, status=self._inside.status())
+        return responses.text("status.html", board=shown, status=self._service.status())
 
     async def presses(self) -> Presses:
-        """Return the presses of late, read anew after anything has happened."""
+        """Return the latest presses, read again after each event of the feed."""
         async with self._reading:
-            number = self._inside.feed.number
-            if self._presses is None or self._presses.number != number:
+            number, known = self._service.feed.number, self._presses
+            if known is None or known.number != number or not known.whole:
+                whole = await self._on_disk()
                 try:
-                    rows = await asyncio.to_thread(history.lately, self._inside.journal, now())
-                    self._presses = Presses(number, tuple(rows), "")
+                    rows = await asyncio.to_thread(history.lately, self._service.journal, now())
+                    known = Presses(number, whole, tuple(rows), "")
                 except JournalError as problem:
-                    self._presses = Presses(number, (), str(problem))
-            return self._presses
+                    known = Presses(number, whole, (), str(problem))
+                self._presses = known
+            return known
+
+    async def _on_disk(self) -> bool:
+        """Wait until every record is on the disk; return whether it is. Does not wait in trouble.
+
+        The feed tells of a record before it is written.
+        """
+        journal, late = self._service.parts.journal, time.monotonic() + DISK
+        while journal.waiting and journal.trouble is None and time.monotonic() < late:  # noqa: ASYNC110 - the writer is a thread
+            await asyncio.sleep(0.01)
+        return not journal.waiting
 
     def rows(self, shown: Presses, *, may_press: bool) -> str:
-        """Return the list of the presses of late."""
+        """Return the HTML of the latest presses."""
         return responses.text("rows.html", presses=shown, may_press=may_press)
 
 
 @dataclass(slots=True)
 class _Sent:
-    """What a page shows already."""
+    """What a page shows already. `views` are its calls in order."""
 
-    keys: list[tuple[str, str]] | None = None
+    views: tuple[CallView, ...] | None = None
     status: str = ""
     rows: str = ""
 
 
 class Streams:
-    """The open streams. `beat` is seconds between signs of life; `ending` ends them all."""
+    """The open streams. They send a sign of life every `beat` seconds.
+
+    All end when `ending` returns True: the daemon is about to end.
+    """
 
     def __init__(
-        self, inside: DaemonService, render: Render, beat: float, ending: Callable[[], bool]
+        self, service: DaemonService, render: Render, beat: float, ending: Callable[[], bool]
     ) -> None:
-        self._inside = inside
+        self._service = service
         self._render = render
         self._beat = beat
         self._ending = ending
         self._open: Counter[str] = Counter()
 
     def full(self, session: str) -> bool:
-        """Say whether one more would be too many."""
+        """Return whether one more stream of a session would be too many."""
         return self._open.total() >= MOST or self._open[session] >= OF_ONE
 
     @contextmanager
@@ -133,10 +158,10 @@ class Streams:
 
     async def follow(
         self, session: str, alive: Callable[[], bool], wanted: str, *, may_press: bool
-    ) -> AsyncIterator[str]:
-        """Yield events while `alive`, then one that has the page load itself anew."""
+    ) -> AsyncIterator[ServerSentEvent]:
+        """Yield events while `alive()`, then one after which the page loads itself again."""
         sent, beaten = _Sent(), time.monotonic()
-        with self._counted(session), self._inside.feed.listen() as listener:
+        with self._counted(session), self._service.feed.listen() as listener:
             async for part in self._changes(sent, wanted, may_press, past_too=True):
                 yield part
             while not self._ending():  # a stream must not hold up the daemon's end
@@ -157,16 +182,17 @@ class Streams:
 
     async def _changes(
         self, sent: _Sent, wanted: str, may_press: bool, *, past_too: bool
-    ) -> AsyncIterator[str]:
+    ) -> AsyncIterator[ServerSentEvent]:
         yield event("beat", str(now()))
         shown = self._render.board(wanted)
         status = self._render.status(shown)
         if status != sent.status:
             sent.status = status
             yield event("status", status)
-        keys = [(card.call, card.key) for card in shown.cards]
-        if keys != sent.keys:
-            had, sent.keys = dict(sent.keys or ()), keys
+        views = tuple(card.view for card in shown.cards)
+        if views != sent.views:
+            had = {view.call: view for view in sent.views or ()}
+            sent.views = views
             yield event("calls", self._cards(shown.cards, had, may_press=may_press))
         if past_too:
             rows = self._render.rows(await self._render.presses(), may_press=may_press)
@@ -174,16 +200,18 @@ class Streams:
                 sent.rows = rows
                 yield event("presses", rows)
 
-    def _cards(self, cards: tuple[Card, ...], had: Mapping[str, str], *, may_press: bool) -> str:
+    def _cards(
+        self, cards: tuple[Card, ...], had: Mapping[str, CallView], *, may_press: bool
+    ) -> str:
         return "".join(
             self._render.card(card, may_press=may_press)
-            if had.get(card.call) != card.key
+            if had.get(card.view.call) != card.view
             else self._render.same(card)
             for card in cards
         )
 
-    async def _spoken(self, news: list[FeedEvent]) -> AsyncIterator[str]:
-        """Yield what is to be read aloud: the verdicts."""
+    async def _spoken(self, news: list[FeedEvent]) -> AsyncIterator[ServerSentEvent]:
+        """Yield the verdicts among `news`, for screen readers."""
         ended = [one.press for one in news if one.kind == "verdict"]
         if ended:
             rows = {row.press: row for row in (await self._render.presses()).rows}
@@ -193,7 +221,7 @@ class Streams:
 
 
 async def _settled(listener: Listener) -> list[FeedEvent]:
-    """Return the news of a moment; none when there is none within a tick."""
+    """Return the events within `SETTLE` of the first one; none when there is none within a tick."""
     first = await _next(listener, TICK)
     if first is None:
         return []
@@ -212,10 +240,9 @@ async def _next(listener: Listener, patience: float) -> FeedEvent | None:
         return None
 
 
-def event(name: str, data: str) -> str:
-    """Return one event as it is sent."""
-    lines = "".join(f"data: {line}\n" for line in data.split("\n"))
-    return f"event: {name}\n{lines}\n"
+def event(name: str, data: str) -> ServerSentEvent:
+    """Return one event."""
+    return ServerSentEvent(data, event=name, sep="\n")
 
 
 def now() -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every answer of the page has in common: its headers, its templates, the forms it takes."""
+"""The headers, templates and static files of the page's answers, and reading its forms."""
 
 import asyncio
 import hashlib
@@ -17,10 +17,10 @@ from bridges.model import Outcome
 from offrecord.web.page import labels
 
 PREFIX: Final = "/page"
-"""Where the page is."""
+"""Path of the page."""
 
 _LARGEST: Final = 8192
-"""Bytes of a form."""
+"""Bytes that a form may have."""
 
 _PATIENCE: Final = 5.0
 """Seconds that a form may take to arrive."""
@@ -42,7 +42,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""On every answer; a file of our own may be kept, since its address names its content."""
+"""On every answer; a static file may be cached, as its address contains a hash of its content."""
 
 _TYPES: Final = {
     "page.css": "text/css; charset=utf-8",
@@ -68,7 +68,7 @@ def _files() -> Mapping[str, bytes]:
 
 
 def static(name: str) -> Response:
-    """Return our own script, style or icon, to be kept: its address changes with its content.
+    """Return our own script, style or icon, to be cached: its address changes with its content.
 
     Raises `Refused`.
     """
@@ -98,6 +98,7 @@ def _templates() -> Environment:
         outcomes=[(one.value, labels.outcome(one).word) for one in Outcome],
         states=labels.STATES,
         evidences=labels.EVIDENCE,
+        proof=labels.proof,
         left=labels.left,
     )
     made.filters.update(
@@ -111,7 +112,7 @@ def _templates() -> Environment:
 
 
 def text(name: str, **given: Any) -> str:
-    """Return a template filled in. Names from a PBX may be no UTF-8; they are escaped."""
+    """Return a template filled in. Lone surrogates in names from a PBX are escaped for UTF-8."""
     made = _templates().get_template(name).render(**given)
     return made.encode("utf-8", "backslashreplace").decode()
 
@@ -144,7 +145,7 @@ async def form(request: Request) -> dict[str, str]:
 
 
 def _same_origin(request: Request) -> None:
-    """Refuse a form that another site's page sent, by what browsers say of it."""
+    """Raise `Refused` for a form sent from another site's page, by the headers browsers set."""
     site = request.headers.get("sec-fetch-site", "same-origin")
     origin = request.headers.get("origin")
     here = request.headers.get("host", "")
@@ -153,5 +154,5 @@ def _same_origin(request: Request) -> None:
 
 
 def wants_json(request: Request) -> bool:
-    """Say whether the page's script asks, which takes its answer as JSON."""
+    """Return whether the request is from the page's script, which takes its answer as JSON."""
     return request.headers.get("accept", "").startswith("application/json")

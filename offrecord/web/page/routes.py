@@ -1,27 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The addresses of the page, and who may use each."""
+"""The addresses of the page, and which scope each needs."""
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import structlog
 from fastapi import APIRouter
+from sse_starlette import ServerSentEvent
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bridges.model import Outcome, Verb
 from offrecord.assembly.service import DaemonService
 from offrecord.base.errors import UserError
 from offrecord.model.verdict import Verdict
+from offrecord.web.event_stream import SEND, TimeoutEventStream
 from offrecord.web.page import history, responses, timeline
 from offrecord.web.page.history import FOUND, NARROW, SPANS, Search
 from offrecord.web.page.labels import outcome as look_of
 from offrecord.web.page.live_stream import Render, Streams, event, now
 from offrecord.web.page.responses import HEADERS, PREFIX, Refused, form, wants_json
-from offrecord.web.page.sessions import LASTS, LoginBackoff, Session, Sessions
+from offrecord.web.page.sessions import LASTS, Session, Sessions
+from offrecord.web.token_guessing import WrongTokens
 from offrecord.web.tokens import Client, Scope, Tokens
 
 BEAT: Final = 5.0
@@ -41,7 +43,7 @@ Often = Callable[[str], int | None]
 
 
 class _NoSession(Exception):
-    """Nobody is logged in, or not any more."""
+    """The request has no session, or one that is over."""
 
 
 class _Pages:
@@ -49,32 +51,35 @@ class _Pages:
 
     def __init__(
         self,
-        inside: DaemonService,
+        service: DaemonService,
         tokens: Tokens,
+        wrong_tokens: WrongTokens,
         sessions: Sessions,
         *,
         secure: bool,
         beat: float,
+        patience: float,
         ending: Callable[[], bool],
         often: Often,
     ) -> None:
-        self._inside = inside
+        self._service = service
         self._tokens = tokens
         self._sessions = sessions
         self._secure = secure
         self._beat = beat
         self._often = often
-        self._brake = LoginBackoff()
-        # With this prefix a browser takes the cookie from this host alone, and over TLS only.
+        self._wrong_tokens = wrong_tokens
+        self._patience = patience
+        # With this prefix a browser accepts the cookie from this host only, and over TLS only.
         self._cookie = "__Host-offrecord" if secure else "offrecord"
-        self._render = Render(inside)
-        self._streams = Streams(inside, self._render, beat, ending)
+        self._render = Render(service)
+        self._streams = Streams(service, self._render, beat, ending)
         self._log = structlog.get_logger()
 
-    # What every request goes through
+    # Every request
 
     def shield(self, handler: Handler) -> Handler:
-        """Return the handler with every way it may end turned into an answer."""
+        """Return the handler with its errors turned into answers."""
 
         async def answer(request: Request) -> Response:
             try:
@@ -106,7 +111,7 @@ class _Pages:
         return RedirectResponse(f"{PREFIX}/login?{query}", 303, headers=HEADERS)
 
     async def _sent(self, request: Request) -> tuple[Session, Client, dict[str, str]]:
-        """Return who sent a form, and what is in it. Raises `Refused`."""
+        """Return the session, client and fields of a form. Raises `Refused`."""
         session, client = self._who(request)
         fields = await form(request)
         if not session.sent(fields.get("csrf", "")):
@@ -119,7 +124,7 @@ class _Pages:
             **given,
         )  # fmt: skip
 
-    # Coming and going
+    # Login and logout
 
     async def login_form(self, request: Request) -> Response:
         """Show the form for the token."""
@@ -138,18 +143,16 @@ class _Pages:
         fields = await form(request)
         to = fields.get("next", "")
         address = request.client.host if request.client else "-"
-        left = math.ceil(self._brake.wait(address))
-        if left:
-            refused = self._login_page(f"Too many failed tries: wait {left} s.", 429, to=to)
-            refused.headers["Retry-After"] = str(left)
-            return refused
         client = self._tokens.find(fields.get("token", "").strip())
+        wait = self._wrong_tokens.count(address) if client is None else None
+        if wait is not None:
+            refused = self._login_page(f"Too many wrong tokens: wait {wait} s.", 429, to=to)
+            refused.headers["Retry-After"] = str(wait)
+            return refused
         if client is None or not client.may(Scope.READ):
-            self._brake.failed(address)
             self._log.warning("page_login_refused", address=address)
             why = "No such token." if client is None else "That token lacks the scope read."
             return self._login_page(why, 403, to=to)
-        self._brake.passed(address)
         session = self._sessions.open(client)
         self._log.info("page_login", client=client.name, address=address)
         answer = RedirectResponse(_target(to), 303, headers=HEADERS)
@@ -181,13 +184,13 @@ class _Pages:
         row = next((row for row in presses.rows if row.press == told), None)
         return self._page(
             "board.html", session, client, presses=presses, wanted=wanted,
-            board=self._render.board(wanted), status=self._inside.status(),
+            board=self._render.board(wanted), status=self._service.status(),
             said=row.said if row else f"Press {told} is on its way." if told else "",
             beat=round(self._beat * 1000), refresh=0 if "still" in query else _REFRESH,
         )  # fmt: skip
 
     async def events(self, request: Request) -> Response:
-        """Follow the board. Without a session the page is told to load itself anew."""
+        """Follow the board. Without a session the page is told to load itself again."""
         name = request.cookies.get(self._cookie, "")
         found = self._sessions.find(name)
         if found is not None and self._streams.full(name):
@@ -205,8 +208,7 @@ class _Pages:
         stream = self._streams.follow(
             name, alive, wanted, may_press=bool(found and found[1].may(Scope.PRESS))
         )
-        body = stream if found else _bye()
-        return StreamingResponse(body, media_type="text/event-stream", headers=HEADERS)
+        return TimeoutEventStream(stream if found else _bye(), self._patience, HEADERS)
 
     async def press(self, request: Request) -> Response:
         """Press for a call, or acknowledge a press: `do` is a verb or `ack`, a space, and which."""
@@ -228,7 +230,7 @@ class _Pages:
         return RedirectResponse(f"{PREFIX}/?{query}", 303, headers=HEADERS)
 
     def _ack(self, press: str) -> tuple[str, str]:
-        self._inside.ack(press)
+        self._service.ack(press)
         return press, "The failure tone is repeated no more; trying goes on."
 
     async def _press(self, verb: Verb, call: str, client: Client) -> tuple[str, str]:
@@ -236,19 +238,19 @@ class _Pages:
         if wait is not None:
             why = f"{client.name} pressed too often within a minute; try again in {wait} s"
             raise Refused(429, "Too many presses", why)
-        handle = self._inside.press(verb, "http", call, options={"client": client.name})
+        handle = self._service.press(verb, "http", call, options={"client": client.name})
         done, _ = await asyncio.wait({handle.verdict}, timeout=_WAIT)
         text = _verdict(handle.verdict.result()) if done else f"The {verb.value} is on its way."
         return handle.press.id, text
 
-    # The past
+    # The journal
 
     async def presses(self, request: Request) -> Response:
         """Search the journal; beyond one day only with the scope `audit`."""
         session, client = self._who(request)
         wide = client.may(Scope.AUDIT)
         wanted = Search.read(request.query_params, wide=wide)
-        rows = await asyncio.to_thread(history.search, self._inside.journal, wanted, now())
+        rows = await asyncio.to_thread(history.search, self._service.journal, wanted, now())
         spans = {name: words for name, (words, _) in SPANS.items() if wide or name in NARROW}
         return self._page(
             "presses.html", session, client, wanted=wanted, rows=rows[:FOUND], wide=wide,
@@ -259,7 +261,7 @@ class _Pages:
         """Show one press in full, with its time line."""
         session, client = self._who(request)
         name = str(request.path_params["press"])
-        found = await asyncio.to_thread(history.whole, self._inside.journal, name)
+        found = await asyncio.to_thread(history.whole, self._service.journal, name)
         if found is None:
             raise Refused(404, "No such press", "the journal has no press of that id")
         if found.row.at < now() - history.DAY and not client.may(Scope.AUDIT):
@@ -274,7 +276,7 @@ class _Pages:
         return responses.static(str(request.path_params["name"]))
 
     async def home(self, _request: Request) -> Response:
-        """Lead to the board."""
+        """Redirect to the board."""
         return RedirectResponse(f"{PREFIX}/", 307, headers=HEADERS)
 
 
@@ -284,36 +286,39 @@ def _verdict(verdict: Verdict) -> str:
 
 
 def _target(given: str) -> str:
-    """Return where a login leads: an address of the page itself, whatever was asked for."""
+    """Return where a login redirects to: always an address of the page itself."""
     own = given.startswith(f"{PREFIX}/") and "//" not in given and "\\" not in given
     plain = given.isascii() and given.isprintable() and len(given) <= 2 * _LONG
     return given if own and plain and "/login" not in given else f"{PREFIX}/"
 
 
-async def _bye() -> AsyncIterator[str]:
+async def _bye() -> AsyncIterator[ServerSentEvent]:
     yield event("bye", "")
 
 
 def router(
-    inside: DaemonService,
+    service: DaemonService,
     tokens: Tokens,
+    wrong_tokens: WrongTokens,
     *,
     secure: bool,
     ending: Callable[[], bool] = lambda: False,
     often: Often = lambda _client: None,
     sessions: Sessions | None = None,
     beat: float = BEAT,
+    patience: float = SEND,
 ) -> APIRouter:
-    """Return what serves the page under `PREFIX`, and `/`, which leads there.
+    """Return the routes of the page under `PREFIX`, and of `/`, which redirects there.
 
-    `secure` says that it is served over TLS: the cookie then goes no other way. Streams end once
-    `ending` says that the daemon does. `often` counts a press of a client, and returns the seconds
-    to wait when there were too many. `beat` is seconds between two signs of life to an open page.
-    Nothing of it is in the OpenAPI document.
+    `secure`: it is served over TLS, and the cookie is sent over TLS only. Streams end when `ending`
+    returns True: the daemon is about to end. `often` counts a press of a client, and returns the
+    seconds to wait when there were too many. In seconds: `beat` passes between two signs of life to
+    an open page, which must accept an event within `patience`. Nothing of it is in the OpenAPI
+    document.
     """
     pages = _Pages(
-        inside, tokens, Sessions(tokens) if sessions is None else sessions,
-        secure=secure, beat=beat, ending=ending, often=often,
+        service, tokens, wrong_tokens, Sessions(tokens) if sessions is None else sessions,
+        secure=secure, beat=beat, patience=patience, ending=ending, often=often,
     )  # fmt: skip
     made = APIRouter(include_in_schema=False)
     for path, method, handler in (

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is logged in to the page: sessions in memory, and a brake on guessing.
+"""Who is logged in to the page: sessions in memory.
 
 A session lasts until logout, for 12 hours, until its token is revoked or over, or until the daemon
-ends. What it may do is what its token may now.
+ends. It may do what its token may do now. Wrong tokens are counted in
+`offrecord.web.token_guessing`.
 """
 
 import hmac
@@ -19,21 +20,12 @@ LASTS: Final = 12 * 3600.0
 """Seconds that a session lasts."""
 
 MOST: Final = 500
-"""Sessions at the same time; the oldest makes room."""
-
-FREE: Final = 3
-"""Failed logins of one address in a row that cost no waiting."""
-
-LONGEST: Final = 30.0
-"""Seconds that an address waits for its next try, at most."""
-
-ADDRESSES: Final = 1000
-"""Addresses whose failures are remembered."""
+"""Sessions at the same time; beyond them the oldest is ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One login. `csrf` is in every form of it. `ends` is seconds on the clock of `Sessions`."""
+    """One login. `csrf` is in each of its forms. `ends` is seconds on the clock of `Sessions`."""
 
     id: str = field(repr=False)
     csrf: str = field(repr=False)
@@ -42,7 +34,7 @@ class Session:
     ends: float
 
     def sent(self, csrf: str) -> bool:
-        """Say whether a form was one of this session's."""
+        """Return whether `csrf` is the one in this session's forms."""
         return hmac.compare_digest(self.csrf.encode(), csrf.encode())
 
 
@@ -55,11 +47,11 @@ class Sessions:
         self._live: OrderedDict[str, Session] = OrderedDict()
 
     def __len__(self) -> int:
-        """Return how many are kept."""
+        """Return the number of sessions, those included that are over and not cleared yet."""
         return len(self._live)
 
     def open(self, client: Client) -> Session:
-        """Begin a session of whoever has this token."""
+        """Begin a session for the client whose token was given."""
         now = self._now()
         for old in [one for one in self._live.values() if one.ends <= now]:
             del self._live[old.id]
@@ -73,7 +65,7 @@ class Sessions:
         return made
 
     def find(self, name: str | None) -> tuple[Session, Client] | None:
-        """Return a live session and whose it is, as its token stands now; None when it is over.
+        """Return a live session and its client, as the token is now; None when it is over.
 
         Raises `UserError` where the tokens cannot be read.
         """
@@ -90,34 +82,3 @@ class Sessions:
     def close(self, session: Session) -> None:
         """End a session."""
         self._live.pop(session.id, None)
-
-
-class LoginBackoff:
-    """Makes an address that fails to log in wait longer each time.
-
-    `now` returns seconds. Nobody is kept waiting with an open connection: who comes too early is
-    refused, whatever they bring.
-    """
-
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._failed: OrderedDict[str, tuple[int, float]] = OrderedDict()
-
-    def wait(self, address: str) -> float:
-        """Return how many seconds are left until the next try counts, 0 when it does now."""
-        count, at = self._failed.get(address, (0, 0.0))
-        if count < FREE:
-            return 0.0
-        pause = min(LONGEST, 2.0 ** min(count - FREE, 10))
-        return max(0.0, at + pause - self._now())
-
-    def failed(self, address: str) -> None:
-        """Count a failure."""
-        count, _ = self._failed.pop(address, (0, 0.0))
-        while len(self._failed) >= ADDRESSES:
-            self._failed.popitem(last=False)
-        self._failed[address] = (count + 1, self._now())
-
-    def passed(self, address: str) -> None:
-        """Forget the failures of an address."""
-        self._failed.pop(address, None)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A press over time as a picture: where each thing stands. The template draws it. Pure."""
+"""A press over time as a picture: the place of each mark and bar. Pure.
+
+`templates/picture.svg` draws it.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +21,7 @@ TOP: Final = 14.0
 FOOT: Final = 26.0
 
 _FAR: Final = 8.0
-"""A time line whose end is so many times its first half's is drawn by powers of ten."""
+"""A time line whose end is more than this many times its median is drawn by powers of ten."""
 
 _ANSWERS: Final = frozenset({"answered", "retried"})
 _AFTER: Final = frozenset(
@@ -39,7 +42,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A stretch of time: from `x`, so `wide`."""
+    """A stretch of time, `wide` to the right of `x`."""
 
     x: float
     wide: float
@@ -49,7 +52,7 @@ class Bar:
 
 @dataclass(slots=True)
 class Lane:
-    """One line of the picture: a recorder, the press itself, or what it promised."""
+    """One line of the picture: a recorder, the press itself, or what holds after it."""
 
     name: str
     y: float
@@ -69,7 +72,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The whole picture and the sentences for those who do not see it."""
+    """The whole picture; `told` is the same in sentences, for screen readers."""
 
     width: float
     height: float
@@ -174,7 +177,7 @@ def _later(lane: Lane, record: StoredRecord, began: int, scale: _Scale) -> None:
 
 
 def _silent(lane: Lane, records: Sequence[StoredRecord], began: int, scale: _Scale) -> None:
-    """Draw how long the promise held, as far as the journal knows."""
+    """Draw how long the intent held, as far as the journal knows."""
     begun = next((one for one in records if one.kind == "intent"), None)
     if begun is None:
         return

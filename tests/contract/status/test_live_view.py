@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every face shows of the live calls: each recorder's badge through the life of presses."""
+"""What every face shows of the live calls: each recorder's state through the life of presses."""
 
 import asyncio
 from dataclasses import replace
@@ -10,6 +10,7 @@ from bridges.model import Evidence, Outcome, Verb
 from bridges.routing import Router
 from offrecord.model.intents import Intent
 from offrecord.status.live_view import LiveView
+from offrecord.status.view_types import RecorderState, RecorderStatus
 from tests.kits.call_kit import hangup, leave
 from tests.kits.enforcement_kit import Kept, keeping, record, settle
 from tests.kits.lifecycle_kit import FakeRecorder, result
@@ -25,13 +26,13 @@ def board_of(here: Kept) -> LiveView:
     return made
 
 
-def badges(board: LiveView) -> dict[str, Any]:
+def recorders(board: LiveView) -> dict[str, RecorderStatus]:
     (call,) = board.calls()
-    return {one["recorder"]: one for one in call["recorders"]}  # type: ignore[attr-defined]
+    return {one.recorder: one for one in call.recorders}
 
 
 def states(board: LiveView) -> dict[str, str]:
-    return {name: one["state"] for name, one in badges(board).items()}
+    return {name: one.state.value for name, one in recorders(board).items()}
 
 
 async def test_a_call_before_anybody_pressed(tmp_path: Path) -> None:
@@ -41,10 +42,10 @@ async def test_a_call_before_anybody_pressed(tmp_path: Path) -> None:
         here.happen(record("1.1"))
         assert states(board) == {"local": "recording", "noojee": "unknown"}
         (call,) = board.calls()
-        assert call["call"] == "1.1"
-        assert call["extensions"] == ["410", "411"]
-        assert call["agents"] == {"410": "fred"}
-        assert call["intents"] == []
+        assert call.call == "1.1"
+        assert call.extensions == ("410", "411")
+        assert call.agents == {"410": "fred"}
+        assert call.intents == ()
 
 
 async def test_a_stop_is_shown_with_its_proof(tmp_path: Path) -> None:
@@ -53,9 +54,9 @@ async def test_a_stop_is_shown_with_its_proof(tmp_path: Path) -> None:
         here.happen(record("1.1"))
         await here.pressed(Verb.STOP)
         assert states(board) == {"local": "stopped", "noojee": "stopped"}
-        local = badges(board)["local"]
-        assert (local["outcome"], local["press"], local["verb"]) == ("confirmed", "p1", "stop")
-        assert local["until"] is None
+        local = recorders(board)["local"]
+        assert (local.outcome, local.press, local.verb) == ("confirmed", "p1", "stop")
+        assert local.until is None
 
 
 async def test_a_pause_says_when_it_ends_and_a_resume_that_it_records(tmp_path: Path) -> None:
@@ -63,9 +64,9 @@ async def test_a_pause_says_when_it_ends_and_a_resume_that_it_records(tmp_path: 
         board = board_of(here)
         here.happen(record("1.1"))
         await here.pressed(Verb.PAUSE)
-        paused = badges(board)["noojee"]
-        assert paused["state"] == "paused"
-        assert paused["until"] == paused["since"] + 180_000
+        paused = recorders(board)["noojee"]
+        assert paused.state is RecorderState.PAUSED
+        assert (paused.since, paused.until) == (1_000_000, 1_180_000)
         await here.pass_(4)
         await here.pressed(Verb.RESUME)
         assert states(board) == {"local": "recording", "noojee": "recording"}
@@ -79,8 +80,8 @@ async def test_a_recorder_that_does_not_obey_is_failed(tmp_path: Path) -> None:
         board = board_of(here)
         here.happen(record("1.1"))
         await here.pressed(Verb.STOP)
-        failed = badges(board)["noojee"]
-        assert (failed["state"], failed["detail"]) == ("failed", "it is away")
+        failed = recorders(board)["noojee"]
+        assert (failed.state, failed.detail) == ("failed", "it is away")
         assert states(board)["local"] == "stopped"
 
 
@@ -113,7 +114,7 @@ async def test_what_is_over_is_forgotten_and_what_holds_is_not(tmp_path: Path) -
         here.happen(hangup("1.2"))
         await here.pass_(1)
         board.prune()
-        assert board.calls() == []
+        assert board.calls() == ()
         assert not board._by_id
         assert not board._by_press
 
@@ -134,7 +135,7 @@ async def test_a_stop_from_before_a_restart_is_still_one(tmp_path: Path) -> None
     async with keeping(tmp_path, FakeRecorder("noojee"), intents=[old]) as here:
         board = board_of(here)
         assert states(board) == {"local": "stopped", "noojee": "stopped"}
-        assert badges(board)["noojee"]["outcome"] is None
+        assert recorders(board)["noojee"].outcome is None
         board.heard("intent", "p0", old.body())
         assert states(board)["noojee"] == "stopped"
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The live view of the terminal: lines of the daemon in, what a person reads out."""
 
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 
 from offrecord.cli.commands.look.top_screen import KEPT, View
+from tests.kits.view_kit import call_view, channel_view, recorder_status
 
 
 def screen(view: View, width: int = 160, height: int = 40, now: float = 1000.0) -> str:
@@ -16,15 +18,12 @@ def screen(view: View, width: int = 160, height: int = 40, now: float = 1000.0) 
 
 
 def call(number: int = 1, **recorder: Any) -> dict[str, Any]:
-    badge = {"recorder": "local", "state": "recording", "until": None, "outcome": None}
-    return {
-        "call": f"{number}.1", "extensions": ["410"], "agents": {"410": "fred"},
-        "channels": [
-            {"channel": "SIP/410-1", "extension": "410"},
-            {"channel": "SIP/my-trunk-2", "extension": None},
-        ],
-        "intents": [], "recorders": [badge | recorder],
-    }  # fmt: skip
+    view = call_view(
+        f"{number}.1", recorder_status("local", **recorder), extensions=("410",),
+        agents={"410": "fred"},
+        channels=(channel_view("SIP/410-1", "410"), channel_view("SIP/my-trunk-2")),
+    )  # fmt: skip
+    return asdict(view)
 
 
 def seen(*calls: dict[str, Any], known: bool = True) -> View:

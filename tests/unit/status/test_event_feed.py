@@ -2,6 +2,7 @@
 """The feed of what happens: in order, bounded, and picked up again after a lost connection."""
 
 import asyncio
+from dataclasses import asdict
 
 from offrecord.status.event_feed import CALLS, MISSED, EventFeed, FeedEvent, Listener
 
@@ -29,7 +30,7 @@ async def test_everybody_hears_the_same_in_order() -> None:
     assert [news.kind for news in first] == ["pressed", "resolved", "verdict"]
     assert first == second
     assert [news.number for news in first] == [1, 2, 3]
-    assert first[2].as_json() == {
+    assert asdict(first[2]) == {
         "number": 3, "kind": "verdict", "at": 2, "press": "p1", "body": {"at": 2},
     }  # fmt: skip
 

@@ -2,7 +2,7 @@
 """`offrecord calls`: the live calls, from the running daemon."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import click
 from offrecord.base.errors import Exit, UserError
 from offrecord.cli.ask_daemon import ask
 from offrecord.cli.options import json_option, print_json, print_table, socket_option
+from offrecord.status.view_types import LiveCalls, from_json
 
 _COLUMNS = ("call", "channel", "extension", "uniqueid", "MixMonitors", "recorders", "in force")
 
@@ -21,33 +22,32 @@ _COLUMNS = ("call", "channel", "extension", "uniqueid", "MixMonitors", "recorder
 def calls(socket_path: Path, as_json: bool) -> int:
     """Show the live calls, their channels, and who records them."""
     body = ask(socket_path, {"op": "calls"})[-1]
+    live = from_json(LiveCalls, body)
     if as_json:
         print_json(body)
-        return Exit.OK if body["known"] else Exit.PBX_UNREACHABLE
-    if not body["known"]:
+        return Exit.OK if live.known else Exit.PBX_UNREACHABLE
+    if not live.known:
         raise UserError(
             "the calls are not known: the link to the PBX is down",
             "see the daemon's log, or run offrecord check",
             Exit.PBX_UNREACHABLE,
         )
-    if body["calls"]:
-        print_table(_COLUMNS, _rows(body["calls"], time.time()))
+    if live.calls:
+        print_table(_COLUMNS, _rows(live, time.time()))
     else:
         click.echo("no call is up")
     return Exit.OK
 
 
-def _rows(found: list[Mapping[str, Any]], now: float) -> Iterator[tuple[Any, ...]]:
+def _rows(live: LiveCalls, now: float) -> Iterator[tuple[Any, ...]]:
     """Yield a row for each channel. `now` is seconds since the epoch."""
-    from offrecord.cli.tables import badges, in_force
+    from offrecord.cli.tables import intents_text, recorders_text
 
-    for call in found:
-        intents = ", ".join(in_force(intent) for intent in call["intents"]) or "-"
-        for channel in call["channels"]:
-            monitors = channel["monitors"]
-            shown = "?" if monitors is None else str(monitors or "-")
+    for call in live.calls:
+        recorders, intents = recorders_text(call, now), intents_text(call)
+        for channel in call.channels:
+            shown = "?" if channel.monitors is None else str(channel.monitors or "-")
             yield (
-                call["call"], channel["channel"], channel["extension"] or "-",
-                channel["uniqueid"], f"{shown} (muted)" if channel["muted"] else shown,
-                badges(call, now), intents,
+                call.call, channel.channel, channel.extension or "-", channel.uniqueid,
+                f"{shown} (muted)" if channel.muted else shown, recorders, intents,
             )  # fmt: skip

@@ -41,6 +41,7 @@ def presses(
 
     from offrecord import journal
     from offrecord.cli.tables import OUTCOMES
+    from offrecord.status.view_types import to_json
 
     wanted = Outcome(outcome) if outcome else None
     found = journal.presses(
@@ -48,7 +49,7 @@ def presses(
         since=since, call=call, agent=agent, outcome=wanted, limit=limit,
     )  # fmt: skip
     if as_json:
-        print_json([summary.as_json() for summary in found])
+        print_json([to_json(summary) for summary in found])
         return
     if not found:
         click.echo("no press matches")

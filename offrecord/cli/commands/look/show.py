@@ -20,6 +20,7 @@ from offrecord.cli.time_line import clock, print_time_line
 def show(press: str, config_path: Path, journal_file: Path | None, as_json: bool) -> None:
     """Show what the journal has of one PRESS, as a time line."""
     from offrecord import journal
+    from offrecord.status.view_types import RecordView, to_json
 
     records = journal.show(path_of(config_path, journal_file), press)
     if not records:
@@ -27,7 +28,7 @@ def show(press: str, config_path: Path, journal_file: Path | None, as_json: bool
             f"the journal has no press {press}", "see offrecord presses for ids", Exit.NOT_FOUND
         )
     if as_json:
-        print_json([{"seq": r.seq, "at": r.at, "kind": r.kind, "body": r.body} for r in records])
+        print_json([to_json(RecordView(r.seq, r.at, r.kind, r.body)) for r in records])
         return
     click.echo(f"press {press}, {clock(records[0].at)}")
     print_time_line(records)

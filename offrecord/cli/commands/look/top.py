@@ -43,6 +43,6 @@ def top(once: bool, socket_path: Path, as_json: bool) -> int:
         if not console.is_terminal and not once:
             click.echo("offrecord: this is no terminal, so nothing is followed; see --json",
                        err=True)  # fmt: skip
-        return Exit.OK if view.known else Exit.PBX_UNREACHABLE
+        return Exit.OK if view.live.known else Exit.PBX_UNREACHABLE
     follow(view, lines, console)
     return Exit.OK

@@ -16,6 +16,8 @@ from rich.text import Text
 
 from offrecord.base.errors import UserError
 from offrecord.cli.tables import OUTCOMES, calls_table
+from offrecord.status.event_feed import FeedEvent
+from offrecord.status.view_types import LiveCalls, from_json
 
 KEPT: Final = 100
 """Presses that the view remembers."""
@@ -38,40 +40,64 @@ _WORDS: Final[Mapping[str, str]] = {
 """The state of a press, by the kind of its latest record."""
 
 
+_NOTHING: Final = LiveCalls(known=False, calls=())
+
+
+@dataclass(slots=True)
+class _Press:
+    """One press on the screen. `at` is milliseconds since the epoch, `took` milliseconds."""
+
+    at: int
+    verb: str = ""
+    channel: str = ""
+    target: str = ""
+    doing: str = ""
+    outcome: str = ""
+    text: str = ""
+    took: float | None = None
+
+    def take(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Take one record of the journal."""
+        self.verb = str(body.get("verb", self.verb))
+        self.channel = str(body.get("channel", self.channel) or "")
+        self.target = str(body.get("target", self.target) or "")
+        if kind in {"verdict", "closed"}:
+            self.outcome = str(body["outcome"])
+            self.text = str(body.get("text") or body.get("reason", ""))
+            self.took = body.get("took_ms", self.took)
+        elif kind in _WORDS:
+            self.doing = _WORDS[kind]
+            if kind != "answered":
+                self.text = str(body.get("detail", self.text))
+
+
 @dataclass(slots=True)
 class View:
     """The contents of the screen, updated by the lines of the daemon's `watch`."""
 
-    known: bool = False
-    calls: list[dict[str, Any]] = field(default_factory=list)
-    presses: dict[str, dict[str, Any]] = field(default_factory=dict)
+    live: LiveCalls = _NOTHING
+    presses: dict[str, _Press] = field(default_factory=dict)
 
     def take(self, line: Mapping[str, Any]) -> None:
-        """Take one line."""
+        """Take one line. Raises `UserError` for one that this version does not understand."""
         if "calls" in line:
-            self.known, self.calls = bool(line["known"]), list(line["calls"])
-        press, kind, body = line.get("press"), str(line.get("kind")), line.get("body", {})
-        if press is None or kind == "joined":
+            self.live = from_json(LiveCalls, line)
+        if line.get("press") is None or line.get("kind") == "joined":
             return
-        one = self.presses.setdefault(press, {"at": line["at"], "text": "", "outcome": ""})
-        one.update({key: body[key] for key in ("verb", "way", "channel", "target") if key in body})
-        if kind in {"verdict", "closed"}:
-            one["outcome"] = body["outcome"]
-            one["text"] = body.get("text") or body.get("reason", "")
-            one["took"] = body.get("took_ms", one.get("took"))
-        elif kind in _WORDS:
-            one["doing"] = _WORDS[kind]
-            one["text"] = body.get("detail", one["text"]) if kind != "answered" else one["text"]
+        event = from_json(FeedEvent, line)
+        one = self.presses.setdefault(str(event.press), _Press(event.at))
+        one.take(event.kind, event.body)
         if len(self.presses) > KEPT:
             del self.presses[min(self.presses)]  # the ids of presses sort by their time
 
     def render(self, now: float, height: int) -> Group:
         """Return the screen. `now` is seconds since the epoch, `height` its lines."""
         room = max(3, height - 6)
-        shown = self.calls[: max(1, room // 2)]
-        more = len(self.calls) - len(shown)
-        head = Text(f"{datetime.fromtimestamp(now, UTC):%H:%M:%S}Z  {_count(len(self.calls))} up")
-        if not self.known:
+        calls = self.live.calls
+        shown = calls[: max(1, room // 2)]
+        more = len(calls) - len(shown)
+        head = Text(f"{datetime.fromtimestamp(now, UTC):%H:%M:%S}Z  {_count(len(calls))} up")
+        if not self.live.known:
             head.append(f"  {_LOST}", "bold white on red")
         last = room - len(shown)
         return Group(
@@ -87,14 +113,13 @@ class View:
                       pad_edge=False)  # fmt: skip
         for name in sorted(self.presses, reverse=True)[:count]:
             one = self.presses[name]
-            at = datetime.fromtimestamp(one["at"] / 1000, UTC)
-            outcome = one["outcome"] or one.get("doing", "")
+            at = datetime.fromtimestamp(one.at / 1000, UTC)
+            outcome = one.outcome or one.doing
             table.add_row(
-                name, f"{at:%H:%M:%S}Z", str(one.get("verb", "")),
-                Text(str(one.get("channel") or one.get("target") or "-")),
+                name, f"{at:%H:%M:%S}Z", one.verb, Text(one.channel or one.target or "-"),
                 Text(outcome, OUTCOMES.get(outcome, "yellow")),
-                "-" if one.get("took") is None else f"{one['took']:g}",
-                Text(str(one["text"]), overflow="ellipsis", no_wrap=True),
+                "-" if one.took is None else f"{one.took:g}",
+                Text(one.text, overflow="ellipsis", no_wrap=True),
             )  # fmt: skip
         return table
 

@@ -11,8 +11,7 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from offrecord.web.api.rate_limits import network
-from offrecord.web.api.request_limits import BODY, Guard
+from offrecord.web.api.body_limits import BODY, BodyLimits
 from offrecord.web.server import HttpServer
 from tests.kits.api_kit import SCOPES, api
 
@@ -128,19 +127,6 @@ async def test_wrong_tokens_are_slowed_down_and_the_right_one_still_gets_in(
         assert (await here.get("/v1/calls", "board")).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("address", "key"),
-    [
-        ("203.0.113.9", "203.0.113.9"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("::ffff:203.0.113.9", "203.0.113.9"),
-        ("testclient", "testclient"),
-    ],
-)
-def test_whoever_owns_a_network_is_one_party(address: str, key: str) -> None:
-    assert network(address) == key
-
-
 async def test_tokens_that_others_may_read_let_nobody_in(tmp_path: Path) -> None:
     async with api(tmp_path) as here:
         here.tokens.path.chmod(0o644)
@@ -157,7 +143,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise AssertionError("it was let through")
 
-    guard = Guard(app, lambda *what: answered.append(what), patience=0.05)
+    guard = BodyLimits(app, lambda *what: answered.append(what), patience=0.05)
     server = HttpServer(guard, "127.0.0.1", 0)
     await server.start()
     reader, writer = await asyncio.open_connection(*server.address)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sse_starlette import ServerSentEvent
 
-from offrecord.web.api.calls import TimeoutEventStream
+from offrecord.web.event_stream import TimeoutEventStream
 from tests.kits.api_kit import Api, api
 from tests.kits.enforcement_kit import record
 
@@ -87,7 +88,7 @@ async def test_a_stream_ends_with_its_token_and_with_the_daemon(tmp_path: Path) 
         async with here.events("board") as one, here.events("crm") as other:
             await one()
             await other()
-            assert here.inside.feed.listeners == 2
+            assert here.service.feed.listeners == 2
             here.tokens.revoke("board")
             await here.press()  # whoever may not hear of it is told nothing of it
             with pytest.raises(EOFError):
@@ -100,7 +101,7 @@ async def test_a_stream_ends_with_its_token_and_with_the_daemon(tmp_path: Path) 
 
 async def quiet(here: Api) -> None:
     async with asyncio.timeout(10):
-        while here.inside.feed.listeners:
+        while here.service.feed.listeners:
             await asyncio.sleep(0.01)
 
 
@@ -119,10 +120,10 @@ async def test_streams_are_counted_and_a_closed_one_makes_room(tmp_path: Path) -
 async def test_a_client_that_does_not_read_is_let_go(capsys: pytest.CaptureFixture[str]) -> None:
     closed = asyncio.Event()
 
-    async def events() -> AsyncIterator[str]:
+    async def events() -> AsyncIterator[ServerSentEvent]:
         try:
             while True:
-                yield "news"
+                yield ServerSentEvent("news")
         finally:
             closed.set()
 
@@ -134,8 +135,8 @@ async def test_a_client_that_does_not_read_is_let_go(capsys: pytest.CaptureFixtu
             await never()
 
     async with asyncio.timeout(10):
-        stream = TimeoutEventStream(events(), send_timeout=0.01, ping=0)
+        stream = TimeoutEventStream(events(), timeout=0.01)
         await stream({"type": "http", "method": "GET", "client": ("203.0.113.9", 1)}, never, send)
 
     assert closed.is_set()
-    assert "api_stream_not_read" in capsys.readouterr().out
+    assert "event_stream_not_read" in capsys.readouterr().out

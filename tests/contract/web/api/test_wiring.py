@@ -28,7 +28,7 @@ async def test_hooks_and_api_share_one_address(tmp_path: Path) -> None:
         path = tmp_path / "wired.json"
         token = Tokens(path).add("crm", ["read", "metrics"])
         app = attach(
-            here.inside, ApiConfig(enabled=True, page=False, tokens=path), lambda: False,
+            here.service, ApiConfig(enabled=True, page=False, tokens=path), lambda: False,
             secure=False,
         )  # fmt: skip
         recorders = cast("dict[str, Recorder]", {"cloud": Hooked("cloud")})
@@ -56,7 +56,7 @@ async def test_a_figure_that_breaks_breaks_no_press(
         raise KeyError("outcome")
 
     async with api(tmp_path) as here:
-        hear(here.inside, broken)
+        hear(here.service, broken)
         assert (await here.press()).status_code == 200
         await here.kept.bench.written()
         assert "verdict" in await here.kept.bench.kinds((await here.kept.bench.presses())[0].press)

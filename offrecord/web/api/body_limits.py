@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every request passes first: a limit to its body, a limit to its patience, safe headers."""
+"""The outermost layer of the app: limits how large and how slow a body may be, sets safe headers.
+
+How often a client may ask is limited in `rate_limits`.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -11,17 +14,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from offrecord.web.api.problems import Problem
 
 BODY: Final = 65_536
-"""Bytes of a body that are taken."""
+"""Bytes that a body may have; beyond them the answer is 413."""
 
 PATIENCE: Final = 5.0
-"""Seconds that a body may take to arrive."""
+"""Seconds that a body may take to arrive; then the answer is 408."""
 
 Answered = Callable[[str, str, int], None]
-"""Hears of each answer: method, route (`other` for none of ours), status."""
+"""Called with each answer: method, route (`other` for none of ours), status."""
 
 
-class Guard:
-    """An app around another that sees each request first and each answer last."""
+class BodyLimits:
+    """ASGI middleware. `answered` is called with every answer, also with those of this layer."""
 
     def __init__(self, app: ASGIApp, answered: Answered, patience: float = PATIENCE) -> None:
         self.app = app
@@ -66,7 +69,7 @@ class Guard:
 
 
 class _TooLong(Exception):
-    """A body has more bytes than are taken."""
+    """A body has more than `BODY` bytes."""
 
 
 async def _body(receive: Receive) -> bytes:
