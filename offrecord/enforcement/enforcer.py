@@ -38,7 +38,7 @@ from offrecord.model.pause_rules import PauseRules
 from offrecord.model.press import END_OBJECTION, Press
 from offrecord.model.verdict import Verdict
 from offrecord.policy.policy import PHONE_WAYS
-from offrecord.presses.find_call import Resolved, everything
+from offrecord.presses.find_call import Resolved
 
 __all__ = ["EnforcementSettings", "Enforcer", "Observers", "State"]
 
@@ -103,7 +103,7 @@ class Enforcer:
         """Return why a press may not go on because of an objection, None when it may."""
         if press.verb.silences or not any(
             one.verb is Verb.OBJECTION and press.recorder in {None, *one.recorders}
-            for one in self.intents.all_of(everything(resolved.call))
+            for one in self.intents.all_of(resolved.call.ids)
         ):
             return None
         if press.way in PHONE_WAYS:
@@ -121,7 +121,7 @@ class Enforcer:
         Returns the intent that counts on the call from now on.
         """
         call, presser = resolved.call, resolved.presser
-        here, since = everything(call), self._desk.engine.now()
+        here, since = call.ids, self._desk.engine.now()
         until, maximum = (
             self._pauses.rules.times(since, facts(call, resolved.queues, resolved.who.login))
             if press.verb is Verb.PAUSE
@@ -151,7 +151,7 @@ class Enforcer:
     async def release(self, press: Press, resolved: Resolved) -> None:
         """End what a `resume` or a `start` undoes, and wait until nothing is silenced any more."""
         ending: list[asyncio.Task[None]] = []
-        for intent in self.intents.all_of(everything(resolved.call)):
+        for intent in self.intents.all_of(resolved.call.ids):
             self._desk.recall(intent)
             rest = tuple(name for name in intent.recorders if name != press.recorder)
             if press.recorder is None or not rest:
@@ -179,7 +179,7 @@ class Enforcer:
             extension = resolved.presser.extension if resolved.presser else None
             desk.observers.tell(desk.observers.state, extension, resolved.who.login, state, None)
             return
-        covering = self.intents.all_of(everything(order.call))
+        covering = self.intents.all_of(order.call.ids)
         for intent in covering:
             desk.of(intent).asked = True
         of_these = [one for one in covering if {*recorders} <= {*one.recorders}]

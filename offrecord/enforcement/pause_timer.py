@@ -11,7 +11,6 @@ from offrecord.enforcement.retry_ladder import DELAYS, obeyed
 from offrecord.model.intents import Intent
 from offrecord.model.pause_rules import PauseRules
 from offrecord.model.verdict import result_body
-from offrecord.presses.find_call import everything
 
 
 @dataclass(slots=True)
@@ -93,4 +92,4 @@ class PauseTimer:
 
     def _ids(self, intent: Intent) -> frozenset[str]:
         call = self.desk.giver.call(intent)
-        return everything(call) if call else intent.lineage
+        return call.ids if call else intent.lineage

@@ -19,7 +19,6 @@ from offrecord.enforcement.context import EnforcementContext, IntentWork
 from offrecord.enforcement.retry_ladder import DELAYS
 from offrecord.model.intents import Intent
 from offrecord.model.verdict import result_body
-from offrecord.presses.find_call import everything
 
 SWEEP: Final = 1.0
 """Seconds from a press's verdict to the sweep of its call."""
@@ -125,7 +124,7 @@ class Reapplier:
 
     def _first(self, call: Call) -> Intent | None:
         """Return the strongest intent of a call that is about the PBX's own recordings."""
-        covering = self.desk.intents.all_of(everything(call))
+        covering = self.desk.intents.all_of(call.ids)
         return next((one for one in covering if self.desk.giver.local(one.recorders)), None)
 
     def _count(self, intent: Intent) -> None:
@@ -161,7 +160,7 @@ class Reapplier:
         if call is None:
             return
         self.desk.intents.widen(call)
-        for intent in self.desk.intents.all_of(everything(call)):
+        for intent in self.desk.intents.all_of(call.ids):
             kept = self.desk.of(intent)
             came = isinstance(event, ev.BridgeEnter) and about[0] not in kept.seen
             merged = call.linkedid in intent.lineage and call.linkedid not in kept.linked

@@ -141,7 +141,7 @@ class Resolver:
     def lineage(self, press: Press) -> frozenset[str]:
         """Return what tells this press's call from others, from what is known right now."""
         call = self._now(press)
-        return everything(call) if call else frozenset({press.uniqueid or press.target})
+        return call.ids if call else frozenset({press.uniqueid or press.target})
 
     def recorded(self, press: Press) -> bool:
         """Say whether a MixMonitor is known to run on the press's call right now."""
@@ -287,11 +287,6 @@ def _queues(read: _Read, channels: Iterable[Channel]) -> tuple[str, ...]:
 
 def _told(press: Press) -> Who | None:
     return Who(press.agent, "the press itself") if press.agent else None
-
-
-def everything(call: Call) -> frozenset[str]:
-    """Return every id that means this call: its linkedids, and the uniqueid of each channel."""
-    return call.ids
 
 
 def _presser_first(call: Call, presser: Channel) -> list[Channel]:

@@ -23,7 +23,7 @@ from offrecord.policy.policy import Ruling
 from offrecord.policy.rule_matching import kind_of
 from offrecord.presses.ask_recorders import SiteSettings, ask
 from offrecord.presses.deduplicate import Deduplicator
-from offrecord.presses.find_call import Resolved, Resolver, Unresolved, everything
+from offrecord.presses.find_call import Resolved, Resolver, Unresolved
 from offrecord.presses.plan import Promises, explain, facts_for, order_of, route, wanted
 
 __all__ = ["Engine", "PressHandle", "SiteSettings"]
@@ -246,7 +246,7 @@ class Engine:
 
         What the call is was perhaps not known when the press came, and now it is.
         """
-        press, lineage = handle.press, everything(resolved.call)
+        press, lineage = handle.press, resolved.call.ids
         self._joining.widen(handle, lineage)
         while True:
             ruling = self._joining.rule(

@@ -26,7 +26,6 @@ from offrecord.journal.schema import JournalError, open_reader, unusable
 from offrecord.model import intents
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict, judge
-from offrecord.presses.find_call import everything
 from offrecord.presses.lifecycle import Engine
 from offrecord.recovery.resolutions import (
     Decision,
@@ -163,7 +162,7 @@ class Recovery:
         return done
 
     def _live(self) -> frozenset[str]:
-        return frozenset().union(*(everything(call) for call in self.pbx.graph.calls()))
+        return frozenset().union(*(call.ids for call in self.pbx.graph.calls()))
 
     async def _intents(self, decisions: Decisions) -> None:
         if decisions.restore and self.restore is not None:
@@ -275,7 +274,7 @@ def of_daemon(
 
 def _climb(left: OpenPress, pbx: HasGraph, engine: Engine, keeper: Enforcer) -> str | None:
     """Hand a press back to the ladder, or say why not."""
-    call = next((one for one in pbx.graph.calls() if everything(one) & left.ids), None)
+    call = next((one for one in pbx.graph.calls() if one.ids & left.ids), None)
     recorders = engine.site.recorders
     results = [
         result_of(body, recorders[name]) for name, body in left.answered.items()

@@ -22,7 +22,6 @@ from bridges.model import (
     Verb,
 )
 from offrecord.model.press import WAYS, Press, Way
-from offrecord.presses.find_call import everything
 
 INTERRUPTED: Final = "interrupted: the daemon ended before this was done"
 
@@ -345,7 +344,7 @@ def careful(
 
 def _by_own_id(plan: Plan, order: Order) -> bool:
     """Say whether a plan's target is an id of the call: that can never mean another call."""
-    return plan.target.partition(" ")[0] in everything(order.call)
+    return plan.target.partition(" ")[0] in order.call.ids
 
 
 def result_of(body: Mapping[str, Any], recorder: Recorder) -> RecorderResult:

@@ -8,7 +8,6 @@ from ami.calls import names
 from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Call
 from offrecord.ami_capture.capture_file import Entry
-from offrecord.presses.find_call import everything
 
 
 @dataclass(slots=True)
@@ -88,7 +87,7 @@ class CallsSeen:
                 self._note(found, entry.at)
 
     def _note(self, call: Call, at: int) -> None:
-        ids = everything(call)
+        ids = call.ids
         known = list(
             {id(self._by_id[one]): self._by_id[one] for one in ids if one in self._by_id}.values()
         )

@@ -15,7 +15,7 @@ from ami.link.actions import Response
 from bridges.model import Outcome, Verb
 from offrecord.model.press import Press
 from offrecord.presses.agent_lookup import NOBODY, Agents
-from offrecord.presses.find_call import Resolved, Resolver, Unresolved, everything
+from offrecord.presses.find_call import Resolved, Resolver, Unresolved
 from tests.kits.call_kit import TWO_PHONES, enter, graph, hangup, new
 
 GONE = AmiDenied("Getvar", "No such channel")
@@ -428,7 +428,7 @@ def test_a_call_is_known_by_every_linkedid_and_every_channel_of_it() -> None:
     call = graph(*TWO_PHONES).call_of("1.2")
 
     assert call is not None
-    assert everything(call) == {"1.1", "1.2"}
+    assert call.ids == {"1.1", "1.2"}
 
 
 @pytest.mark.parametrize(
