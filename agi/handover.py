@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-r"""The way of a press from a short-lived process to the daemon: JSON lines over a Unix socket.
+r"""A press from a short-lived process to the daemon: JSON lines over a Unix socket.
 
 ::
 
@@ -9,10 +9,12 @@ r"""The way of a press from a short-lived process to the daemon: JSON lines over
     daemon  {"outcome": "confirmed", "sounds": ["beep"], "text": "…"}
         or  {"error": "…", "fix": "…"}                            in place of either line
 
-One exchange a connection, UTF-8, a line ends with ``\n`` and has at most `MAX_LINE` bytes. The
-daemon answers within `wait` seconds; what is not known by then has the outcome `pending`.
+One exchange per connection, UTF-8; a line ends with ``\n`` and has at most `MAX_LINE` bytes. The
+daemon answers within `wait` seconds; what is not known by then has the outcome `pending`. A
+terminal sends the way `cli` and a `target`, and gets the whole verdict as the second line.
 
-Pure functions over bytes, for both sides; the sender's socket is in `agi.handover_client`.
+Pure functions for both sides; the sender's socket is in `agi.handover_client`, the daemon's in
+`offrecord.control.server`.
 """
 
 from agi.errors import HandoverError
@@ -27,6 +29,9 @@ DEFAULT_SOCKET = "/run/offrecord/offrecord.sock"
 
 MAX_LINE = 64 * 1024
 """Bytes of one line, its newline included. It is also asyncio's limit for `readline`."""
+
+WAYS = ("agi", "cli")
+"""The ways that presses come over the socket: the one-shot script, and a terminal."""
 
 _MAX_TEXT = 1024
 
@@ -95,11 +100,12 @@ def _json_unit(code: int) -> str:
 
 
 class PressRequest:
-    """A press on its way to the daemon; the fields are those of `AgiPress`, and `wait`.
+    """A press on its way to the daemon; the fields are those of `AgiPress`, and two more.
 
-    `wait` is how many seconds the sender stays for the verdict, `agent` the recorder's own name
-    for the person, `recorder` the only recorder that is meant, when one is; `options` are the
-    other words of the dialplan.
+    `wait` is how many seconds the sender stays for the verdict. `target` names the call where no
+    channel pressed (way `cli`): an extension, a uniqueid, a channel or a linkedid. `agent` is the
+    recorders' name for the person, `recorder` the only recorder to ask; both are empty otherwise.
+    `options` are the other words of the dialplan.
     """
 
     __slots__ = (
@@ -111,6 +117,7 @@ class PressRequest:
         "extension",
         "options",
         "recorder",
+        "target",
         "uniqueid",
         "verb",
         "wait",
@@ -125,6 +132,7 @@ class PressRequest:
         uniqueid: str,
         wait: float,
         way: str = "agi",
+        target: str = "",
         agent: str = "",
         recorder: str = "",
         caller_number: str = "",
@@ -137,6 +145,7 @@ class PressRequest:
         self.channel = channel
         self.uniqueid = uniqueid
         self.wait = wait
+        self.target = target
         self.way = way
         self.agent = agent
         self.recorder = recorder
@@ -152,28 +161,47 @@ class PressRequest:
 
     @classmethod
     def from_message(cls, message: "Mapping[str, object]") -> "PressRequest":
-        """Read a decoded request. Raises HandoverError that names the field which is wrong."""
+        """Read a decoded request. Raises HandoverError that names the field which is wrong.
+
+        A field that is null counts as left out. Without a way it is a press from a terminal.
+        """
         texts = {
             name: _text(message, name) for name in cls.__slots__ if name not in ("options", "wait")
         }
-        for name in ("verb", "channel", "uniqueid", "way"):
+        texts["way"] = texts["way"] or "cli"
+        if texts["way"] not in WAYS:
+            raise _wrong("way", f"one of {', '.join(WAYS)}")
+        needed = ["verb"]
+        if texts["way"] == "agi":
+            needed += ["channel", "uniqueid"]
+        elif not texts["uniqueid"]:
+            needed.append("target")
+        for name in needed:
             if not texts[name]:
                 raise _wrong(name, "a text that is not empty")
-        wait = message.get("wait", 0.0)
+        wait = message.get("wait")
+        if wait is None:
+            wait = 0.0
         if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait <= 60:
             raise _wrong("wait", "a number of seconds from 0 to 60")
-        options = message.get("options", {})
+        options = message.get("options")
+        if options is None:
+            options = {}
         if not isinstance(options, dict):
             raise _wrong("options", "an object of texts")
         return cls(
-            **texts, wait=float(wait), options={name: _text(options, name) for name in options}
+            **texts,
+            wait=float(wait),
+            options={name: _text(options, name, f"options.{name}") for name in options},
         )
 
 
-def _text(message: "Mapping[str, object]", name: str) -> str:
-    value = message.get(name, "")
+def _text(message: "Mapping[str, object]", name: str, field: str = "") -> str:
+    value = message.get(name)
+    if value is None:
+        return ""
     if not isinstance(value, str) or len(value) > _MAX_TEXT:
-        raise _wrong(name, f"a text of at most {_MAX_TEXT} characters")
+        raise _wrong(field or name, f"a text of at most {_MAX_TEXT} characters")
     return value
 
 
@@ -181,20 +209,23 @@ def _wrong(name: str, wanted: str) -> HandoverError:
     return HandoverError("protocol", f"{name} is wrong in the request", f"send {wanted}")
 
 
-def accepted(press_id: str) -> bytes:
-    """Return the first line of the daemon: the press is journalled under this id."""
-    return encode({"press": press_id})
+def accepted(press_id: str, *, journalled: bool = True) -> dict[str, object]:
+    """Return the daemon's first message: the press is taken under this id.
+
+    `journalled` is False where it is not on the disk yet.
+    """
+    return {"press": press_id, "journalled": journalled}
 
 
-def told(verdict: AgiVerdict) -> bytes:
-    """Return the second line of the daemon."""
-    return encode(
-        {"outcome": verdict.outcome, "sounds": verdict.sounds, "text": verdict.text[:_MAX_TEXT]}
-    )
+def told(verdict: AgiVerdict) -> dict[str, object]:
+    """Return the daemon's second message: the verdict."""
+    return {
+        "outcome": verdict.outcome, "sounds": list(verdict.sounds), "text": verdict.text[:_MAX_TEXT]
+    }  # fmt: skip
 
 
 def declined(error: str, fix: str) -> bytes:
-    """Return the line of a daemon that does not take the press, or lost what became of it."""
+    """Return the line of a daemon that does not take the press, or lost its verdict."""
     return encode({"error": error[:_MAX_TEXT], "fix": fix[:_MAX_TEXT]})
 
 

@@ -24,7 +24,7 @@ import threading
 import time
 from pathlib import Path
 
-from agi.handover import accepted, told
+from agi.handover import accepted, encode, told
 from agi.verdict_message import AgiVerdict
 
 DESCRIPTION = "The one-shot script's start, against a plain pyst2 script and a bare interpreter."
@@ -66,13 +66,13 @@ class Daemon:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
-        verdict = told(AgiVerdict("confirmed", (), "stop confirmed"))
+        verdict = encode(told(AgiVerdict("confirmed", (), "stop confirmed")))
         while True:
             peer, _ = self._listener.accept()
             with peer:
                 peer.recv(4096)
                 self.pressed = time.perf_counter()
-                peer.sendall(accepted("P1"))
+                peer.sendall(encode(accepted("P1")))
                 time.sleep(self.delay)
                 peer.sendall(verdict)
 

@@ -83,7 +83,7 @@ async def serve_capture(
             "use sudo",
             Exit.DENIED,
         )
-    pbx, queue = service.parts.pbx, PacketQueue()
+    pbx, queue = service.components.pbx, PacketQueue()
     yield {
         "offrecord": __version__,
         "asterisk": ".".join(map(str, pbx.version)),
@@ -137,5 +137,5 @@ async def _queue_records(records: Listener, queue: PacketQueue) -> None:
 
 def _monitors(service: DaemonService) -> dict[str, int | None]:
     """Return the number of MixMonitors by uniqueid; None where it is not known."""
-    calls = service.parts.pbx.graph.calls()
+    calls = service.components.pbx.graph.calls()
     return {channel.uniqueid: channel.monitors for call in calls for channel in call.channels}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the configuration to the parts it describes. Nothing here opens or sends anything."""
+"""Make the objects that a configuration describes. Nothing here opens or sends anything."""
 
 import ssl
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from offrecord.policy.policy import Policy
 from offrecord.policy.press_limits import Limits
 from offrecord.presses.agent_lookup import AgentFile, Agents
 from offrecord.presses.find_call import Resolver
-from offrecord.presses.lifecycle import SiteSettings
+from offrecord.presses.site_settings import SiteSettings
 
 _PING_PATIENCE: Final = 7.0
 """Seconds that a ping may go unanswered before the link is given up."""
@@ -135,8 +135,11 @@ def recorders(loaded: Loaded, pbx: Pbx) -> dict[str, Recorder]:
     return made
 
 
-def keeper(loaded: Loaded) -> EnforcementSettings:
-    """Return how long promises hold and what is done when one is broken. Raises `ConfigError`."""
+def enforcement(loaded: Loaded) -> EnforcementSettings:
+    """Return how long pauses last, and what to do when a recorder does not obey.
+
+    Raises `ConfigError`.
+    """
     config = loaded.config
     known = [name for name, given in config.recorders.items() if given.enabled]
     for name in config.retry.recorders:
@@ -180,15 +183,16 @@ def _ttl_rules(loaded: Loaded) -> tuple[TtlRule, ...]:
 
 
 def site(
-    loaded: Loaded, made: Mapping[str, Recorder], limits: Limits | None = None
+    loaded: Loaded, pbx: Pbx, made: Mapping[str, Recorder], limits: Limits | None = None
 ) -> SiteSettings:
-    """Return what the engine needs to know of the site.
+    """Return the settings of the site that presses go by. Raises `ConfigError`.
 
-    `limits` are those of the site that it replaces: what they have counted is kept.
+    `limits` are those of the settings that these replace: what they have counted is kept.
     """
     config = loaded.config
     rules = tuple(Rule(config.routed(rule), **rule.patterns) for rule in config.routes.rule)
     return SiteSettings(
+        resolver=resolver(loaded, pbx),
         recorders=made,
         router=Router(tuple(made), config.routed(), rules),
         optional=frozenset(name for name, given in config.recorders.items() if given.role == "may"),

@@ -1,111 +1,117 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parts of one daemon, made from its configuration and tied to each other. Nothing is opened.
+"""All components of the daemon for one PBX, created and connected but not started.
 
-`Daemon` opens, runs and closes them. `use` has them go by a configuration read anew.
+The daemon opens, runs and closes them; a replay makes the same ones with a PBX, a journal and
+recorders of its own. `reconfigure` applies a configuration that was read again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from agi.server import FastAgiServer
 from agi.session import FastAgiSettings
 from ami.calls.graph import CallGraph
 from ami.pbx import Pbx
 from bridges.model import Outcome, Recorder, Verb, hook_of
-from offrecord.assembly import build as sites
+from offrecord.assembly import build
+from offrecord.assembly.press_path import Clock, PressPath
 from offrecord.audit.syslog_copy import Syslog
 from offrecord.config import Config, ConfigError, Loaded
 from offrecord.config.sections.journal import place
-from offrecord.enforcement.context import Observers, State
-from offrecord.enforcement.enforcer import Enforcer
+from offrecord.enforcement.context import Observers
 from offrecord.journal.journal import Journal
-from offrecord.model.intents import Intent, Intents
-from offrecord.model.press import Press
-from offrecord.model.verdict import Verdict
+from offrecord.model.press import PressIds
 from offrecord.notify.notifier import Notifier
-from offrecord.presses.intake import Intake
-from offrecord.presses.lifecycle import Engine
+from offrecord.presses.intake import Intake, random_ids
 from offrecord.reconcile.call_watch import CallWatch
 from offrecord.reconcile.reconciler import Reconciler
+from offrecord.status.live_view import LiveView
+
+MakeRecorders = Callable[[Loaded, Pbx], dict[str, Recorder]]
+"""Makes the enabled recorders of a configuration by name, not opened yet."""
 
 
 class Components:
-    """Everything beside one PBX but its life: what each part is, and who tells whom.
+    """All components for one PBX. Raises `ConfigError` for what cannot be made as configured.
 
-    Raises `ConfigError` for what the configuration asks for and cannot be had. `teller` is None
-    until `make_teller`, which needs a running loop.
+    `ending` returns whether the daemon was told to end. The others are for a replay and for tests:
+    `pbx`, `journal`, `recorders`, `clock` and `ids` replace what the configuration describes.
     """
 
-    def __init__(self, loaded: Loaded) -> None:
-        config = loaded.config
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        ending: Callable[[], bool] = lambda: False,
+        pbx: Pbx | None = None,
+        journal: Journal | None = None,
+        recorders: MakeRecorders = build.recorders,
+        clock: Clock | None = None,
+        ids: PressIds | None = None,
+    ) -> None:
+        config, clock = loaded.config, clock or Clock()
         self.config: Config = config
         self.loaded = loaded
-        self.pbx = Pbx(sites.ami_settings(config), graph=CallGraph(sites.name_rules(config)))
-        self.recorders = sites.recorders(loaded, self.pbx)
+        self.pbx = pbx or Pbx(build.ami_settings(config), graph=CallGraph(build.name_rules(config)))
+        self._make_recorders = recorders
+        self.recorders = recorders(loaded, self.pbx)
         copy_to = config.audit.syslog
         self.syslog = Syslog(place(copy_to)) if copy_to else None
-        self.journal = Journal(config.journal.path, copy=self.syslog.put if self.syslog else None)
-        self.engine = Engine(
-            sites.resolver(loaded, self.pbx),
-            self.journal,
-            sites.site(loaded, self.recorders),
-            config.press.join_window,
+        self.journal = journal or Journal(
+            config.journal.path, copy=self.syslog.put if self.syslog else None
         )
-        self.keeper = Enforcer(
-            self.pbx, self.engine, Intents(), self.engine.note, sites.keeper(loaded),
-            observers=self._observers(),
-        )  # fmt: skip
-        self.engine.keeper = self.keeper
-        self.triggers = Intake(
+        self.notifier = self._notifier()
+        path = PressPath(
+            self.pbx,
+            self.journal,
+            build.site(loaded, self.pbx, self.recorders),
+            join_window=config.press.join_window,
+            enforcement=build.enforcement(loaded),
+            observers=Observers(
+                self.notifier.state, self.notifier.repeat, self.notifier.late, self.notifier.remind
+            ),
+            clock=clock,
+        )
+        self.feed, self.records, self.site = path.feed, path.records, path.site
+        self.enforcer, self.engine = path.enforcer, path.engine
+        self.intake = Intake(
             self.engine,
             config.sounds.by_outcome(),
+            self.notifier,
             config.user_event.name if config.user_event.enabled else None,
-            sites.keypad(loaded),
-            away=lambda: not self.pbx.graph.known,
+            build.keypad(loaded),
+            ending=ending,
+            recorders=lambda: self.site.settings.recorders,
+            pbx_away=lambda: not self.pbx.graph.known,
+            monotonic=clock.monotonic,
+            now=clock.now,
+            ids=ids or random_ids(),
         )
-        self.fastagi = FastAgiServer(self.triggers.agi, _agi_settings(config))
-        self.teller: Notifier | None = None
+        self.fastagi = FastAgiServer(self.intake.agi, _agi_settings(config))
+        self.live_view = LiveView(
+            self.feed.subscribe,
+            lambda: self.pbx.graph,
+            lambda: self.site.settings,
+            self.enforcer.intents,
+            self.enforcer.retry_ladder.failing,
+            here=lambda extension: self.site.settings.resolver.agents.known(extension).login,
+        )
         self.reconciler = Reconciler(
-            config.journal.path, lambda: self.recorders, config.reconcile, self.engine.note
+            config.journal.path, lambda: self.recorders, config.reconcile, self.records.write
         )
-        self.watch = CallWatch(self.pbx, self.reconciler)
-        self.engine.watch = lambda press, verdict: self.watch.pressed(
-            press.verb.value, verdict.linkedid
-        )
+        self.call_watch = CallWatch(self.pbx, self.reconciler, self.feed.subscribe)
+        for callback in (self.intake.event, self.notifier.event, self.call_watch.event):
+            self.pbx.subscribe(callback)
 
-    def _observers(self) -> Observers:
-        """Return how the keeper reaches the teller, which comes with the running loop."""
-
-        def state(extension: str | None, _agent: object, state: State, _intent: object) -> None:
-            if self.teller is not None:
-                self.teller.state(extension, state)
-
-        def repeat(press: Press, verdict: Verdict, channel: str) -> None:
-            if self.teller is not None:
-                self.teller.repeat(press, verdict, channel)
-
-        def late(press: Press, verdict: Verdict, channel: str) -> None:
-            if self.teller is not None:
-                self.teller.verdict(press, verdict, channel, False, verdict.agent)
-
-        def remind(intent: Intent, channel: str) -> None:
-            if self.teller is not None and intent.presser is not None:
-                self.teller.remind(channel, intent.presser)
-
-        return Observers(state, repeat, late, remind)
-
-    def make_teller(self) -> Notifier:
-        """Make what tells people of verdicts beside the tones in line. Raises `ConfigError`."""
-        config = self.config
+    def _notifier(self) -> Notifier:
+        sounds = self.config.sounds
         try:
-            teller = Notifier(
-                self.pbx, config.tell, config.sounds.by_outcome(), reminder=config.sounds.reminder
+            return Notifier(
+                self.pbx, self.config.tell, sounds.by_outcome(), reminder=sounds.reminder
             )
         except ValueError as problem:
             fix = "name the PEM file of the authority that signed the certificate there"
             where = ("tell", "webhook_ca_file")
             raise ConfigError(self.loaded.problem(where, str(problem), fix)) from None
-        self.teller = self.triggers.teller = teller
-        return teller
 
     def unserved_hooks(self) -> list[str]:
         """Return the recorders whose vendors report to an address that is not served."""
@@ -113,28 +119,26 @@ class Components:
             return []
         return [name for name, one in self.recorders.items() if hook_of(one) is not None]
 
-    async def use(self, loaded: Loaded) -> Mapping[str, Recorder]:
-        """Go by another configuration, as far as what it describes is not open already.
+    async def reconfigure(self, loaded: Loaded) -> Mapping[str, Recorder]:
+        """Apply another configuration, except for what is open already.
 
-        Returns the recorders that are to be closed once no press uses them any more. Raises
-        `ConfigError`: then nothing has changed.
+        Returns the recorders to close once no press uses them any more. Raises `ConfigError`:
+        then nothing has changed.
         """
         config = loaded.config
-        made = sites.recorders(loaded, self.pbx)
-        site = sites.site(loaded, made, self.engine.site.policy.limits)
-        resolver = sites.resolver(loaded, self.pbx)
-        sites.keypad(loaded)
-        keeping = sites.keeper(loaded)
+        made = self._make_recorders(loaded, self.pbx)
+        enforcement = build.enforcement(loaded)
+        build.keypad(loaded)
+        settings = build.site(loaded, self.pbx, made, self.site.settings.policy.limits)
         for recorder in made.values():
             await recorder.open()
         graph = self.pbx.graph
-        graph.use_rules(sites.name_rules(config, graph.rules.hints))
-        self.engine.use(resolver, site, config.press.join_window)
-        self.keeper.use(keeping)
-        self.triggers.sounds = config.sounds.by_outcome()
-        if self.teller is not None:
-            self.teller.sounds = config.sounds.by_outcome()
-            self.teller.reminder = config.sounds.reminder
+        graph.use_rules(build.name_rules(config, graph.rules.hints))
+        self.site.settings = settings
+        self.engine.reconfigure(config.press.join_window)
+        self.enforcer.reconfigure(enforcement)
+        self.intake.sounds = self.notifier.sounds = config.sounds.by_outcome()
+        self.notifier.reminder = config.sounds.reminder
         self.reconciler.settings = config.reconcile
         old, self.recorders, self.loaded = self.recorders, made, loaded
         return old

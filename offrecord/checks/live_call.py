@@ -16,9 +16,11 @@ from offrecord.checks.inputs import CheckInputs, Places, gather_inputs
 from offrecord.checks.rules.dialplan import VARIABLE
 from offrecord.checks.rules.phones import endpoint, of_phones
 from offrecord.config import Loaded
+from offrecord.model.intents import Intents
 from offrecord.model.press import Press
+from offrecord.presses.explain import explain
 from offrecord.presses.find_call import Unresolved
-from offrecord.presses.plan import explain
+from offrecord.presses.plan import plan
 
 _ELSEWHERE: Final = {
     "ConfBridge": "it is in a conference",
@@ -53,14 +55,14 @@ async def check_call(loaded: Loaded, target: str, places: Places | None = None) 
 
 
 async def _explained(inputs: CheckInputs, target: str) -> Mapping[str, Any]:
-    resolver = sites.resolver(inputs.loaded, inputs.pbx)
-    site = sites.site(inputs.loaded, inputs.recorders)
+    site = sites.site(inputs.loaded, inputs.pbx, inputs.recorders)
     press = Press("check", Verb.STOP, "cli", target, time.time_ns() // 10**6, time.monotonic())
     try:
-        return await explain(press, resolver, site, None)
+        resolved = await site.resolver.resolve(press)
     except Unresolved as problem:
         fix = "offrecord calls lists the live ones"
         raise UserError(problem.why, fix, Exit.NOT_FOUND) from problem
+    return explain(await plan(press, resolved, site, Intents()), site, refusal=None)
 
 
 async def _look(
@@ -72,13 +74,13 @@ async def _look(
     bridged = _bridge(inputs, presser)
     found += [bridged, *await _features(inputs, call, presser), *await _digits(inputs, presser)]
     found += [_keypad(inputs, presser), _policy(body)]
-    for plan in body["recorders"]:
-        what = f"recorder {plan['recorder']}"
-        if plan["refusal"]:
+    for sheet in body["recorders"]:
+        what = f"recorder {sheet['recorder']}"
+        if sheet["refusal"]:
             fix = f"see offrecord explain {presser.name}"
-            found.append(warning(what, f"nothing would be sent: {plan['refusal']}", fix))
+            found.append(warning(what, f"nothing would be sent: {sheet['refusal']}", fix))
         else:
-            found.append(ok(what, f"would be asked about {plan['target']}"))
+            found.append(ok(what, f"would be asked about {sheet['target']}"))
     if not body["recorders"]:
         text, fix = "no recorder is configured for this call", "add one, or mend the route"
         found.append(failure("recorders", text, fix, Exit.CONFIG))

@@ -1,15 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the control socket is asked: presses, the live calls, explanations, how things are."""
+"""The requests of the control socket: presses, live calls, explanations, acknowledgements, status.
+
+A press is parsed and answered by `agi.handover`, for the one-shot script and for a terminal alike.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any, Final
 
-from bridges.model import Outcome, Verb
+from agi import handover
+from agi.errors import HandoverError
+from agi.handover import PressRequest
+from agi.verdict_message import PENDING, AgiVerdict
+from bridges.model import Verb
 from offrecord.ami_capture.daemon_side import serve_capture
 from offrecord.assembly.service import DaemonService
+from offrecord.base.errors import Exit, UserError
 from offrecord.control.server import Handler
-from offrecord.presses.intake import told
+from offrecord.presses.intake import Presser, replies
 from offrecord.status.event_feed import CALLS
 from offrecord.status.view_types import to_json
 
@@ -19,13 +29,16 @@ _MAX_WAIT: Final = 30.0
 ALIVE: Final = 15.0
 """Seconds after which a client that watches is told that nothing happened."""
 
+Request = Mapping[str, Any]
+Replies = AsyncGenerator[Mapping[str, object], None]
+
 
 class Operations:
     """The operations of one daemon, as the control socket has them."""
 
-    def __init__(self, inside: DaemonService) -> None:
-        self._inside = inside
-        self._triggers = inside.parts.triggers
+    def __init__(self, service: DaemonService) -> None:
+        self._service = service
+        self._intake = service.intake
 
     def table(self) -> dict[str, Handler]:
         """Return the operations by the name that requests use."""
@@ -36,97 +49,100 @@ class Operations:
             "ack": self._ack,
             "status": self._status,
             "watch": self._watch,
-            "record": lambda request: serve_capture(self._inside, request),
+            "record": lambda request: serve_capture(self._service, request),
         }
 
-    async def _press(self, request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
-        """Take a press from the one-shot script or from a terminal."""
-        verb, way = str(request.get("verb", "")), str(request.get("way", "cli"))
-        if verb not in set(Verb) or way not in {"agi", "cli"}:
-            yield {"error": f"no verb {verb!r} by {way!r}", "fix": f"verbs: {', '.join(Verb)}"}
-            return
-        uniqueid = _text(request, "uniqueid")
-        target = (_text(request, "target") if way == "cli" else None) or uniqueid
-        recorder = _text(request, "recorder")
-        if target is None:
-            needs = "a target or a uniqueid" if way == "cli" else "a uniqueid"
-            yield {"error": f"a press by {way} needs {needs}", "fix": "name one"}
-            return
-        given: dict[str, Any] = {
-            "uniqueid": uniqueid, "channel": _text(request, "channel"),
-            "agent": _text(request, "agent"),
-            "options": {**_options(request), **_user(request, way)},
-        }  # fmt: skip
-        wait = request.get("wait", 0.0)
-        patience = min(float(wait), _MAX_WAIT) if isinstance(wait, (int, float)) else 0.0
-        if way == "cli":
-            handle = self._inside.press(Verb(verb), "cli", target, recorder=recorder, **given)
-            async for reply in told(handle, patience):
-                yield reply
-            return
-        handle, press = self._inside.take(Verb(verb), "agi", target, recorder=recorder, **given)
-        heard = False
+    async def _press(self, request: Request) -> Replies:
+        """Take a press from the one-shot script or from a terminal. Raises `UserError`."""
         try:
-            async for reply in told(handle, patience):
-                sounds = self._sounds(reply)
-                heard = bool(sounds)
-                yield {**reply, **sounds}
+            asked = PressRequest.from_message(request)
+        except HandoverError as problem:
+            raise UserError(str(problem), problem.fix, Exit.USAGE) from problem
+        if asked.verb not in set(Verb):
+            what, fix = f"there is no verb {asked.verb!r}", f"verbs: {', '.join(Verb)}"
+            raise UserError(what, fix, Exit.USAGE)
+        verb = Verb(asked.verb)
+        if asked.way == "agi":
+            each = self._from_script(asked, verb)
+        else:
+            each = self._from_terminal(asked, verb, str(request["peer"]["uid"]))
+        async with aclosing(each):  # a client that leaves ends its session now
+            async for reply in each:
+                yield reply
+
+    async def _from_terminal(self, asked: PressRequest, verb: Verb, uid: str) -> Replies:
+        """Press on a target. `uid` is the user as the kernel says it: a name could be anyone's."""
+        handle = self._intake.press(
+            verb,
+            "cli",
+            asked.target or asked.uniqueid,
+            presser=Presser(asked.uniqueid or None, asked.channel or None),
+            agent=asked.agent or None,
+            recorder=asked.recorder or None,
+            options={**asked.options, "uid": uid},
+        )
+        async for reply in replies(handle, min(asked.wait, _MAX_WAIT)):
+            yield reply
+
+    async def _from_script(self, asked: PressRequest, verb: Verb) -> Replies:
+        """Press on the channel whose session runs the script, and note whether it was told."""
+        handle = self._intake.press(
+            verb,
+            "agi",
+            asked.uniqueid,
+            presser=Presser(asked.uniqueid, asked.channel or None),
+            agent=asked.agent or None,
+            recorder=asked.recorder or None,
+            options=asked.options,
+            in_line=True,
+        )
+        said, heard = self._intake.agi_verdict(handle), False
+        ends = time.monotonic() + min(asked.wait, _MAX_WAIT)
+        try:
+            stored = await asyncio.shield(handle.journalled)
+            yield handover.accepted(handle.press.id, journalled=stored)
+            await asyncio.wait({said}, timeout=max(0.0, ends - time.monotonic()))
+            verdict = said.result() if said.done() else AgiVerdict(PENDING)
+            heard = bool(verdict.sounds)
+            yield handover.told(verdict)
         finally:
-            self._triggers.left(handle, press, heard=heard)
+            handle.session_ended(heard=heard)
 
-    def _sounds(self, reply: Mapping[str, object]) -> dict[str, object]:
-        """Return what the one-shot script is to play for a reply that carries an outcome."""
-        if reply.get("outcome") not in set(Outcome):
-            return {}
-        return {"sounds": list(self._triggers.sounds[Outcome(str(reply["outcome"]))])}
+    async def _calls(self, _request: Request) -> Replies:
+        yield to_json(self._service.calls())
 
-    async def _calls(self, _request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
-        yield to_json(self._inside.calls())
-
-    async def _watch(self, _request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
-        """Tell the live calls, and then what happens, until the client leaves."""
-        with self._inside.feed.listen() as news:
-            yield to_json(self._inside.calls())
+    async def _watch(self, _request: Request) -> Replies:
+        """Yield the live calls, and then what happens, until the client leaves."""
+        with self._service.feed.listen() as events:
+            yield to_json(self._service.calls())
             while True:
                 try:
                     async with asyncio.timeout(ALIVE):
-                        told = await anext(news)
+                        event = await anext(events)
                 except TimeoutError:
                     yield {"kind": "alive"}
                     continue
-                more = to_json(self._inside.calls()) if told.kind == CALLS else {}
-                yield to_json(told) | more
+                more = to_json(self._service.calls()) if event.kind == CALLS else {}
+                yield to_json(event) | more
 
-    async def _ack(self, request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
-        """End the repeated failure tone of a press; trying goes on."""
+    async def _ack(self, request: Request) -> Replies:
+        """End the repeated failure tone of a press; retrying goes on."""
         press = _text(request, "press") or ""
-        self._inside.ack(press)
+        self._service.ack(press)
         yield {"press": press, "acknowledged": True}
 
-    async def _explain(self, request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
-        """Say what a press would do. Its answer holds no secret: recorders mask theirs."""
+    async def _explain(self, request: Request) -> Replies:
+        """Yield what a press would do. It holds no secret: recorders mask theirs."""
         target, verb = _text(request, "target"), str(request.get("verb", "stop"))
         if target is None or verb not in set(Verb):
             yield {"error": "explain needs a target and a verb", "fix": "name them"}
             return
-        yield await self._inside.explain(target, Verb(verb), "cli", _text(request, "agent"))
+        yield await self._service.explain(target, Verb(verb), "cli", _text(request, "agent"))
 
-    async def _status(self, _request: Mapping[str, Any]) -> AsyncIterator[Mapping[str, object]]:
-        yield to_json(self._inside.status())
+    async def _status(self, _request: Request) -> Replies:
+        yield to_json(self._service.status())
 
 
-def _text(request: Mapping[str, Any], key: str) -> str | None:
+def _text(request: Request, key: str) -> str | None:
     value = request.get(key)
     return value if isinstance(value, str) and value else None
-
-
-def _options(request: Mapping[str, Any]) -> dict[str, str]:
-    given = request.get("options")
-    if not isinstance(given, Mapping):
-        return {}
-    return {str(key): str(value) for key, value in given.items()}
-
-
-def _user(request: Mapping[str, Any], way: str) -> dict[str, str]:
-    """Return who the kernel says asks, for presses from a terminal: a name could be anyone's."""
-    return {"uid": str(request["peer"]["uid"])} if way == "cli" else {}

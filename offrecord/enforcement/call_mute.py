@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A call held while a recorder does not obey: nobody is heard, the others hear music.
+"""Mute a call while a recorder does not obey: no party is heard, the others hear music.
 
-No leg leaves its bridge, so nothing can be dropped. What is done, and what was measured on
-Asterisk 16.28 (chan_sip) and 22.10 (PJSIP):
+No leg leaves its bridge, and no call can be dropped by it. How, as measured on Asterisk 16.28
+(chan_sip) and 22.10 (PJSIP):
 
 - `Setvar` of `MUTEAUDIO(in)` drops what a leg says before anything in Asterisk hears it, the
   recordings of that leg included. Digits pass. It needs write = call alone.
@@ -12,8 +12,8 @@ Asterisk 16.28 (chan_sip) and 22.10 (PJSIP):
   of the others and the other parties hear silence.
 - ChanSpy passes on what `Playback` plays, and neither MusicOnHold nor Playtones.
 
-A mute has no end of its own. So each held leg is marked by a channel variable before, the marks
-are looked for after a start, and whoever lets go tries until the PBX has said yes.
+A mute does not end by itself. Each leg is marked by a channel variable first, the marks are
+looked for after a start, and unmuting is retried until the PBX has confirmed it.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from ami.ports import PbxPort
 from offrecord.notify.late_tone import CONTEXT, RING, problem
 
 MARK: Final = "OFFRECORD_HELD"
-"""The channel variable that says by which function a leg is held; empty when it is not."""
+"""The channel variable with the function that mutes a leg; empty when it is not muted."""
 
 MUTE: Final = "MUTEAUDIO(in)"
 QUIET: Final = "VOLUME(RX)"
@@ -37,14 +37,14 @@ _ON: Final = {MUTE: "on", QUIET: "-32767"}
 _OFF: Final = {MUTE: "off", QUIET: "0"}
 _HANGUPS: Final = 3
 _AGAIN: Final = 1.0
-"""Seconds before the PBX is told again to let a leg be heard."""
+"""Seconds between two tries to unmute a leg."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class MuteResult:
-    """What became of holding a call: whether nobody on it is heard, and a line for people."""
+    """The result of muting a call: whether no party on it is heard, and a line for people."""
 
     silent: bool
     detail: str
@@ -52,7 +52,7 @@ class MuteResult:
 
 @dataclass(slots=True)
 class CallMute:
-    """Holds the legs of calls. `sounds` are played in a loop, for `longest` seconds at most."""
+    """Mutes the legs of calls. `sounds` are played in a loop, for `longest` seconds at most."""
 
     pbx: PbxPort
     sounds: tuple[str, ...] = ()
@@ -63,8 +63,8 @@ class CallMute:
     _tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def hold(self, press: str, call: Call, presser: str | None) -> MuteResult:
-        """Hold every leg of a call for a press; `presser` is the uniqueid of who pressed."""
+    async def mute(self, press: str, call: Call, presser: str | None) -> MuteResult:
+        """Mute every leg of a call for a press; `presser` is the uniqueid of the presser's."""
         legs = [one for one in call.channels if one.technology.upper() != "LOCAL"]
         quiet = [one for one in legs if one.monitors == 0]
         wrong: list[str] = []
@@ -83,19 +83,19 @@ class CallMute:
             ]  # fmt: skip
         return MuteResult(silent=True, detail="; ".join(["nobody is heard", *lost]))
 
-    def join(self, press: str) -> bool:
-        """Let the legs that a press holds be heard again, in tasks; False when it holds none."""
+    def unmute(self, press: str) -> bool:
+        """Unmute the legs that were muted for a press, in tasks; False when there are none."""
         legs = [uniqueid for uniqueid, held in self._legs.items() if press in held]
         for uniqueid in legs:
-            self._spawn(self._let_go(press, uniqueid))
+            self._spawn(self._unmute_leg(press, uniqueid))
         for name in self._music.pop(press, ()):
             self._spawn(self._hang_up(name))
         return bool(legs)
 
     async def close(self, patience: float = 2.0) -> None:
-        """Let every leg be heard again, within `patience` seconds: nobody looks after it then."""
+        """Unmute every leg, within `patience` seconds; what remains then is not retried."""
         for press in set().union(*self._legs.values()):
-            self.join(press)
+            self.unmute(press)
         if self._tasks:
             await asyncio.wait([*self._tasks], timeout=patience)
         for task in [*self._tasks]:
@@ -103,7 +103,7 @@ class CallMute:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def sweep(self) -> list[str]:
-        """Let those be heard whom a daemon that is gone has left held; return their names."""
+        """Unmute channels that a previous daemon process left muted. Return their names."""
         found = []
         for call in self.pbx.graph.calls():
             for leg in call.channels:
@@ -116,7 +116,7 @@ class CallMute:
                 if mark in _OFF and leg.uniqueid not in self._legs:
                     self._legs[leg.uniqueid] = {"sweep"}
                     found.append(leg.name)
-        self.join("sweep")
+        self.unmute("sweep")
         return found
 
     async def _silence(self, leg: Channel, by: str) -> str | None:
@@ -127,7 +127,7 @@ class CallMute:
         return None
 
     async def _set(self, uniqueid: str, variable: str, value: str) -> str | None:
-        """Set a variable; return why that did not work."""
+        """Set a channel variable; return why it failed, None when it did not."""
         fields = {"Channel": uniqueid, "Variable": variable, "Value": value}
         try:
             answer = await self.pbx.action("Setvar", fields)
@@ -138,17 +138,17 @@ class CallMute:
     async def _entertain(
         self, press: str, leg: Channel, quiet: Sequence[Channel]
     ) -> str | None:  # fmt: skip
-        """Play music to a leg; return why it hears none."""
+        """Play music to a leg; return why it cannot be heard, None when it can."""
         name = f"offrecord-hold-{press[:36]}-{leg.uniqueid}"
-        # Before it is asked for, and even if it is not: music may begin although nobody waits for
-        # it any more, or play on from a daemon before this one.
+        # Noted before it is asked for, and even if it is not: music may begin after the wait for
+        # it has ended, or still play from the previous daemon process.
         self._music.setdefault(press, []).append(name)
         if all(one is leg for one in quiet):
             return "every other leg is recorded, and muted altogether"
         return await self._play(name, leg)
 
     async def _play(self, name: str, leg: Channel) -> str | None:
-        """Have music whispered to a leg; return why it cannot be."""
+        """Whisper music to a leg; return why that failed, None when it did not."""
         why = problem(leg.name, leg.uniqueid, self.sounds)
         if why is not None:
             return why
@@ -171,8 +171,8 @@ class CallMute:
         )
         return None if answer.ok else f"{answer.message[:100]}{denied}"
 
-    async def _let_go(self, press: str, uniqueid: str) -> None:
-        """Let one leg be heard, unless another press holds it; try until the PBX says yes."""
+    async def _unmute_leg(self, press: str, uniqueid: str) -> None:
+        """Unmute one leg, unless another press mutes it; retry until the PBX confirms it."""
         while True:
             async with self._lock:
                 held = self._legs.get(uniqueid, set())
@@ -206,6 +206,6 @@ class CallMute:
         _log.info("music_not_ended", channel=name, problem=problem)
 
     def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(job, name="hold-join")
+        task = asyncio.create_task(job, name="unmute")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

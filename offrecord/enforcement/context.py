@@ -1,41 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the parts of the keeper share: its numbers, its intents, who it tells, and its tasks."""
+"""What the enforcement tasks of one PBX share: constants, intents, observers, running tasks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 
 from ami.ports import PbxPort
 from bridges.model import Outcome, RecorderResult, Verb
-from offrecord.enforcement.orders import Engine as GivingEngine
 from offrecord.enforcement.orders import OrderSender
-from offrecord.enforcement.retry_ladder import Note, RetryLadder, VerdictCallback, obeyed
+from offrecord.enforcement.retry_ladder import RetryLadder, VerdictCallback, obeyed
 from offrecord.model.intents import EndedBy, Intent, Intents
+from offrecord.presses.records import WriteRecord
 
 RUNAWAY: Final = 32
-"""Recordings that may start on one call before something is taken to start them without end."""
+"""Recordings that may start on one call before an alarm says that they start without end."""
 
 SLOW: Final = 5.0
-"""Seconds between two silencings of a call on which recordings start without end."""
+"""Seconds between two orders for a call on which recordings start without end."""
 
 SETTLE: Final = 0.3
-"""Seconds that a transfer has to be over with, before recorders elsewhere are asked again."""
+"""Seconds from a change of a call to the order for recorders elsewhere: a transfer takes time."""
 
 PACE: Final = 2.0
-"""Seconds between two times that recorders elsewhere are asked again about one call."""
+"""Seconds between two orders for recorders elsewhere about one call."""
 
 NOTHING_DONE: Final = frozenset({Outcome.NOTHING_TO_STOP, Outcome.CALL_ENDED})
-"""Outcomes of a recorder that had nothing to silence."""
+"""Outcomes of a recorder that had nothing to stop."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
 class State(StrEnum):
-    """What an agent's lamp is to show of the call."""
+    """The recording state of a call, as an agent's lamp shows it."""
 
     RECORDING = "recording"
     STOPPED = "stopped"
@@ -53,12 +53,13 @@ STATES: Final[Mapping[Verb, State]] = {
 
 @dataclass(slots=True)
 class IntentWork:
-    """What is being done for one intent.
+    """The state of the work for one intent.
 
-    `asked`: its press has had its verdict. `seen` are the channels, `linked` the linkedids, that
-    recorders elsewhere were asked about. `cause` is what started again and is not yet silenced:
-    channel, uniqueid, why, and when. `failures` counts tries in a row that recorders refused;
-    before `quiet` no mere look at the call makes another one.
+    `asked`: its press has its verdict. `restarts` counts recordings that started under it. `seen`
+    are the channels, `linked` the linkedids, that recorders elsewhere were asked about. `cause` is
+    the recording that started and is not stopped yet: channel, uniqueid, why, and monotonic
+    seconds. `failures` counts refused tries in a row; the periodic check makes no other one before
+    `quiet`, in monotonic seconds. `local`, `remote` and `ending` are the tasks that run.
     """
 
     asked: bool = False
@@ -79,82 +80,72 @@ class IntentWork:
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """Who hears of what the keeper does; what they raise is logged and harms nobody.
+    """Callbacks for lamps, tones and reminders. An exception in one is logged, then ignored.
 
-    `state` hears the presser's extension and login with what is so of the call now; `repeat` that
-    a press is still unsolved, and `late` that it was solved after all, both with the channel that
-    pressed by its name now; `remind` that a pause is about to end.
+    `state(extension, state)` is called when the recording state of a call changes; `extension` is
+    the presser's. `repeat(press, verdict, channel)` is called while a press is unsolved, `late`
+    with the same arguments once it was solved after all; `channel` is the presser's, by the name
+    it has now. `remind(channel, uniqueid)` is called before a pause ends.
     """
 
-    state: Callable[[str | None, str | None, State, Intent | None], None] = (
-        lambda _extension, _agent, _state, _intent: None
-    )
+    state: Callable[[str | None, State], None] = lambda _extension, _state: None
     repeat: VerdictCallback = lambda _press, _verdict, _channel: None
     late: VerdictCallback = lambda _press, _verdict, _channel: None
-    remind: Callable[[Intent, str], None] = lambda _intent, _channel: None
+    remind: Callable[[str, str], None] = lambda _channel, _uniqueid: None
 
     @staticmethod
-    def tell(hear: Callable[..., None], *what: object) -> None:
-        """Tell one of them."""
+    def notify(callback: Callable[..., None], *arguments: object) -> None:
+        """Call one of them."""
         try:
-            hear(*what)
+            callback(*arguments)
         except Exception:  # noqa: BLE001 - a lamp that fails must not fail a stop
             _log.exception("observer_failed")
 
 
-class Engine(GivingEngine, Protocol):
-    """What is needed of the engine; `offrecord.presses.lifecycle.Engine` is one."""
-
-    @property
-    def now(self) -> Callable[[], int]:
-        """Milliseconds since the epoch, UTC."""
-
-    @property
-    def monotonic(self) -> Callable[[], float]:
-        """Seconds."""
-
-
 @dataclass(slots=True)
 class EnforcementContext:
-    """What the parts of one keeper work on together."""
+    """State shared by the enforcement tasks of one PBX.
+
+    `write` writes a record to the journal. `now` returns milliseconds since the epoch, UTC,
+    `monotonic` seconds. `work` is the state of the work by intent.
+    """
 
     pbx: PbxPort
-    engine: Engine
+    orders: OrderSender
     intents: Intents
-    note: Note
-    sleep: Callable[[float], Awaitable[None]]
+    write: WriteRecord
     observers: Observers
-    giver: OrderSender
-    ladder: RetryLadder
-    kept: dict[str, IntentWork] = field(default_factory=dict)
+    retry_ladder: RetryLadder
+    now: Callable[[], int]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    work: dict[str, IntentWork] = field(default_factory=dict)
     tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
 
-    def of(self, intent: Intent) -> IntentWork:
-        """Return what is being done for an intent."""
-        return self.kept.setdefault(intent.id, IntentWork())
+    def work_for(self, intent: Intent) -> IntentWork:
+        """Return the state of the work for an intent."""
+        return self.work.setdefault(intent.id, IntentWork())
 
     def spawn(self, job: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
-        """Do a job in a task of its own; a fault in it is logged and harms no other."""
-        task = asyncio.create_task(_guarded(job, name), name=f"keeper-{name}")
+        """Run a job in a task of its own; an exception in it is logged and ends no other task."""
+        task = asyncio.create_task(_guarded(job, name), name=f"enforcer-{name}")
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
 
     def alarm(self, intent: Intent, what: str, detail: str) -> None:
-        """Say loudly that something is not as it should be, in the log and in the journal."""
+        """Log and journal that something is wrong and a person has to look at it."""
         _log.error("alarm", what=what, intent=intent.id, call=intent.call, detail=detail)
-        self.note(intent.id, "alarm", {"what": what, "detail": detail})
+        self.write(intent.id, "alarm", {"what": what, "detail": detail})
 
-    def say(self, intent: Intent, state: State) -> None:
-        """Tell what is so now of the call that an intent is about."""
-        told = self.observers.state
-        self.observers.tell(told, intent.extension, intent.agent, state, intent)
+    def report_state(self, intent: Intent, state: State) -> None:
+        """Report the call's current recording state to the observers."""
+        self.observers.notify(self.observers.state, intent.extension, state)
 
-    def recall(self, intent: Intent) -> None:
-        """Have it known which channels were recorded when they were muted.
+    def restore_monitors(self, intent: Intent) -> None:
+        """Restore the MixMonitor count of channels that were recorded when they were muted.
 
-        After a lost link or a restart the PBX cannot be asked that without more rights; a resume
-        would then not know what to let hear again.
+        After a reconnect or a restart the count is unknown, and `resume` needs it.
         """
         for uniqueid in intent.recorded:
             channel = self.pbx.graph.channel(uniqueid)
@@ -162,15 +153,15 @@ class EnforcementContext:
                 self.pbx.graph.set_monitors(uniqueid, 1)
 
     def disobeyed(self, results: Sequence[RecorderResult]) -> list[RecorderResult]:
-        """Return those of recorders that had to obey and did not."""
-        return [one for one in results if self.giver.needed(one) and not obeyed(one)]
+        """Return the results of recorders that had to obey and did not."""
+        return [one for one in results if self.orders.needed(one) and not obeyed(one)]
 
-    def let_go(self, intent: Intent, why: EndedBy) -> "list[asyncio.Task[None]]":
-        """Forget an intent and stop working for it; return the tasks that are about to end."""
+    def drop(self, intent: Intent, why: EndedBy) -> "list[asyncio.Task[None]]":
+        """Remove an intent and stop working for it; return the tasks that are about to end."""
         self.intents.end(intent.id)
-        tasks = self.ladder.end(intent.id, why)
-        kept = self.kept.pop(intent.id, None)
-        for task in (kept.local, kept.remote, kept.ending) if kept else ():
+        tasks = self.retry_ladder.end(intent.id, why)
+        work = self.work.pop(intent.id, None)
+        for task in (work.local, work.remote, work.ending) if work else ():
             if task is not None and task is not asyncio.current_task():
                 task.cancel()
                 tasks.append(task)
@@ -178,10 +169,10 @@ class EnforcementContext:
 
     def end(self, intent: Intent, why: EndedBy) -> "list[asyncio.Task[None]]":
         """End an intent, journalled; return the tasks that are about to end."""
-        tasks = self.let_go(intent, why)
-        self.note(intent.id, "intent_ended", {"intent": intent.id, "why": why})
+        tasks = self.drop(intent, why)
+        self.write(intent.id, "intent_ended", {"intent": intent.id, "why": why})
         if why == "call_ended":
-            self.say(intent, State.OFF)
+            self.report_state(intent, State.OFF)
         return tasks
 
 
@@ -189,4 +180,4 @@ async def _guarded(job: Coroutine[Any, Any, None], name: str) -> None:
     try:
         await job
     except Exception:  # noqa: BLE001 - see `EnforcementContext.spawn`
-        _log.exception("keeper_job_failed", job=name)
+        _log.exception("enforcer_job_failed", job=name)

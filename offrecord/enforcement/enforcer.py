@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps what was promised on a call: silenced again when it starts again, and for how long.
+"""Hold a stop or pause for the rest of the call: stop it again when it restarts, time, retry.
 
-Three things bring the keeper to look at a call: an event of the PBX (a recording started, a party
-came or was sent on), a sweep a second after the press, and a slow look at every call with an
-intent, for what no event told: a link that was down, or a restart of the daemon.
+Three things make the enforcer check a call: an event of the PBX (a recording started, a party
+joined or was transferred), a sweep one second after the press, and a slow periodic check of every
+call with an intent, for what no event reported: a link that was down, or a restart of the daemon.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -20,11 +21,10 @@ from ami.ports import PbxPort
 from bridges.model import Order, Outcome, RecorderResult, Verb
 from bridges.routing import facts
 from offrecord.config.sections.enforcement import HOLD
-from offrecord.enforcement import context
 from offrecord.enforcement.call_mute import CallMute
 from offrecord.enforcement.context import (
+    STATES,
     EnforcementContext,
-    Engine,
     IntentWork,
     Observers,
     State,
@@ -32,32 +32,37 @@ from offrecord.enforcement.context import (
 from offrecord.enforcement.orders import OrderSender
 from offrecord.enforcement.pause_timer import PauseTimer
 from offrecord.enforcement.reapply import Reapplier
-from offrecord.enforcement.retry_ladder import Note, RetryLadder, obeyed
+from offrecord.enforcement.retry_ladder import RetryLadder, obeyed
 from offrecord.model.intents import Intent, Intents, kin
 from offrecord.model.pause_rules import PauseRules
 from offrecord.model.press import END_OBJECTION, Press
 from offrecord.model.verdict import Verdict
 from offrecord.policy.policy import PHONE_WAYS
 from offrecord.presses.find_call import Resolved
+from offrecord.presses.plan import Plan
+from offrecord.presses.records import WriteRecord
 
 __all__ = ["EnforcementSettings", "Enforcer", "Observers", "State"]
 
 
 TICK: Final = 0.25
-"""Seconds between two looks at the clock and at a part of the calls."""
+"""Seconds between two checks of the time and of a part of the calls."""
 
 AT_ONCE: Final = 64
-"""Calls looked at in one tick."""
+"""Calls checked in one tick."""
 
 _LOST: Final = 10_000
-"""Milliseconds after which an intent is looked after although its press had no verdict."""
+"""Milliseconds after which an intent is enforced although its press has no verdict."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class EnforcementSettings:
-    """How long pauses last, and what is done when a recorder does not obey."""
+    """How long pauses last, and what to do when a recorder does not obey.
+
+    `hold_longest` is in seconds.
+    """
 
     pause: PauseRules = field(default_factory=PauseRules)
     fallback: tuple[str, ...] = ()
@@ -66,41 +71,46 @@ class EnforcementSettings:
 
 
 class Enforcer:
-    """Holds the intents of one PBX to what they say.
+    """Enforces the intents of one PBX.
 
-    `note` journals a record and is not waited for. `event` is to be subscribed to the PBX, `run`
-    to be run beside it. `sleep` is a seam; the clocks are the engine's.
+    `orders` sends orders to recorders, `write` writes a record to the journal. `event` is to be
+    subscribed to the PBX, `run` to be run in a task. `now` returns milliseconds since the epoch,
+    UTC, `monotonic` seconds; `sleep` is a seam.
     """
 
     def __init__(
         self,
         pbx: PbxPort,
-        engine: Engine,
+        orders: OrderSender,
         intents: Intents,
-        note: Note,
+        write: WriteRecord,
         settings: EnforcementSettings | None = None,
         *,
         observers: Observers | None = None,
+        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        settings, told = settings or EnforcementSettings(), observers or Observers()
-        giver = OrderSender(engine, lambda: pbx.graph)
+        settings, observers = settings or EnforcementSettings(), observers or Observers()
         self.intents = intents
-        self.ladder = RetryLadder(
-            giver, note, intents.get, settings.fallback, lambda: engine.monotonic(), sleep,  # noqa: PLW0108
-            told.repeat, told.late,
+        self.retry_ladder = RetryLadder(
+            orders, write, intents.get, settings.fallback, monotonic, sleep,
+            observers.repeat, observers.late,
             CallMute(pbx, settings.hold_sounds, settings.hold_longest, sleep),
         )  # fmt: skip
-        self._unheard = HOLD in settings.fallback  # a daemon before this one may have held calls
-        self._desk = EnforcementContext(pbx, engine, intents, note, sleep, told, giver, self.ladder)
-        self._silencer = Reapplier(self._desk)
-        self._pauses = PauseTimer(self._desk, self._silencer, settings.pause)
+        # The previous daemon process may have left calls muted.
+        self._may_be_muted = HOLD in settings.fallback
+        self._context = EnforcementContext(
+            pbx, orders, intents, write, observers, self.retry_ladder, now, monotonic, sleep
+        )
+        self._reapplier = Reapplier(self._context)
+        self._pause_timer = PauseTimer(self._context, self._reapplier, settings.pause)
         self._place = 0
 
-    # what the engine asks and tells
+    # what the engine asks
 
     def refusal(self, press: Press, resolved: Resolved) -> str | None:
-        """Return why a press may not go on because of an objection, None when it may."""
+        """Return why an objection in force forbids a press, None when none does."""
         if press.verb.silences or not any(
             one.verb is Verb.OBJECTION and press.recorder in {None, *one.recorders}
             for one in self.intents.all_of(resolved.call.ids)
@@ -115,15 +125,17 @@ class Enforcer:
             " all, say so with --end-objection"
         )
 
-    def begin(self, press: Press, resolved: Resolved, recorders: Sequence[str]) -> Intent:
-        """Take up what a silencing press asks for, before any recorder is asked.
+    def begin(self, plan: Plan) -> Intent:
+        """Put the intent of a silencing press in force, before any recorder is asked.
 
         Returns the intent that counts on the call from now on.
         """
+        press, resolved = plan.press, plan.resolved
         call, presser = resolved.call, resolved.presser
-        here, since = call.ids, self._desk.engine.now()
+        here, since = call.ids, self._context.now()
+        rules = self._pause_timer.rules
         until, maximum = (
-            self._pauses.rules.times(since, facts(call, resolved.queues, resolved.who.login))
+            rules.times(since, facts(call, resolved.queues, resolved.who.login))
             if press.verb is Verb.PAUSE
             else (None, None)
         )
@@ -131,78 +143,70 @@ class Enforcer:
         held = {one.id: one for one in self.intents.all_of(here)}
         counts, superseded = self.intents.add(
             Intent(
-                press.id, press.verb, call.linkedid, here, tuple(recorders), since,
-                resolved.who.login, until, maximum, self._pauses.rules.at_end, home,
+                press.id, press.verb, call.linkedid, here, plan.recorders, since,
+                resolved.who.login, until, maximum, rules.at_end, home,
                 presser.uniqueid if presser else None, presser.extension if presser else None,
                 dict(resolved.facts), recorded=frozenset(c.uniqueid for c in call.monitored),
             )
         )  # fmt: skip
         for old in superseded:
-            self._desk.end(old, "superseded")
-        kept, before = self._desk.of(counts), held.get(counts.id)
-        kept.seen.update(channel.uniqueid for channel in call.channels)
-        kept.linked.update(call.lineage)
+            self._context.end(old, "superseded")
+        work, before = self._context.work_for(counts), held.get(counts.id)
+        work.seen.update(channel.uniqueid for channel in call.channels)
+        work.linked.update(call.lineage)
         if counts != before:
-            self._desk.note(counts.id, "intent", counts.body())
+            self._context.write(counts.id, "intent", counts.body())
         if before is not None and press.verb is counts.verb and press.id != counts.id:
-            counts = self._pauses.extend(counts)
+            counts = self._pause_timer.extend(counts)
         return counts
 
     async def release(self, press: Press, resolved: Resolved) -> None:
-        """End what a `resume` or a `start` undoes, and wait until nothing is silenced any more."""
+        """End the intents that a `resume` or a `start` undoes, and wait for their work to stop."""
         ending: list[asyncio.Task[None]] = []
         for intent in self.intents.all_of(resolved.call.ids):
-            self._desk.recall(intent)
+            self._context.restore_monitors(intent)
             rest = tuple(name for name in intent.recorders if name != press.recorder)
             if press.recorder is None or not rest:
-                ending += self._desk.end(intent, "resumed")
+                ending += self._context.end(intent, "resumed")
             elif rest != intent.recorders:
                 less = self.intents.put(replace(intent, recorders=rest))
-                self._desk.note(less.id, "intent", less.body())
+                self._context.write(less.id, "intent", less.body())
         if ending:
             await asyncio.wait(ending)
 
-    def asked(  # noqa: PLR0917 - a press, and all that became of it
-        self,
-        press: Press,
-        resolved: Resolved,
-        order: Order,
-        recorders: Sequence[str],
-        results: Sequence[RecorderResult],
-        verdict: Verdict,
-    ) -> None:
-        """Hear what came of a press; what is not yet as it should be is the keeper's from now."""
-        desk = self._desk
+    def asked(self, plan: Plan, results: Sequence[RecorderResult], verdict: Verdict) -> None:
+        """Take over after a verdict: retry what failed, and sweep the call for restarts."""
+        shared, order, presser = self._context, plan.order, plan.resolved.presser
         if not order.verb.silences:
             good = verdict.outcome in {Outcome.CONFIRMED, Outcome.ACCEPTED}
             state = State.RECORDING if good else State.FAILED
-            extension = resolved.presser.extension if resolved.presser else None
-            desk.observers.tell(desk.observers.state, extension, resolved.who.login, state, None)
+            extension = presser.extension if presser else None
+            shared.observers.notify(shared.observers.state, extension, state)
             return
         covering = self.intents.all_of(order.call.ids)
         for intent in covering:
-            desk.of(intent).asked = True
-        of_these = [one for one in covering if {*recorders} <= {*one.recorders}]
+            shared.work_for(intent).asked = True
+        of_these = [one for one in covering if {*plan.recorders} <= {*one.recorders}]
         if not of_these:
-            self._too_late(press, order, results, verdict)
+            self._close_late(plan.press, order, results, verdict)
             return
         intent = of_these[0]
-        self.ladder.start(press, intent, verdict, order.call, results)
-        failing = self.ladder.failing(intent.id)
-        desk.say(intent, State.FAILED if failing else context.STATES[intent.verb])
-        local = desk.giver.local(recorders)
+        self.retry_ladder.start(plan.press, intent, verdict, order.call, results)
+        failing = self.retry_ladder.failing(intent.id)
+        shared.report_state(intent, State.FAILED if failing else STATES[intent.verb])
+        local = shared.orders.local(plan.recorders)
         if any(obeyed(one) for one in results if one.recorder in local):
-            desk.spawn(self._silencer.sweep(intent.id), "sweep")
+            shared.spawn(self._reapplier.sweep(intent.id), "sweep")
 
-    def _too_late(
+    def _close_late(
         self, press: Press, order: Order, results: Sequence[RecorderResult], verdict: Verdict
     ) -> None:
-        """Close a press that ended badly when what it asked for had ended before it."""
-        desk = self._desk
+        """Close a press that failed, and whose intent ended while its recorders were asked."""
+        shared = self._context
         if verdict.outcome not in {Outcome.FAILED, Outcome.DENIED} or not results:
             return
-        up = any(desk.pbx.graph.call_of(one.uniqueid) for one in order.call.channels)
-        desk.note(press.id, "closed", {
+        up = any(shared.pbx.graph.call_of(one.uniqueid) for one in order.call.channels)
+        shared.write(press.id, "closed", {
             "outcome": verdict.outcome.value, "evidence": verdict.evidence.label,
             "exposed_ms": {}, "why": "superseded" if up else "call_ended",
             "reason": verdict.reason,
@@ -211,83 +215,80 @@ class Enforcer:
     # life
 
     def event(self, event: ev.Event, graph: CallGraph) -> None:
-        """Take one event of the PBX, once the graph has taken it."""
-        self._silencer.event(event, graph)
+        """Handle one event of the PBX, after the graph has applied it."""
+        self._reapplier.event(event, graph)
 
-    def use(self, settings: EnforcementSettings) -> None:
-        """Go by other settings from the next press on."""
-        self._pauses.rules = settings.pause
-        self.ladder.fallback = settings.fallback
-        if self.ladder.holder is not None:
-            self.ladder.holder.sounds = settings.hold_sounds
-            self.ladder.holder.longest = settings.hold_longest
+    def reconfigure(self, settings: EnforcementSettings) -> None:
+        """Use other settings from the next press on."""
+        self._pause_timer.rules = settings.pause
+        self.retry_ladder.fallback = settings.fallback
+        self.retry_ladder.call_mute.sounds = settings.hold_sounds
+        self.retry_ladder.call_mute.longest = settings.hold_longest
 
     def restore(self, intents: Iterable[Intent]) -> None:
-        """Take up the intents that were live before a restart. Their calls are looked at soon."""
+        """Put intents in force again that were live before a restart. Their calls are checked."""
         for intent in intents:
             self.intents.put(intent)
-            self._desk.kept[intent.id] = IntentWork(asked=True, linked={*intent.lineage})
+            self._context.work[intent.id] = IntentWork(asked=True, linked={*intent.lineage})
 
     async def run(self) -> None:
-        """Look after time and calls until cancelled."""
+        """Check the time and the calls until cancelled."""
         while True:
-            await self._desk.sleep(TICK)
+            await self._context.sleep(TICK)
             try:
                 self.tick()
-            except Exception:  # noqa: BLE001 - the next look may do better
-                _log.exception("keeper_tick_failed")
+            except Exception:  # noqa: BLE001 - the next check may do better
+                _log.exception("enforcer_tick_failed")
 
     def ack(self, press_id: str) -> bool:
         """End the repeated tone of an unsolved press; False when there is no such press."""
-        return self.ladder.ack(press_id)
+        return self.retry_ladder.ack(press_id)
 
     async def close(self) -> None:
-        """Stop everything; intents and unsolved presses stay as the journal has them."""
-        await self.ladder.close()
-        tasks = [*self._desk.tasks]
+        """Stop retrying and re-applying; the journal keeps intents and unsolved presses open."""
+        await self.retry_ladder.close()
+        tasks = [*self._context.tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def tick(self) -> None:
-        """Look at the clock, and at some of the calls."""
-        if not self._desk.pbx.graph.known:
-            return  # nothing could be carried out, and nobody knows which calls are up
-        now = self._desk.engine.now()
-        self._pauses.look(now)
-        if self._unheard:
-            self._unheard = False
-            self._desk.spawn(self._let_be_heard(), "unheard")
+        """Check the time, and some of the calls."""
+        if not self._context.pbx.graph.known:
+            return  # no order could be carried out, and it is unknown which calls are up
+        now = self._context.now()
+        self._pause_timer.check(now)
+        if self._may_be_muted:
+            self._may_be_muted = False
+            self._context.spawn(self._unmute_left_over(), "unmute")
         several = [*self.intents]
         self._place = self._place if self._place < len(several) else 0
         for intent in several[self._place : self._place + AT_ONCE]:
-            self._look(intent, now)
+            self._check(intent, now)
         self._place += AT_ONCE
 
-    async def _let_be_heard(self) -> None:
-        """Find the calls that a daemon before this one left held, once after the start."""
-        holder = self.ladder.holder
+    async def _unmute_left_over(self) -> None:
+        """Unmute the calls that the previous daemon process left muted, once after the start."""
         try:
-            found = await holder.sweep() if holder is not None else []
+            found = await self.retry_ladder.call_mute.sweep()
         except AmiError as error:
-            self._unheard = True
+            self._may_be_muted = True
             _log.warning("held_calls_not_looked_for", problem=str(error))
             return
         if found:
             _log.warning("held_calls_joined", channels=found)
 
-    async def join(self) -> None:
-        """Join all calls that are held; to be awaited while the link still stands."""
-        if self.ladder.holder is not None:
-            await self.ladder.holder.close()
+    async def unmute_calls(self) -> None:
+        """Unmute all calls that are muted; await it while the link still stands."""
+        await self.retry_ladder.call_mute.close()
 
-    def _look(self, intent: Intent, now: int) -> None:
-        kept = self._desk.of(intent)
-        if not kept.asked and now - intent.since < _LOST:
-            return  # its press is on it
-        kept.asked = True
-        call = self._desk.giver.call(intent)
+    def _check(self, intent: Intent, now: int) -> None:
+        work = self._context.work_for(intent)
+        if not work.asked and now - intent.since < _LOST:
+            return  # its press is still under way
+        work.asked = True
+        call = self._context.orders.call(intent)
         if call is None:
-            self._desk.end(intent, "call_ended")
+            self._context.end(intent, "call_ended")
         else:
-            self._silencer.audit(intent, call, "found recording")
+            self._reapplier.audit(intent, call, "found recording")

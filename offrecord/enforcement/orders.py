@@ -1,45 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Giving an order for a call later than the press that stands behind it.
+"""Send a recorder order again later than its press, on the channels the call has then.
 
-The call is taken as it is now: after a transfer it has other channels than those that were asked
-about at first.
+After a transfer a call has other channels than those that the first order was about.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Call, Channel
 from bridges.model import Order, Recorder, RecorderResult, Verb
 from offrecord.model.intents import Intent
 from offrecord.presses.agent_lookup import Who
-from offrecord.presses.ask_recorders import SiteSettings, ask
-from offrecord.presses.find_call import Resolved, Resolver
+from offrecord.presses.ask_recorders import ask
+from offrecord.presses.find_call import Resolved
+from offrecord.presses.site_settings import CurrentSite, SiteSettings
 
 
-class Engine(Protocol):
-    """What is needed of the engine; `offrecord.presses.lifecycle.Engine` is one."""
-
-    @property
-    def site(self) -> SiteSettings:
-        """The recorders, as configured now."""
-
-    @property
-    def resolver(self) -> Resolver:
-        """What finds calls."""
-
-
-def _unheard(_result: RecorderResult) -> None:
-    """Hear nothing of single answers: whoever gives an order again journals them together."""
+def _ignore(_result: RecorderResult) -> None:
+    """Do nothing: the sender of a repeated order journals its results together."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderSender:
-    """Gives the orders of an intent anew. `graph` returns the live calls."""
+    """Sends the orders of intents. `current` holds the site, `graph` returns the live calls."""
 
-    engine: Engine
+    current: CurrentSite
     graph: Callable[[], CallGraph]
+
+    @property
+    def site(self) -> SiteSettings:
+        """The settings in force now."""
+        return self.current.settings
 
     def call(self, intent: Intent) -> Call | None:
         """Return the intent's call as it is now, the presser's own first; None once it is over."""
@@ -56,26 +48,26 @@ class OrderSender:
 
     def local(self, names: Iterable[str]) -> list[str]:
         """Return which of these recorders are the PBX's own."""
-        known = self.engine.site.recorders
+        known = self.site.recorders
         return [name for name in names if name in known and known[name].capabilities.on_pbx]
 
     def remote(self, names: Iterable[str]) -> list[str]:
         """Return which of these recorders are elsewhere."""
-        known = self.engine.site.recorders
+        known = self.site.recorders
         return [name for name in names if name in known and not known[name].capabilities.on_pbx]
 
     def needed(self, result: RecorderResult) -> bool:
-        """Say whether a result is of a recorder that must obey."""
-        return result.recorder not in self.engine.site.optional
+        """Return whether a result is from a recorder that must obey."""
+        return result.recorder not in self.site.optional
 
-    async def give(
+    async def send(
         self, intent: Intent, verb: Verb, names: Iterable[str], call: Call | None = None
     ) -> list[RecorderResult]:
-        """Give an order to recorders and return what they made of it.
+        """Send an order to recorders and return their results.
 
-        `call` stands in for one that is over; without either nobody is asked.
+        `call` is used when the intent's own call is over; without either no recorder is asked.
         """
-        site = self.engine.site
+        site = self.site
         asked = [site.recorders[name] for name in names if name in site.recorders]
         call = self.call(intent) or call
         if call is None or not asked:
@@ -85,19 +77,17 @@ class OrderSender:
         order = Order(
             intent.id, verb.order, call, presser, intent.agent, None, site.budget, facts
         )  # fmt: skip
-        return await ask(asked, order, _unheard, overrun=site.overrun)
+        return await ask(asked, order, _ignore, overrun=site.overrun)
 
     async def _facts(
         self, intent: Intent, call: Call, presser: Channel | None, asked: Iterable[Recorder]
     ) -> Mapping[str, tuple[str, ...]]:
-        """Return the channel variables that the recorders want, as they are now where they are."""
+        """Return the channel variables that the recorders need, with the values they have now."""
         wanted = [name for one in asked for name in one.capabilities.variables]
         if not wanted:
             return intent.facts
         who = Who(intent.agent, "the press")
-        found = await self.engine.resolver.with_facts(
-            Resolved(call, presser, who, "", None), wanted
-        )
+        found = await self.site.resolver.with_facts(Resolved(call, presser, who, "", None), wanted)
         return {**intent.facts, **{name: told for name, told in found.facts.items() if told}}
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Silencing again what starts again on a call that is not to be recorded.
+"""Send an order again when a call that must not be recorded is recorded again.
 
-The PBX's own recordings announce themselves: an event names the channel, and the order goes out
-at once. Recorders elsewhere do not, so they are asked again when the call has changed: sent on,
-picked up, joined with another, or with a party more.
+The PBX's own recordings announce themselves: an event names the channel, and the order is sent at
+once. Recorders elsewhere do not; they are asked again when the call has changed: it was
+transferred, picked up or merged with another, or a party joined it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +14,17 @@ from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Call
 from ami.events import types as ev
 from bridges.model import RecorderResult, Verb
-from offrecord.enforcement import context
-from offrecord.enforcement.context import EnforcementContext, IntentWork
+from offrecord.enforcement.context import (
+    NOTHING_DONE,
+    PACE,
+    RUNAWAY,
+    SETTLE,
+    SLOW,
+    STATES,
+    EnforcementContext,
+    IntentWork,
+    State,
+)
 from offrecord.enforcement.retry_ladder import DELAYS
 from offrecord.model.intents import Intent
 from offrecord.model.verdict import result_body
@@ -34,18 +43,18 @@ _ABOUT: Final[Mapping[type, Callable[[Any], tuple[str, ...]]]] = {
     ev.AttendedTransfer: lambda event: tuple(uniqueid for uniqueid, _ in event.parties),
     ev.Pickup: lambda event: (event.uniqueid, event.target_uniqueid),
 }
-"""The channels that an event says something of that can change who is on a call."""
+"""The uniqueids in an event that can change who is on a call."""
 
 
 @dataclass(slots=True)
 class Reapplier:
-    """Takes the PBX's events, and has silenced what they tell of."""
+    """Handles the PBX's events and sends orders again for the calls they are about."""
 
-    desk: EnforcementContext
+    context: EnforcementContext
 
     def event(self, event: ev.Event, graph: CallGraph) -> None:
-        """Take one event. Costs nothing to speak of while no call has an intent."""
-        if not len(self.desk.intents):
+        """Handle one event. It costs almost nothing while no call has an intent."""
+        if not len(self.context.intents):
             return
         if isinstance(event, ev.MixMonitorStart):
             self._started(event, graph)
@@ -59,21 +68,21 @@ class Reapplier:
             self._moved(event, graph)
 
     def audit(self, intent: Intent, call: Call, why: str) -> None:
-        """Silence what is known to be recorded on the call although it should not be."""
-        desk, kept = self.desk, self.desk.of(intent)
-        local = desk.giver.local(intent.recorders)
-        idle = kept.local is None and desk.engine.monotonic() >= kept.quiet
-        if not (kept.asked and idle and local) or desk.ladder.failing(intent.id) & {*local}:
+        """Send the order again when a recording is known to run although the intent forbids it."""
+        shared, work = self.context, self.context.work_for(intent)
+        local = shared.orders.local(intent.recorders)
+        idle = work.local is None and shared.monotonic() >= work.quiet
+        if not (work.asked and idle and local) or shared.retry_ladder.failing(intent.id) & {*local}:
             return
         if intent != self._first(call):
-            return  # a stronger one looks after it
+            return  # a stronger intent covers it
         if intent.verb is Verb.PAUSE:
             # A pause mutes only what is known to run: anything else would be stopped for good.
             found = [channel for channel in call.monitored if not channel.muted]
-            if call.unknown_monitors and not kept.unseen:
-                kept.unseen = True
+            if call.unknown_monitors and not work.unseen:
+                work.unseen = True
                 why_not = "it is not known whether one more recording runs on this paused call"
-                desk.alarm(intent, "unseen", why_not)
+                shared.alarm(intent, "unseen", why_not)
         else:
             mixed = [channel for channel in call.channels if channel.mix]
             found = [*call.monitored, *call.unknown_monitors, *mixed]
@@ -81,40 +90,40 @@ class Reapplier:
             self._again(intent, found[0].name, found[0].uniqueid, why)
 
     async def sweep(self, name: str) -> None:
-        """Look over the call of an intent a second after its press."""
-        await self.desk.sleep(SWEEP)
-        intent = self.desk.intents.get(name)
-        call = self.desk.giver.call(intent) if intent else None
-        if intent is None or call is None or not self.desk.pbx.graph.known:
+        """Check the call of an intent one second after its press."""
+        await self.context.sleep(SWEEP)
+        intent = self.context.intents.get(name)
+        call = self.context.orders.call(intent) if intent else None
+        if intent is None or call is None or not self.context.pbx.graph.known:
             return
         if intent.verb is Verb.PAUSE:
             self.audit(intent, call, "sweep")
-        elif self.desk.giver.local(intent.recorders):
+        elif self.context.orders.local(intent.recorders):
             self._again(intent, call.channels[0].name, call.channels[0].uniqueid, "sweep")
 
     def changed(self, intent: Intent, why: str) -> None:
-        """Have the recorders elsewhere asked again, once for all that changes at one time."""
-        kept = self.desk.of(intent)
-        kept.changed = why
-        if kept.remote is None:
-            kept.remote = self.desk.spawn(self._elsewhere(intent.id, kept), "elsewhere")
+        """Ask the recorders elsewhere again, once for all changes of a moment."""
+        work = self.context.work_for(intent)
+        work.changed = why
+        if work.remote is None:
+            work.remote = self.context.spawn(self._elsewhere(intent.id, work), "elsewhere")
 
     def _started(self, event: ev.MixMonitorStart, graph: CallGraph) -> None:
         call = graph.call_of(event.uniqueid)
         if call is None:
             return
-        self.desk.intents.widen(call)
+        self.context.intents.widen(call)
         intent = self._first(call)
         if intent is not None:
             self._count(intent)
             if event.uniqueid not in intent.recorded:
                 more = replace(intent, recorded=intent.recorded | {event.uniqueid})
-                intent = self.desk.intents.put(more)
-                self.desk.note(intent.id, "intent", intent.body())
+                intent = self.context.intents.put(more)
+                self.context.write(intent.id, "intent", intent.body())
             self._again(intent, event.channel, event.uniqueid, "MixMonitorStart")
 
     def _mixed(self, event: ev.ConferenceMix, graph: CallGraph) -> None:
-        """Have the recording of a conference as a whole stopped when it starts under a stop."""
+        """Stop the recording of a whole conference when it starts under a stop."""
         call = graph.call_in(event.bridge_id) if event.recorded else None
         intent = self._first(call) if call is not None else None
         if call is not None and intent is not None:
@@ -124,96 +133,96 @@ class Reapplier:
 
     def _first(self, call: Call) -> Intent | None:
         """Return the strongest intent of a call that is about the PBX's own recordings."""
-        covering = self.desk.intents.all_of(call.ids)
-        return next((one for one in covering if self.desk.giver.local(one.recorders)), None)
+        covering = self.context.intents.all_of(call.ids)
+        return next((one for one in covering if self.context.orders.local(one.recorders)), None)
 
     def _count(self, intent: Intent) -> None:
-        kept = self.desk.of(intent)
-        kept.restarts += 1
-        if kept.restarts > context.RUNAWAY and not kept.alarmed:
-            kept.alarmed = True
+        work = self.context.work_for(intent)
+        work.restarts += 1
+        if work.restarts > RUNAWAY and not work.alarmed:
+            work.alarmed = True
             detail = (
-                f"{kept.restarts} recordings have started on a call that is not to be recorded;"
-                f" they are silenced every {context.SLOW:g} s from now on"
+                f"{work.restarts} recordings have started on a call that is not to be recorded;"
+                f" they are silenced every {SLOW:g} s from now on"
             )
-            self.desk.alarm(intent, "runaway", detail)
+            self.context.alarm(intent, "runaway", detail)
 
     def _hung_up(self, event: ev.Hangup, graph: CallGraph) -> None:
-        for intent in self.desk.intents.all_of({event.uniqueid}):
-            if graph.known and self.desk.giver.call(intent) is None:
-                self.desk.end(intent, "call_ended")
+        for intent in self.context.intents.all_of({event.uniqueid}):
+            if graph.known and self.context.orders.call(intent) is None:
+                self.context.end(intent, "call_ended")
 
     def _left(self, event: ev.BridgeLeave, graph: CallGraph) -> None:
         call = graph.call_of(event.uniqueid)
-        if call is None or not self.desk.intents.touches(event.uniqueid):
+        if call is None or not self.context.intents.touches(event.uniqueid):
             return
-        for intent in self.desk.intents.part(call):
+        for intent in self.context.intents.part(call):
             if intent.lineage:
-                self.desk.note(intent.id, "intent", intent.body())
+                self.context.write(intent.id, "intent", intent.body())
             else:
-                self.desk.end(intent, "call_ended")
+                self.context.end(intent, "call_ended")
 
     def _moved(self, event: ev.Event, graph: CallGraph) -> None:
-        """Look at a call that a party came to, was sent on from, or was picked up into."""
+        """Check a call that a party joined, was transferred from, or was picked up into."""
         about = _ABOUT[type(event)](event)
         call = next(filter(None, map(graph.call_of, about)), None)
         if call is None:
             return
-        self.desk.intents.widen(call)
-        for intent in self.desk.intents.all_of(call.ids):
-            kept = self.desk.of(intent)
-            came = isinstance(event, ev.BridgeEnter) and about[0] not in kept.seen
-            merged = call.linkedid in intent.lineage and call.linkedid not in kept.linked
+        self.context.intents.widen(call)
+        for intent in self.context.intents.all_of(call.ids):
+            work = self.context.work_for(intent)
+            came = isinstance(event, ev.BridgeEnter) and about[0] not in work.seen
+            merged = call.linkedid in intent.lineage and call.linkedid not in work.linked
             if came:
-                kept.seen.add(about[0])
-            kept.linked.update(call.lineage)
+                work.seen.add(about[0])
+            work.linked.update(call.lineage)
             if came or merged or isinstance(event, _SENT_ON):
                 self.changed(intent, type(event).__name__)
             self.audit(intent, call, type(event).__name__)
 
     def _again(self, intent: Intent, channel: str, uniqueid: str, why: str) -> None:
-        """Have the PBX's own recordings of a call silenced once more."""
-        kept = self.desk.of(intent)
-        kept.cause = (channel, uniqueid, why, self.desk.engine.monotonic())
-        if kept.local is None:
-            kept.local = self.desk.spawn(self._silence(intent.id, kept), "silence")
+        """Send the order for the PBX's own recordings of a call again."""
+        work = self.context.work_for(intent)
+        work.cause = (channel, uniqueid, why, self.context.monotonic())
+        if work.local is None:
+            work.local = self.context.spawn(self._silence(intent.id, work), "silence")
 
-    async def _silence(self, name: str, kept: IntentWork) -> None:
-        desk = self.desk
+    async def _silence(self, name: str, work: IntentWork) -> None:
+        shared = self.context
         try:
-            while kept.cause is not None and (intent := desk.intents.get(name)) is not None:
-                channel, uniqueid, why, since = kept.cause
-                kept.cause = None
-                local = desk.giver.local(intent.recorders)
-                results = await desk.giver.give(intent, intent.verb, local)
-                if any(one.outcome not in context.NOTHING_DONE for one in results):
+            while work.cause is not None and (intent := shared.intents.get(name)) is not None:
+                channel, uniqueid, why, since = work.cause
+                work.cause = None
+                local = shared.orders.local(intent.recorders)
+                results = await shared.orders.send(intent, intent.verb, local)
+                if any(one.outcome not in NOTHING_DONE for one in results):
                     self._reapplied(intent, (channel, uniqueid), why, since, results)
-                if kept.restarts > context.RUNAWAY:
-                    await desk.sleep(context.SLOW)
+                if work.restarts > RUNAWAY:
+                    await shared.sleep(SLOW)
         finally:
-            kept.local = None
+            work.local = None
 
-    async def _elsewhere(self, name: str, kept: IntentWork) -> None:
-        desk, tries = self.desk, 0
+    async def _elsewhere(self, name: str, work: IntentWork) -> None:
+        shared, tries = self.context, 0
         try:
-            await desk.sleep(context.SETTLE)
-            while kept.changed and (intent := desk.intents.get(name)) is not None:
-                why, kept.changed, since = kept.changed, "", desk.engine.monotonic()
-                pause = context.PACE
-                desk.note(name, "intent", intent.body())
-                open_ones = desk.ladder.failing(name)
-                remote = [n for n in desk.giver.remote(intent.recorders) if n not in open_ones]
-                call = desk.giver.call(intent)
+            await shared.sleep(SETTLE)
+            while work.changed and (intent := shared.intents.get(name)) is not None:
+                why, work.changed, since = work.changed, "", shared.monotonic()
+                pause = PACE
+                shared.write(name, "intent", intent.body())
+                open_ones = shared.retry_ladder.failing(name)
+                remote = [n for n in shared.orders.remote(intent.recorders) if n not in open_ones]
+                call = shared.orders.call(intent)
                 if remote and call is not None:
-                    results = await desk.giver.give(intent, intent.verb, remote)
+                    results = await shared.orders.send(intent, intent.verb, remote)
                     first = call.channels[0]
                     self._reapplied(intent, (first.name, first.uniqueid), why, since, results)
-                    if any(one.retryable for one in desk.disobeyed(results)):
-                        kept.changed, tries = kept.changed or "not obeyed", tries + 1
+                    if any(one.retryable for one in shared.disobeyed(results)):
+                        work.changed, tries = work.changed or "not obeyed", tries + 1
                         pause = max(pause, DELAYS[min(tries, len(DELAYS) - 1)])
-                await desk.sleep(pause)
+                await shared.sleep(pause)
         finally:
-            kept.remote = None
+            work.remote = None
 
     def _reapplied(
         self,
@@ -223,21 +232,21 @@ class Reapplier:
         since: float,
         results: Sequence[RecorderResult],
     ) -> None:
-        desk = self.desk
-        took = round((desk.engine.monotonic() - since) * 1000, 1)
-        desk.note(intent.id, "reapplied", {
+        shared = self.context
+        took = round((shared.monotonic() - since) * 1000, 1)
+        shared.write(intent.id, "reapplied", {
             "intent": intent.id, "channel": where[0], "uniqueid": where[1], "why": why,
             "took_ms": took, "results": [result_body(one) for one in results],
         })  # fmt: skip
-        wrong, kept = desk.disobeyed(results), desk.of(intent)
+        wrong, work = shared.disobeyed(results), shared.work_for(intent)
         if not wrong:
-            if kept.failures:
-                desk.say(intent, context.STATES[intent.verb])
-            kept.failures = 0
+            if work.failures:
+                shared.report_state(intent, STATES[intent.verb])
+            work.failures = 0
             return
-        kept.quiet = desk.engine.monotonic() + DELAYS[min(kept.failures, len(DELAYS) - 1)]
-        kept.failures += 1
-        if kept.failures == 1:
+        work.quiet = shared.monotonic() + DELAYS[min(work.failures, len(DELAYS) - 1)]
+        work.failures += 1
+        if work.failures == 1:
             detail = "; ".join(f"{one.recorder}: {one.detail}" for one in wrong)
-            desk.alarm(intent, "not_reapplied", detail)
-            desk.say(intent, context.State.FAILED)
+            shared.alarm(intent, "not_reapplied", detail)
+            shared.report_state(intent, State.FAILED)

@@ -1,23 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is done when a recorder does not obey a stop or a pause: never nothing, never a hang-up.
+"""Retry when a recorder does not obey a stop or a pause. Never give up silently, never hang up.
 
-One climb a press: what the site listed as a way out, once; then the order again, until the
-recorder obeys, the intent ends, or the call does. Meanwhile the person is told again and again,
-until they have shown that they know.
+One retry per press: each fallback that the site listed, once; then the order again, until the
+recorder obeys, the intent ends, or the call ends. Meanwhile the failure tone is repeated to the
+presser, until they acknowledge it.
 
-When an order is given again, by what the recorder made of the last one:
+When an order is sent again, by the recorder's last result:
 
 =====================================  ==========================================================
 retryable                              after 1, 2, 4, 8 and then every 15 s
-not retryable, and nothing was sent    every 15 s: nothing can have been harmed, and what is wrong
-                                       (a certificate, an account) may be put right meanwhile
-not retryable, and something was sent  not again: it may have acted, and may harm if it acts twice
+not retryable, and nothing was sent    every 15 s: nothing can have been harmed, and the cause (a
+                                       certificate, an account) may be repaired meanwhile
+not retryable, and something was sent  not again: it may have acted, and could do harm acting twice
 =====================================  ==========================================================
 """
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,29 +30,27 @@ from offrecord.enforcement.orders import OrderSender
 from offrecord.model.intents import EndedBy, Intent
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict, judge, result_body
+from offrecord.presses.records import WriteRecord
 
 DELAYS: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
-"""Seconds before each new try; the last one goes on."""
+"""Seconds before each new try; the last value repeats."""
 
 REPEAT: Final = 10.0
-"""Seconds between two tones that say that it still has not worked."""
-
-Note = Callable[[str, str, Mapping[str, object]], object]
-"""Journals a record: the press's id, the kind, the body. It is not waited for."""
+"""Seconds between two failure tones for an unsolved press."""
 
 VerdictCallback = Callable[[Press, Verdict, str], None]
-"""Hears a press, its verdict, and the channel that pressed, by its name now."""
+"""Called with a press, its verdict, and the presser's channel by the name it has now."""
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
 def obeyed(result: RecorderResult) -> bool:
-    """Say whether a recorder did as it was told, or had nothing to do."""
+    """Return whether a recorder did what the order says, or had nothing to do."""
     return result.outcome not in {Outcome.FAILED, Outcome.DENIED}
 
 
 def gap(result: RecorderResult, tries: int) -> float | None:
-    """Return after how many seconds an order is given again, None for not at all."""
+    """Return the seconds until an order is sent again, None when it is not."""
     if result.outcome is Outcome.DENIED:
         return None
     if result.retryable:
@@ -63,9 +60,9 @@ def gap(result: RecorderResult, tries: int) -> float | None:
 
 @dataclass(slots=True, eq=False)
 class _Retry:
-    """One press on its way up. Times are monotonic seconds, `due` by recorder.
+    """The retries for one press. Times are monotonic seconds, `due` by recorder.
 
-    `held` is until when the call is held, None while it is not.
+    `muted_until` is when the muting of the call ends, None while it is not muted.
     """
 
     press: Press
@@ -76,7 +73,7 @@ class _Retry:
     call: Call
     acknowledged: bool = False
     contained: bool = False
-    held: float | None = None
+    muted_until: float | None = None
     tries: dict[str, int] = field(default_factory=dict)
     due: dict[str, float] = field(default_factory=dict)
     failing: list[str] = field(default_factory=list)
@@ -84,239 +81,240 @@ class _Retry:
     task: "asyncio.Task[None] | None" = None
 
     @property
-    def holds(self) -> bool:
-        """Whether the call is to be held now."""
-        return self.held is not None
+    def muted(self) -> bool:
+        """Whether the call is to be muted now."""
+        return self.muted_until is not None
 
 
 @dataclass(slots=True)
 class RetryLadder:
-    """Climbs for presses whose recorders did not obey.
+    """Retries for presses whose recorders did not obey.
 
-    `find` returns an intent as it is now. `monotonic` is seconds; `sleep` and `monotonic` are
-    seams. `on_repeat` is told every ten seconds that a press is unsolved, `on_late` that it was
-    solved after all.
+    `find` returns an intent as it is now. `monotonic` returns seconds; it and `sleep` are seams.
+    `on_repeat` is called every ten seconds while a press is unsolved, `on_late` once it was solved
+    after all. `call_mute` mutes calls for the fallback `hold_music`.
     """
 
-    giver: OrderSender
-    note: Note
+    orders: OrderSender
+    write: WriteRecord
     find: Callable[[str], Intent | None]
-    fallback: tuple[str, ...] = ()
-    monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    on_repeat: VerdictCallback = lambda _press, _verdict, _channel: None
-    on_late: VerdictCallback = lambda _press, _verdict, _channel: None
-    holder: CallMute | None = None
-    _climbs: dict[str, _Retry] = field(default_factory=dict)
+    fallback: tuple[str, ...]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    on_repeat: VerdictCallback
+    on_late: VerdictCallback
+    call_mute: CallMute
+    _retries: dict[str, _Retry] = field(default_factory=dict)
 
     def failing(self, intent: str) -> frozenset[str]:
         """Return the recorders that have not obeyed a press of this intent."""
-        climbs = (climb for climb in self._climbs.values() if climb.intent == intent)
-        return frozenset(name for climb in climbs for name in climb.failing)
+        retries = (retry for retry in self._retries.values() if retry.intent == intent)
+        return frozenset(name for retry in retries for name in retry.failing)
 
     def start(
         self, press: Press, intent: Intent, verdict: Verdict, call: Call,
         results: Sequence[RecorderResult],
     ) -> None:  # fmt: skip
-        """Begin for a press of which some of the results are failures.
+        """Start retrying for a press some of whose results are failures.
 
-        An earlier press of the same intent is closed, and its person has shown that they know.
+        An earlier press of the same intent is closed; pressing the same again acknowledges it.
         """
         asked = {one.recorder for one in results}
         earlier = [
-            one for one in self._climbs.values()
+            one for one in self._retries.values()
             if one.intent == intent.id and asked.issuperset(one.failing)
         ]  # fmt: skip
         known = any(one.press.verb is press.verb and one.press.id != press.id for one in earlier)
-        climb = _Retry(
+        retry = _Retry(
             press, intent.id, verdict, {one.recorder: one for one in results},
-            tuple(one.recorder for one in results if not self.giver.needed(one)), call,
+            tuple(one.recorder for one in results if not self.orders.needed(one)), call,
             acknowledged=known or any(one.acknowledged for one in earlier),
         )  # fmt: skip
-        climb.failing = [
-            one.recorder for one in results if self.giver.needed(one) and not obeyed(one)
+        retry.failing = [
+            one.recorder for one in results if self.orders.needed(one) and not obeyed(one)
         ]
         for one in earlier:
             self._close(one, "superseded")
-        if not climb.failing:
+        if not retry.failing:
             return
-        self._climbs[press.id] = climb
-        climb.task = asyncio.create_task(self._climb(climb), name=f"ladder-{press.id}")
+        self._retries[press.id] = retry
+        retry.task = asyncio.create_task(self._run(retry), name=f"retry-{press.id}")
 
     def ack(self, press_id: str) -> bool:
-        """Note that the person knows: no more tones. False when that press is not unsolved."""
-        climb = self._climbs.get(press_id)
-        if climb is not None:
-            climb.acknowledged = True
-            self._join(climb, "acknowledged")
-        return climb is not None
+        """Stop the failure tones of a press. False when that press is not unsolved."""
+        retry = self._retries.get(press_id)
+        if retry is not None:
+            retry.acknowledged = True
+            self._unmute(retry, "acknowledged")
+        return retry is not None
 
     def end(self, intent: str, why: EndedBy) -> "list[asyncio.Task[None]]":
-        """Close what is unsolved of an intent; return the tasks that are about to end."""
-        climbs = [one for one in self._climbs.values() if one.intent == intent]
-        for climb in climbs:
-            self._close(climb, why)
-        return [climb.task for climb in climbs if climb.task is not None]
+        """Close the unsolved presses of an intent; return the tasks that are about to end."""
+        retries = [one for one in self._retries.values() if one.intent == intent]
+        for retry in retries:
+            self._close(retry, why)
+        return [retry.task for retry in retries if retry.task is not None]
 
     async def close(self) -> None:
-        """Stop trying and leave the presses open: a restart goes on with them."""
-        tasks = [climb.task for climb in self._climbs.values() if climb.task is not None]
-        self._climbs.clear()
+        """Stop retrying and leave the presses open: the next daemon process continues with them."""
+        tasks = [retry.task for retry in self._retries.values() if retry.task is not None]
+        self._retries.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _climb(self, climb: _Retry) -> None:
+    async def _run(self, retry: _Retry) -> None:
         try:
-            await self._up(climb)
-        except Exception as broke:  # noqa: BLE001 - the press stays open, and is said to be
-            _log.exception("ladder_broke", press=climb.press.id)
+            await self._until_solved(retry)
+        except Exception as broke:  # noqa: BLE001 - the press stays open, and the alarm says it
+            _log.exception("retry_broke", press=retry.press.id)
             detail = f"no more tries, a fault in offrecord: {type(broke).__name__}"
-            self.note(climb.press.id, "alarm", {"what": "ladder", "detail": detail})
+            self.write(retry.press.id, "alarm", {"what": "ladder", "detail": detail})
 
-    async def _up(self, climb: _Retry) -> None:
+    async def _until_solved(self, retry: _Retry) -> None:
         begun = self.monotonic()
         tone = begun + REPEAT
-        for name in climb.failing:
-            self._plan(climb, name)
-        await self._fall_back(climb)
-        while climb.failing:
+        for name in retry.failing:
+            self._plan(retry, name)
+        await self._fall_back(retry)
+        while retry.failing:
             now = self.monotonic()
-            due = [climb.due[name] for name in climb.failing if name in climb.due]
-            if climb.held is not None:
-                due.append(climb.held)
+            due = [retry.due[name] for name in retry.failing if name in retry.due]
+            if retry.muted_until is not None:
+                due.append(retry.muted_until)
             await self.sleep(max(0.0, min((tone, *due)) - now))
             now = self.monotonic()
-            if climb.held is not None and climb.held <= now:
-                self._join(climb, "held for as long as it may be")
+            if retry.muted_until is not None and retry.muted_until <= now:
+                self._unmute(retry, "held for as long as it may be")
             if tone <= now:
                 tone += REPEAT
-                self._repeat(climb)
-            await self._again(climb, [n for n in climb.failing if climb.due.get(n, now + 1) <= now])
-        self._close(climb, "solved")
+                self._repeat(retry)
+            await self._again(retry, [n for n in retry.failing if retry.due.get(n, now + 1) <= now])
+        self._close(retry, "solved")
 
-    def _plan(self, climb: _Retry, name: str) -> None:
-        wait = gap(climb.results[name], climb.tries.get(name, 0))
+    def _plan(self, retry: _Retry, name: str) -> None:
+        wait = gap(retry.results[name], retry.tries.get(name, 0))
         if wait is None:
-            climb.due.pop(name, None)
+            retry.due.pop(name, None)
         else:
-            climb.due[name] = self.monotonic() + wait
+            retry.due[name] = self.monotonic() + wait
 
-    async def _again(self, climb: _Retry, names: Sequence[str]) -> None:
-        """Give the order again to those whose turn it is, all at once."""
-        intent = self.find(climb.intent)
+    async def _again(self, retry: _Retry, names: Sequence[str]) -> None:
+        """Send the order again to the recorders that are due, at the same time."""
+        intent = self.find(retry.intent)
         if not names or intent is None:
             return
-        results = await self.giver.give(intent, climb.press.verb, names, climb.call)
+        results = await self.orders.send(intent, retry.press.verb, names, retry.call)
         told = {result.recorder: result for result in results}
         for name in names:
-            climb.tries[name] = climb.tries.get(name, 0) + 1
+            retry.tries[name] = retry.tries.get(name, 0) + 1
             result = told.get(name)
-            if result is None:  # the configuration does not know it now; perhaps it will again
-                climb.due[name] = self.monotonic() + DELAYS[-1]
+            if result is None:  # it is not configured now; perhaps it will be again
+                retry.due[name] = self.monotonic() + DELAYS[-1]
                 continue
-            climb.results[name] = result
+            retry.results[name] = result
             if obeyed(result):
-                climb.failing.remove(name)
-                self._count(climb, name)
+                retry.failing.remove(name)
+                self._count(retry, name)
             else:
-                self._plan(climb, name)
-            self.note(climb.press.id, "retried", {
-                **result_body(result), "attempt": climb.tries[name], "exposed_ms":
-                climb.exposed.get(name, self._since(climb)),
+                self._plan(retry, name)
+            self.write(retry.press.id, "retried", {
+                **result_body(result), "attempt": retry.tries[name], "exposed_ms":
+                retry.exposed.get(name, self._since(retry)),
             })  # fmt: skip
 
-    async def _fall_back(self, climb: _Retry) -> None:
-        """Take the ways out that the site listed, once each."""
+    async def _fall_back(self, retry: _Retry) -> None:
+        """Try the fallbacks that the site listed, once each."""
         for way in self.fallback:
-            intent = self.find(climb.intent)
-            if intent is None or not climb.failing:
+            intent = self.find(retry.intent)
+            if intent is None or not retry.failing:
                 return
             if way == HOLD:
-                await self._hold(climb, intent)
+                await self._mute(retry, intent)
                 continue
             if way == MUTE:
-                names, verb = self.giver.local(self.giver.engine.site.recorders), Verb.PAUSE
+                names, verb = self.orders.local(self.orders.site.recorders), Verb.PAUSE
             else:
-                names, verb = [way.removeprefix(RECORDER)], climb.press.verb
-            results = await self.giver.give(intent, verb, names, climb.call)
+                names, verb = [way.removeprefix(RECORDER)], retry.press.verb
+            results = await self.orders.send(intent, verb, names, retry.call)
             outcome, evidence, reason = judge(results)
             if outcome in {Outcome.CONFIRMED, Outcome.ACCEPTED, Outcome.CONTAINED}:
                 outcome = Outcome.CONTAINED
                 # Only what is muted itself is contained: a recorder elsewhere may still record.
-                failing = climb.failing
-                climb.contained = way == MUTE and self.giver.local(failing) == failing
-            self.note(climb.press.id, "fallback", {
+                failing = retry.failing
+                retry.contained = way == MUTE and self.orders.local(failing) == failing
+            self.write(retry.press.id, "fallback", {
                 "action": way, "outcome": outcome.value, "evidence": evidence.label,
                 "detail": reason, "results": [result_body(one) for one in results],
             })  # fmt: skip
 
-    async def _hold(self, climb: _Retry, intent: Intent) -> None:
-        """Hold the call, unless the person knows already that it is recorded."""
-        call = self.giver.call(intent)
-        if self.holder is None or call is None or climb.acknowledged:
+    async def _mute(self, retry: _Retry, intent: Intent) -> None:
+        """Mute the call, unless the presser has acknowledged that it is recorded."""
+        call = self.orders.call(intent)
+        if call is None or retry.acknowledged:
             return
-        climb.held = self.monotonic() + self.holder.longest  # what begins is ended, come what may
-        done = await self.holder.hold(climb.press.id, call, intent.presser)
-        self.note(climb.press.id, "fallback", {
+        # Set before it begins, or it could be muted without an end.
+        retry.muted_until = self.monotonic() + self.call_mute.longest
+        done = await self.call_mute.mute(retry.press.id, call, intent.presser)
+        self.write(retry.press.id, "fallback", {
             "action": HOLD, "outcome": (Outcome.CONTAINED if done.silent else Outcome.FAILED).value,
             "evidence": (Evidence.ACCEPTED if done.silent else Evidence.SENT).label,
             "detail": done.detail, "results": [],
         })  # fmt: skip
-        if not climb.holds:  # it was acknowledged meanwhile, and no leg is to be left out
-            self.holder.join(climb.press.id)
+        if not retry.muted:  # it was acknowledged meanwhile: unmute every leg
+            self.call_mute.unmute(retry.press.id)
 
-    def _join(self, climb: _Retry, why: str) -> None:
-        """End the holding of a call, if it is held."""
-        if climb.held is None or self.holder is None:
+    def _unmute(self, retry: _Retry, why: str) -> None:
+        """Unmute the call, if it is muted."""
+        if retry.muted_until is None:
             return
-        climb.held = None
-        if self.holder.join(climb.press.id):
-            self.note(climb.press.id, "rejoined", {"why": why})
+        retry.muted_until = None
+        if self.call_mute.unmute(retry.press.id):
+            self.write(retry.press.id, "rejoined", {"why": why})
 
-    def _since(self, climb: _Retry) -> int:
+    def _since(self, retry: _Retry) -> int:
         """Return how long the call has been exposed, in milliseconds."""
-        return round((self.monotonic() - climb.press.received) * 1000)
+        return round((self.monotonic() - retry.press.received) * 1000)
 
-    def _count(self, climb: _Retry, name: str) -> None:
-        climb.exposed[name] = self._since(climb)
+    def _count(self, retry: _Retry, name: str) -> None:
+        retry.exposed[name] = self._since(retry)
 
-    def _repeat(self, climb: _Retry) -> None:
-        intent = self.find(climb.intent)
-        channel = self.giver.presser(intent) if intent else None
-        if channel is None or climb.acknowledged:
+    def _repeat(self, retry: _Retry) -> None:
+        intent = self.find(retry.intent)
+        channel = self.orders.presser(intent) if intent else None
+        if channel is None or retry.acknowledged:
             return
         try:
-            self.on_repeat(climb.press, climb.verdict, channel.name)
-        except Exception:  # noqa: BLE001 - a tone that cannot be played stops no retry
-            _log.exception("repeat_not_told", press=climb.press.id)
+            self.on_repeat(retry.press, retry.verdict, channel.name)
+        except Exception:  # noqa: BLE001 - a tone that cannot be played must not stop the retries
+            _log.exception("repeat_not_told", press=retry.press.id)
 
-    def _close(self, climb: _Retry, why: str) -> None:
-        """End a climb, with what it came to. Its task is cancelled unless it ends by itself."""
-        if self._climbs.pop(climb.press.id, None) is None:
+    def _close(self, retry: _Retry, why: str) -> None:
+        """Close a press and journal its end. Its task is cancelled unless it ends by itself."""
+        if self._retries.pop(retry.press.id, None) is None:
             return
-        self._join(climb, why)
-        for name in climb.failing:
-            self._count(climb, name)
-        outcome, evidence, reason = judge([*climb.results.values()], climb.optional)
-        if outcome is Outcome.FAILED and climb.contained:
+        self._unmute(retry, why)
+        for name in retry.failing:
+            self._count(retry, name)
+        outcome, evidence, reason = judge([*retry.results.values()], retry.optional)
+        if outcome is Outcome.FAILED and retry.contained:
             outcome = Outcome.CONTAINED
-        self.note(climb.press.id, "closed", {
+        self.write(retry.press.id, "closed", {
             "outcome": outcome.value, "evidence": evidence.label,
-            "exposed_ms": dict(climb.exposed), "why": why, "reason": reason,
+            "exposed_ms": dict(retry.exposed), "why": why, "reason": reason,
         })  # fmt: skip
-        if climb.task is not None and climb.task is not asyncio.current_task():
-            climb.task.cancel()
+        if retry.task is not None and retry.task is not asyncio.current_task():
+            retry.task.cancel()
         if why != "solved":
             return
-        intent = self.find(climb.intent)
-        channel = self.giver.presser(intent) if intent else None
+        intent = self.find(retry.intent)
+        channel = self.orders.presser(intent) if intent else None
         late = Verdict(
-            climb.press.id, climb.press.verb, outcome, evidence, reason,
-            self.monotonic() - climb.press.received, climb.verdict.linkedid,
-            tuple(climb.results.values()),
+            retry.press.id, retry.press.verb, outcome, evidence, reason,
+            self.monotonic() - retry.press.received, retry.verdict.linkedid,
+            tuple(retry.results.values()),
         )  # fmt: skip
         try:
-            self.on_late(climb.press, late, channel.name if channel else "")
-        except Exception:  # noqa: BLE001 - what is solved stays solved
-            _log.exception("late_verdict_not_told", press=climb.press.id)
+            self.on_late(retry.press, late, channel.name if channel else "")
+        except Exception:  # noqa: BLE001 - the press stays solved
+            _log.exception("late_verdict_not_told", press=retry.press.id)

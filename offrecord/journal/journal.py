@@ -116,12 +116,14 @@ class Journal:
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._worker.start)
 
-    async def write(self, record: Record) -> int:
-        """Append a record; return its number once the disk has it.
+    def write(self, record: Record) -> "asyncio.Future[int]":
+        """Queue a record; return a future with its number, done once the disk has it.
 
-        Raises `JournalError` after `timeout` seconds at the latest. The record then stays queued
-        and is written when the disk works again; the caller must not write it a second time.
-        Records reach the file in the order of these calls. Cancelling leaves the record queued.
+        The future fails with `JournalError` after `timeout` seconds at the latest. The record then
+        stays queued and is written when the disk works again; the caller must not write it a
+        second time. Records reach the file in the order of these calls. Cancelling the future
+        leaves the record queued. Raises `JournalError` when the journal is closed or its queue is
+        full, TypeError or ValueError for a body that JSON lacks.
         """
         loop = asyncio.get_running_loop()
         written: asyncio.Future[int] = loop.create_future()
@@ -137,10 +139,8 @@ class Journal:
         self._worker.put(record.row(), settle)
         # `asyncio.wait_for` costs as much as the rest of this call.
         alarm = loop.call_later(self._timeout, settle, self._late())
-        try:
-            return await written
-        finally:
-            alarm.cancel()
+        written.add_done_callback(lambda _done: alarm.cancel())
+        return written
 
     def _late(self) -> JournalError:
         return JournalError(

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A verdict as others are told of it: the headers of a `UserEvent`, and the JSON of a webhook.
+"""A verdict to be reported to desktops, and the headers of the AMI `UserEvent` that reports it.
 
-Pure. What a recorder was sent and answered stays in the journal: here is what became of it.
+The JSON of the webhook is in `offrecord.notify.outgoing_webhook`. What a recorder was sent and
+answered stays in the journal.
 """
 
-import hashlib
-import hmac
-import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,10 +19,10 @@ _LONGEST: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class VerdictMessage:
-    """One verdict and whom it concerns.
+    """One verdict and the presser it is for.
 
-    `channel` is the presser's, `extension` whose phone that is, `agent` the login there; each is
-    empty when not known. `heard` says that the tone was played in line.
+    `channel` is the presser's, `extension` and `agent` the extension and login it belongs to; each
+    is empty when not known. `heard` says that the tone was played in line.
     """
 
     press: Press
@@ -35,62 +33,19 @@ class VerdictMessage:
     heard: bool
 
 
-def event_fields(told: VerdictMessage) -> dict[str, str]:
+def event_fields(message: VerdictMessage) -> dict[str, str]:
     """Return the headers of the AMI action `UserEvent`; each value is one printable line."""
     fields = {
-        "Press": told.press.id,
-        "Verb": told.verdict.verb.value,
-        "Outcome": told.verdict.outcome.value,
-        "Evidence": told.verdict.evidence.label,
-        "Channel": told.channel,
-        "Uniqueid": told.press.uniqueid or "",
-        "Extension": told.extension,
-        "Agent": told.agent,
+        "Press": message.press.id,
+        "Verb": message.verdict.verb.value,
+        "Outcome": message.verdict.outcome.value,
+        "Evidence": message.verdict.evidence.label,
+        "Channel": message.channel,
+        "Uniqueid": message.press.uniqueid or "",
+        "Extension": message.extension,
+        "Agent": message.agent,
     }
     return {"UserEvent": EVENT, **{name: _line(value) for name, value in fields.items()}}
-
-
-def body(told: VerdictMessage) -> bytes:
-    """Return a verdict as the JSON that a webhook gets, in UTF-8.
-
-    `at` is when the press was made, milliseconds since the epoch.
-    """
-    press, verdict = told.press, told.verdict
-    content = {
-        "event": EVENT,
-        "press": press.id,
-        "at": press.at,
-        "verb": verdict.verb.value,
-        "way": press.way,
-        "outcome": verdict.outcome.value,
-        "evidence": verdict.evidence.label,
-        "text": verdict.text,
-        "reason": verdict.reason,
-        "took_ms": round(verdict.took * 1000, 1),
-        "heard": told.heard,
-        "call": verdict.linkedid,
-        "channel": told.channel or None,
-        "uniqueid": press.uniqueid,
-        "extension": told.extension or None,
-        "agent": told.agent or None,
-        "recorders": [
-            {
-                "recorder": result.recorder,
-                "kind": result.kind,
-                "outcome": result.outcome.value,
-                "evidence": result.evidence.label,
-                "detail": result.detail,
-            }
-            for result in verdict.results
-        ],
-    }
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def signature(secret: str, timestamp: int, content: bytes) -> str:
-    """Return the signature of a post: HMAC-SHA256 over the timestamp, a dot and the body."""
-    signed = f"{timestamp}.".encode() + content
-    return "sha256=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
 def _line(value: str) -> str:

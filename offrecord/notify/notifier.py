@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything a person is told beside the tone in line: late tone, lamp, desktop event, webhook.
+"""Notify people and desktops: late tones, lamps, AMI events, the webhook.
 
-Nothing here keeps a press waiting, and nothing here raises: what could not be told is logged and
-counted. Each way has a bounded queue and a task of its own, so that a slow one delays no other.
+Nothing here delays a press or raises: what could not be delivered is logged and counted. Each way
+has a bounded queue and a task of its own; a slow one delays no other.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
 from offrecord.notify.lamps import REFRESH, Lamps
 from offrecord.notify.late_tone import CONTEXT, PLAY, Whispers
-from offrecord.notify.messages import VerdictMessage, body, event_fields
+from offrecord.notify.messages import VerdictMessage, event_fields
 from offrecord.notify.outgoing_webhook import Webhook
 
 EVENTS: Final = 500
@@ -43,7 +43,7 @@ async def _sleep(seconds: float) -> None:
 
 
 class Notifier:
-    """Tells of verdicts and states. Make it inside a running loop, `open` it, `close` it.
+    """Notifies of verdicts and states. `open` it in a running loop, and `close` it.
 
     `sounds` are the sounds of each outcome and `reminder` those of a pause that is about to end;
     both may be replaced while it runs. `clock` is monotonic seconds, `now` seconds since the
@@ -69,7 +69,7 @@ class Notifier:
         self.sounds = sounds
         self.reminder = reminder
         self.lost: Counter[str] = Counter()
-        """What could not be told so far, by way: `lamp`, `whisper`, `event`, `webhook`."""
+        """What could not be delivered so far, by way: `lamp`, `whisper`, `event`, `webhook`."""
         self._pbx = pbx
         self._tasks: list[asyncio.Task[None]] = []
         self._events: deque[VerdictMessage] = deque(maxlen=EVENTS)
@@ -123,7 +123,7 @@ class Notifier:
         if self._webhook is not None:
             await self._webhook.close()
 
-    # what is told
+    # what is reported
 
     def verdict(
         self,
@@ -133,10 +133,10 @@ class Notifier:
         heard_in_line: bool,
         agent: str | None = None,
     ) -> None:
-        """Tell of a verdict. `channel_name` is the presser's channel, None when none pressed.
+        """Notify of a verdict. `channel_name` is the presser's channel, None when none pressed.
 
-        A whisper is sent when the presser has not heard the tone in line. `agent` is the login
-        that was found, when the press itself names none.
+        The tone is whispered when the presser has not heard it in line. `agent` is the login that
+        was found, when the press itself names none.
         """
         channel, extension = self._where(press, channel_name)
         if not heard_in_line:
@@ -152,24 +152,28 @@ class Notifier:
             self._no_news.clear()
             self._news.set()
         if self._webhook is not None:
-            self._webhook.put(press.id, body(told))
+            self._webhook.put(told)
 
     def repeat(self, press: Press, verdict: Verdict, channel_name: str | None) -> None:
-        """Play the tone of a verdict once more: it still is what is true."""
+        """Play the tone of a verdict once more: it is still true."""
         self._whisper(press, verdict, self._where(press, channel_name)[0])
 
+    def late(self, press: Press, verdict: Verdict, channel_name: str | None) -> None:
+        """Notify that a press that had failed is solved after all."""
+        self.verdict(press, verdict, channel_name, heard_in_line=False, agent=verdict.agent)
+
     def remind(self, channel_name: str, uniqueid: str) -> None:
-        """Tell the presser of a pause that it is about to end."""
+        """Remind the presser that their pause is about to end."""
         if self._whispers is not None and channel_name and self.reminder:
             self._whispers.put(channel_name, uniqueid, self.reminder)
 
     def state(self, extension: str | None, state: str) -> None:
-        """Have an extension's lamp show a state: recording, stopped, paused, failed or off."""
+        """Set an extension's lamp to a state: recording, stopped, paused, failed or off."""
         if self._lamps is not None and extension:
             self._lamps.set(extension, state)
 
     def event(self, event: Event, graph: CallGraph) -> None:
-        """Look at one AMI event: what became of a whisper, or a lamp's last call is over."""
+        """Handle one AMI event: the result of a whisper, or the end of the last call of a lamp."""
         if isinstance(event, OriginateResponse):
             ours = (event.context, event.exten) == (CONTEXT, PLAY)
             if self._whispers is not None and ours:
@@ -187,7 +191,7 @@ class Notifier:
         self.lost[way] += 1
 
     def _where(self, press: Press, channel_name: str | None) -> tuple[str, str]:
-        """Return the presser's channel by its name of now, and the extension it belongs to."""
+        """Return the presser's channel by the name it has now, and the extension it belongs to."""
         graph = self._pbx.graph
         channel = graph.channel(press.uniqueid) if press.uniqueid else None
         if channel is not None:
@@ -197,7 +201,7 @@ class Notifier:
 
     def _whisper(self, press: Press, verdict: Verdict, channel: str) -> None:
         sounds = self.sounds.get(verdict.outcome, ())
-        # Without its uniqueid nobody can say that a channel is the presser's still.
+        # Without the uniqueid it is unknown whether the channel is still the presser's.
         if self._whispers is not None and channel and press.uniqueid and sounds:
             self._whispers.put(channel, press.uniqueid, sounds)
 
@@ -232,7 +236,7 @@ class Notifier:
 
 
 def _token(target: str) -> tuple[str, ...]:
-    """Return what of a webhook's target may be a password: all after the question mark."""
+    """Return the part of a webhook's target that may be a password: all after `?`."""
     query = target.partition("?")[2]
     return (query,) if query else ()
 

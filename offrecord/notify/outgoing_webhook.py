@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verdicts posted to an agent desktop's server, signed, in the order they came.
+"""Post verdicts to an agent desktop's server: the JSON, its signature, the queue, the retries.
+
+Verdicts are posted in the order they came. `body` is what a receiver gets.
 
 Headers of a post: `X-Offrecord-Timestamp` (seconds since the epoch), `X-Offrecord-Signature`
 (`sha256=` and the HMAC-SHA256, in hex, of timestamp, dot and body), `X-Offrecord-Delivery` (the
@@ -7,6 +9,9 @@ same on every try, for a receiver that sees one twice).
 """
 
 import asyncio
+import hashlib
+import hmac
+import json
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,14 +21,14 @@ import structlog
 
 from bridges.shared.http_line import Ending, Exchange, HttpLine
 from offrecord.base.secrets import Secret
-from offrecord.notify.messages import signature
+from offrecord.notify.messages import EVENT, VerdictMessage
 
 LIMIT: Final = 500
 """Posts that may wait; beyond it the oldest is lost."""
 BACK_OFF: Final = (0.5, 1.0, 2.0)
 """Seconds before each further try."""
 EXPIRES: Final = 60.0
-"""Seconds after which a verdict is no news for a desktop any more: it is lost."""
+"""Seconds after which a verdict is too old for a desktop: it is lost."""
 
 _AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -38,6 +43,49 @@ class Post:
     delivery: str
     content: bytes
     at: float
+
+
+def body(message: VerdictMessage) -> bytes:
+    """Return the JSON of one post, in UTF-8.
+
+    `at` is when the press was made, milliseconds since the epoch.
+    """
+    press, verdict = message.press, message.verdict
+    content = {
+        "event": EVENT,
+        "press": press.id,
+        "at": press.at,
+        "verb": verdict.verb.value,
+        "way": press.way,
+        "outcome": verdict.outcome.value,
+        "evidence": verdict.evidence.label,
+        "text": verdict.text,
+        "reason": verdict.reason,
+        "took_ms": round(verdict.took * 1000, 1),
+        "heard": message.heard,
+        "call": verdict.linkedid,
+        "channel": message.channel or None,
+        "uniqueid": press.uniqueid,
+        "extension": message.extension or None,
+        "agent": message.agent or None,
+        "recorders": [
+            {
+                "recorder": result.recorder,
+                "kind": result.kind,
+                "outcome": result.outcome.value,
+                "evidence": result.evidence.label,
+                "detail": result.detail,
+            }
+            for result in verdict.results
+        ],
+    }
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def signature(secret: str, timestamp: int, content: bytes) -> str:
+    """Return the signature of a post: HMAC-SHA256 over the timestamp, a dot and the body."""
+    signed = f"{timestamp}.".encode() + content
+    return "sha256=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
 class Webhook:
@@ -74,8 +122,9 @@ class Webhook:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def put(self, press: str, content: bytes) -> None:
-        """Have one verdict posted."""
+    def put(self, message: VerdictMessage) -> None:
+        """Queue one verdict to be posted."""
+        press, content = message.press.id, body(message)
         self._serial += 1
         if len(self._waiting) >= LIMIT:
             self._drop(self._waiting.popleft(), "too many wait")

@@ -1,59 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asking the recorders of a call, all at once, each in its own time and at its own risk."""
+"""Send one order to several recorders at the same time, each with its own time limit."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from bridges.model import Evidence, Order, Outcome, Recorder, RecorderResult
-from bridges.routing import Router
 from offrecord.model.verdict import honest
-from offrecord.policy.policy import Policy
 
 _log = structlog.stdlib.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SiteSettings:
-    """What the engine knows of one site; replaced as a whole when the configuration changes.
-
-    `optional` names the recorders of role `may`. `budget` is seconds for each recorder, which
-    should end by itself; it is given up when it overruns that by `overrun` seconds. `policy` says
-    who may press.
-    """
-
-    recorders: Mapping[str, Recorder]
-    router: Router
-    optional: Collection[str] = ()
-    budget: float = 5.0
-    overrun: float = 0.5
-    policy: Policy = field(default_factory=Policy)
 
 
 async def ask(
     recorders: Sequence[Recorder],
     order: Order,
-    told: Callable[[RecorderResult], object],
+    on_result: Callable[[RecorderResult], object],
     *,
     overrun: float,
 ) -> list[RecorderResult]:
-    """Give one order to several recorders at the same time; `told` hears each answer as it comes.
+    """Return the recorders' results in order; call `on_result` with each as it arrives.
 
-    Returns their results in order. Whatever a bridge does, its result is there within the order's
-    budget and `overrun` seconds; when this is cancelled, so are they.
+    Every recorder has a result within the order's budget and `overrun` seconds: one that raises,
+    cancels itself or does not end counts as `failed`. Cancelling this cancels the recorders.
     """
     return await asyncio.gather(
-        *(_one(recorder, order, told, order.budget + overrun) for recorder in recorders)
+        *(_one(recorder, order, on_result, order.budget + overrun) for recorder in recorders)
     )
 
 
 async def _one(
-    recorder: Recorder, order: Order, told: Callable[[RecorderResult], object], within: float
+    recorder: Recorder, order: Order, on_result: Callable[[RecorderResult], object], within: float
 ) -> RecorderResult:
-    # A task of its own: a bridge that never ends, or cancels itself, must not hold up the others
-    # or take them with it.
+    # A task of its own: a bridge that never ends, or cancels itself, must not delay the others
+    # or cancel them with it.
     acting = asyncio.create_task(_act(recorder, order), name=f"{recorder.name}-{order.press_id}")
     try:
         await asyncio.wait({acting}, timeout=within)
@@ -68,7 +48,7 @@ async def _one(
         result = _lost(recorder, "a fault in its bridge, see the log")
     else:
         result = honest(acting.result())
-    told(result)
+    on_result(result)
     return result
 
 

@@ -1,66 +1,88 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which recorders a press is for, and the whole decision for one, with nothing sent."""
+"""Decide about one press: may it go on, which recorders it is for, and what they are told.
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+A press that is carried out and one that is only explained get the same `Plan`.
+"""
 
-from bridges.model import Order, RecorderResult
-from bridges.routing import Routed
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ami.calls import names
+from bridges.model import Order
+from bridges.routing import Trial
 from bridges.shared.call_parties import trunks
 from offrecord.model.intents import Intent, Intents
 from offrecord.model.press import Press
-from offrecord.model.verdict import Verdict
 from offrecord.policy import freepbx
+from offrecord.policy.policy import Ruling
 from offrecord.policy.rule_matching import Facts, Person
-from offrecord.presses.ask_recorders import SiteSettings
-from offrecord.presses.find_call import Resolved, Resolver
+from offrecord.presses.find_call import Resolved
+from offrecord.presses.site_settings import SiteSettings
 
 
-class Promises(Protocol):
-    """What the engine asks and tells of what holds beyond a press; `Keeper` is one."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole decision about one press. Nothing has been sent to a recorder.
 
-    intents: Intents
+    `resolved` is the call, with the channel variables that policy and recorders asked for.
+    `recorders` are the names to ask: those of the route, or the one that the press names.
+    `unknown` are those among them that are not configured. `trials` are the routes that were
+    tried, `facts` what the policy went by, `intents` what is in force on the call already.
+    """
 
-    def refusal(self, press: Press, resolved: Resolved) -> str | None:
-        """Return why an earlier promise forbids the press, None when none does."""
+    press: Press
+    resolved: Resolved
+    rules: names.Rules
+    trials: tuple[Trial, ...]
+    recorders: tuple[str, ...]
+    unknown: tuple[str, ...]
+    facts: Facts
+    ruling: Ruling
+    intents: tuple[Intent, ...]
+    order: Order
 
-    def begin(self, press: Press, resolved: Resolved, recorders: Sequence[str]) -> Intent:
-        """Take up and journal what a silencing press promises, before anybody is asked."""
-
-    async def release(self, press: Press, resolved: Resolved) -> None:
-        """End the promises that a press takes back."""
-
-    def asked(  # noqa: PLR0917 - a press, and all that became of it
-        self, press: Press, resolved: Resolved, order: Order, recorders: Sequence[str],
-        results: Sequence[RecorderResult], verdict: Verdict,
-    ) -> None:  # fmt: skip
-        """Hear what became of a press."""
-
-    def ack(self, press_id: str) -> bool:
-        """End the repeated tone of an unsolved press; False when there is no such press."""
-
-    async def close(self) -> None:
-        """Stop whatever is still being done, and leave it open."""
+    def body(self) -> dict[str, object]:
+        """Return the plan as the journal's record `resolved` holds it."""
+        return {
+            **self.resolved.body(self.rules),
+            "policy": self.ruling.why,
+            "recorders": list(self.recorders),
+        }
 
 
-async def route(
-    press: Press, found: Resolved, resolver: Resolver, site: SiteSettings
-) -> tuple[Resolved, Routed]:
-    """Return the recorders of a call, and the call with what they have to be told of it."""
+async def plan(press: Press, resolved: Resolved, site: SiteSettings, intents: Intents) -> Plan:
+    """Return the decision about a press on a call. Reads channel variables from the PBX."""
     routed = site.router.route(
-        found.call, found.recorders, queues=found.queues, agent=found.who.login
+        resolved.call, resolved.recorders, queues=resolved.queues, agent=resolved.who.login
     )
-    asked = (site.recorders.get(name) for name in wanted(press, routed))
+    recorders = routed.recorders if press.recorder is None else (press.recorder,)
+    known = [site.recorders[name] for name in recorders if name in site.recorders]
     variables = [*site.policy.variables]
-    variables += [name for one in asked if one for name in one.capabilities.variables]
-    return await resolver.with_facts(found, variables), routed
+    variables += [name for one in known for name in one.capabilities.variables]
+    resolved = await site.resolver.with_facts(resolved, variables)
+    rules = site.resolver.rules
+    # Only now: what others pressed while the variables were read counts as well.
+    live = tuple(intents.all_of(resolved.call.ids))
+    facts = facts_of(resolved, [Person(one.agent, one.extension) for one in live])
+    return Plan(
+        press=press,
+        resolved=resolved,
+        rules=rules,
+        trials=routed.trials,
+        recorders=recorders,
+        unknown=tuple(name for name in recorders if name not in site.recorders),
+        facts=facts,
+        ruling=site.policy.rule(press, facts, rules),
+        intents=live,
+        order=Order(
+            press.id, press.verb.order, resolved.call, resolved.presser, resolved.who.login,
+            resolved.tag, site.budget, resolved.facts,
+        ),
+    )  # fmt: skip
 
 
 def facts_of(resolved: Resolved, silenced_by: Iterable[Person] = ()) -> Facts:
-    """Return what the policy's ruling needs to know of a resolved call.
-
-    `silenced_by`: those whose stops and pauses are in force on it.
-    """
+    """Return what the policy needs to know of a call and of the presser."""
     call = resolved.call
     return Facts(
         call.ids,
@@ -73,60 +95,3 @@ def facts_of(resolved: Resolved, silenced_by: Iterable[Person] = ()) -> Facts:
         tuple(silenced_by),
         resolved.seen,
     )
-
-
-def facts_for(resolved: Resolved, promises: Promises | None) -> Facts:
-    """Return what the policy needs of a call, with whoever silenced it."""
-    live = promises.intents.all_of(resolved.call.ids) if promises else []
-    return facts_of(resolved, [Person(one.agent, one.extension) for one in live])
-
-
-def wanted(press: Press, routed: Routed) -> tuple[str, ...]:
-    """Return the recorders to ask: those of the route, or the one the press names."""
-    return routed.recorders if press.recorder is None else (press.recorder,)
-
-
-def order_of(press: Press, resolved: Resolved, site: SiteSettings) -> Order:
-    """Return what the recorders are told to do for a press."""
-    return Order(
-        press.id, press.verb.order, resolved.call, resolved.presser, resolved.who.login,
-        resolved.tag, site.budget, resolved.facts,
-    )  # fmt: skip
-
-
-async def explain(
-    press: Press, resolver: Resolver, site: SiteSettings, promises: Promises | None
-) -> dict[str, object]:
-    """Return the whole decision for a press as plain data. Raises `Unresolved`."""
-    resolved = await resolver.resolve(press)
-    resolved, routed = await route(press, resolved, resolver, site)
-    ruling = site.policy.explain(press, facts_for(resolved, promises), resolver.rules)
-    order = order_of(press, resolved, site)
-    plans = [
-        site.recorders[name].plan(order)
-        for name in wanted(press, routed)
-        if name in site.recorders
-    ]  # fmt: skip
-    live = promises.intents.all_of(resolved.call.ids) if promises else []
-    refusal = promises.refusal(press, resolved) if promises else None
-    return {
-        **resolved.body(resolver.rules),
-        "policy": {
-            **ruling,
-            "allowed": ruling["allowed"] and refusal is None,
-            "why": ruling["why"] if refusal is None or not ruling["allowed"] else refusal,
-        },
-        "intents": [intent.body() for intent in live],
-        "routes": [{"route": t.route, "matched": t.matched, "why": t.why} for t in routed.trials],
-        "recorders": [
-            {
-                "recorder": plan.recorder,
-                "kind": plan.kind,
-                "role": "may" if plan.recorder in site.optional else "must",
-                "target": plan.target,
-                "requests": list(plan.requests),
-                "refusal": plan.refusal,
-            }
-            for plan in plans
-        ],
-    }

@@ -19,6 +19,7 @@ from ami.calls.graph import CallGraph
 from ami.errors import AmiError
 from ami.events.types import Event, Hangup, MixMonitorStart, MixMonitorStop
 from ami.ports import CallVariables
+from offrecord.journal.journal import Record
 from offrecord.reconcile.local_files import Monitored
 from offrecord.reconcile.reconciler import Reconciler
 from offrecord.reconcile.silent_windows import SILENCING
@@ -43,7 +44,8 @@ class _Watched:
 class CallWatch:
     """Hands each call with a silencing press to the reconciler once its last channel is gone.
 
-    Subscribe `event` to the PBX, and call `pressed` for each verdict. `now` returns milliseconds
+    `subscribe` subscribes a callback to the records of the journal: a call is watched from the
+    first verdict of a silencing press on. Subscribe `event` to the PBX. `now` returns milliseconds
     since the epoch, UTC; `every` is the number of seconds between two checks.
     """
 
@@ -51,6 +53,7 @@ class CallWatch:
         self,
         pbx: CallVariables,
         reconciler: Reconciler,
+        subscribe: Callable[[Callable[[Record], None]], object],
         *,
         now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         every: float = EVERY,
@@ -66,6 +69,7 @@ class CallWatch:
         self._asking: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger()
+        subscribe(self.on_record)
 
     def open(self) -> None:
         """Start checking for calls that have ended."""
@@ -82,8 +86,13 @@ class CallWatch:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
+    def on_record(self, record: Record) -> None:
+        """Watch the call of a verdict."""
+        if record.kind == "verdict":
+            self.pressed(str(record.body.get("verb")), record.body.get("call"))
+
     def pressed(self, verb: str, linkedid: str | None) -> None:
-        """Watch the call of a press that was carried out, if its verb silences."""
+        """Watch the call of a press that has its verdict, if its verb silences."""
         if linkedid is not None and verb in SILENCING:
             self._watched.setdefault(linkedid, _Watched(linkedid, {linkedid}))
 

@@ -7,13 +7,12 @@ The address itself is in `offrecord.web.api.health`.
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from agi.server import FastAgiServer
 from ami.link.supervisor import LinkState
-from ami.pbx import Pbx
-from bridges.model import Outcome, Recorder
-from offrecord.journal.journal import Journal, Record
+from bridges.model import Outcome
+from offrecord.journal.journal import Record
+from offrecord.status.sources import Sources
 
 _BAD = frozenset({Outcome.FAILED.value})
 
@@ -40,51 +39,28 @@ class Component:
         return f"{self.title or self.name}: {self.state}{more}"
 
 
-class Parts(Protocol):
-    """The parts of a daemon that health and metrics are both asked of."""
-
-    @property
-    def pbx(self) -> Pbx:
-        """The PBX: its link, its calls, what was lost."""
-
-    @property
-    def journal(self) -> Journal:
-        """The journal: whether records reach the disk, and how many wait."""
-
-
-class HealthParts(Parts, Protocol):
-    """The parts of a daemon whose health is shown."""
-
-    @property
-    def fastagi(self) -> FastAgiServer:
-        """The FastAGI server: whether it listens."""
-
-    @property
-    def recorders(self) -> Mapping[str, Recorder]:
-        """The recorders by name."""
-
-
 class Health:
-    """Looks at the parts of a daemon when asked. `heard` must be called with every record.
+    """Reads the state of a daemon's parts when asked. `now` returns seconds since the epoch.
 
-    `now` returns seconds since the epoch.
+    It subscribes to the records of the journal: the last answer of each recorder is kept.
     """
 
-    def __init__(self, parts: HealthParts, now: Callable[[], float] = time.time) -> None:
-        self._parts = parts
+    def __init__(self, sources: Sources, now: Callable[[], float] = time.time) -> None:
+        self._sources = sources
         self._now = now
         self._last: dict[str, tuple[str, int]] = {}
+        sources.feed.subscribe(self.on_record)
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Take one record of the journal: the last answer of each recorder is kept."""
         for result in results(record):
             self._last[str(result.get("recorder"))] = (str(result.get("outcome")), record.at)
 
     def components(self) -> list[Component]:
         """Return the present state of each part."""
-        link, trouble = self._parts.pbx.link, self._parts.journal.trouble
-        up, known = link.state is LinkState.UP, self._parts.pbx.graph.known
-        listens = self._parts.fastagi.listening
+        link, trouble = self._sources.pbx.link, self._sources.journal.trouble
+        up, known = link.state is LinkState.UP, self._sources.pbx.graph.known
+        listens = self._sources.fastagi.listening
         problem = str(link.problem) if link.problem is not None else ""
         return [
             Component("pbx link", up, True, "up" if up else "down", detail=problem),
@@ -96,7 +72,7 @@ class Health:
         ]  # fmt: skip
 
     def _recorders(self) -> Iterator[Component]:
-        for number, name in enumerate(sorted(self._parts.recorders), 1):
+        for number, name in enumerate(sorted(self._sources.site.settings.recorders), 1):
             outcome, at = self._last.get(name, ("", 0))
             state = "failed" if outcome in _BAD else "ok" if outcome else "not asked yet"
             ago = f"{outcome} {max(0, round(self._now() - at / 1000))} s ago" if outcome else ""

@@ -12,8 +12,10 @@ from typing import Any
 from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Call
 from bridges.model import Outcome, Recorder, Verb
+from offrecord.journal.journal import Record
 from offrecord.model.intents import Intent, Intents
-from offrecord.presses.ask_recorders import SiteSettings
+from offrecord.presses.site_settings import SiteSettings
+from offrecord.status.event_feed import Subscriber
 from offrecord.status.view_types import (
     CallView,
     ChannelView,
@@ -36,17 +38,19 @@ class _Pressed:
 class LiveView:
     """Combines the call graph, the intents and the presses to one view of the live calls.
 
-    `heard` must be called with every record of the journal. `failing`: from a press id to the
-    recorders that have not obeyed its intent. `here`: from an extension to its login, None where
-    that is not known without asking the PBX.
+    `subscribe` subscribes a callback to the records of the journal. `failing`: from a press id to
+    the recorders that have not obeyed its intent. `here`: from an extension to its login, None
+    where that is not known without asking the PBX.
     """
 
     def __init__(
         self,
+        subscribe: Callable[[Subscriber], object],
         graph: Callable[[], CallGraph],
         site: Callable[[], SiteSettings],
         intents: Intents,
         failing: Callable[[str], frozenset[str]],
+        *,
         here: Callable[[str], str | None] = lambda _extension: None,
     ) -> None:
         self._graph = graph
@@ -57,11 +61,13 @@ class LiveView:
         self._by_press: dict[str, _Pressed] = {}
         self._by_id: dict[str, str] = {}
         self._open: set[str] = set()
+        subscribe(self.on_record)
 
     # Records
 
-    def heard(self, kind: str, press: str, body: Mapping[str, Any]) -> None:
+    def on_record(self, record: Record) -> None:
         """Take one record of the journal."""
+        kind, press, body = record.kind, record.press, record.body
         if kind == "pressed":
             self._open.add(press)
         if kind in {"pressed", "intent"}:  # an intent alone is of a press before a restart

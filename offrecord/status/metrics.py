@@ -10,7 +10,7 @@ from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -21,12 +21,10 @@ from ami.link.supervisor import LinkState
 from bridges.model import Outcome, Verb
 from offrecord import __version__
 from offrecord.audit.press_history import PROVEN
-from offrecord.enforcement.enforcer import Enforcer
 from offrecord.journal.journal import Record
 from offrecord.model.press import WAYS
-from offrecord.presses.lifecycle import Engine
-from offrecord.status.event_feed import EventFeed
-from offrecord.status.health import Parts, results
+from offrecord.status.health import results
+from offrecord.status.sources import Sources
 
 CONTENT_TYPE: Final = prometheus_client.CONTENT_TYPE_LATEST
 """The media type of `Metrics.text`."""
@@ -140,22 +138,10 @@ class _Open:
     at: int
 
 
-class MetricsParts(Parts, Protocol):
-    """The parts of a daemon that gauges are read from."""
-
-    @property
-    def engine(self) -> Engine:
-        """The engine: how often the disk was too slow."""
-
-    @property
-    def keeper(self) -> Enforcer:
-        """The enforcer: which intents hold, and which have not been obeyed."""
-
-
 class Metrics:
-    """Counts, and shows. `heard` must be called with every record of the journal."""
+    """Counts from the records of the journal, from when it was made, and shows."""
 
-    def __init__(self, parts: MetricsParts, feed: EventFeed) -> None:
+    def __init__(self, sources: Sources) -> None:
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._presses = self._counter("presses_total")
@@ -173,8 +159,9 @@ class Metrics:
         for verb, way in product(Verb, sorted(WAYS)):
             # Prometheus sees no increase in a series that begins with its first failure.
             self._presses.labels(verb.value, way, Outcome.FAILED.value)
-        self.registry.register(_Gauges(parts, feed))
+        self.registry.register(_Gauges(sources))
         _Process(registry=self.registry)
+        sources.feed.subscribe(self.on_record)
 
     def _counter(self, name: str) -> Counter:
         told = _BY_NAME[name]
@@ -186,7 +173,7 @@ class Metrics:
 
     # Records
 
-    def heard(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         """Take one record of the journal."""
         body = record.body
         if record.kind == "pressed":
@@ -247,38 +234,39 @@ class _Process(ProcessCollector):
 class _Gauges(Collector):
     """Reads the parts when Prometheus asks."""
 
-    def __init__(self, parts: MetricsParts, feed: EventFeed) -> None:
-        self._parts = parts
-        self._feed = feed
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
 
     def collect(self) -> Iterable[Metric]:
         """Yield the gauges, and the counters that a part keeps itself."""
-        parts = self._parts
-        link, graph, journal = parts.pbx.link, parts.pbx.graph, parts.journal
+        pbx, journal = self._sources.pbx, self._sources.journal
+        link, graph = pbx.link, pbx.graph
         calls = graph.calls()
         yield _one("build_info", {(__version__,): 1.0})
         yield _one("ami_up", link.state is LinkState.UP)
         yield _one("ami_ping_seconds", {} if link.ping_took is None else link.ping_took)
         yield _one("ami_logins_total", link.logins)
         yield _one("ami_timeouts_total", link.timeouts)
-        yield _one("ami_events_dropped_total", parts.pbx.dropped)
-        yield _one("ami_faults_total", parts.pbx.faults)
+        yield _one("ami_events_dropped_total", pbx.dropped)
+        yield _one("ami_faults_total", pbx.faults)
         yield _one("calls_known", graph.known)
         yield _one("calls", len(calls))
         yield _one("channels", sum(len(call.channels) for call in calls))
         yield from self._intents()
         yield _one("journal_ok", journal.trouble is None)
         yield _one("journal_waiting", journal.waiting)
-        yield _one("journal_failures_total", parts.engine.journal_failures)
-        yield _one("feed_listeners", self._feed.listeners)
+        yield _one("journal_failures_total", self._sources.records.failures)
+        yield _one("feed_listeners", self._sources.feed.listeners)
 
     def _intents(self) -> Iterator[Metric]:
-        keeper = self._parts.keeper
-        live = [*keeper.intents]
+        enforcer = self._sources.enforcer
+        live = [*enforcer.intents]
         tally = Tally(intent.verb for intent in live)
         verbs = [verb for verb in Verb if verb.silences]
         yield _one("intents", {(verb.value,): float(tally[verb]) for verb in verbs})
-        yield _one("intents_failing", sum(bool(keeper.ladder.failing(one.id)) for one in live))
+        yield _one(
+            "intents_failing", sum(bool(enforcer.retry_ladder.failing(one.id)) for one in live)
+        )
 
 
 def _one(name: str, value: Any) -> Metric:

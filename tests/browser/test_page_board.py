@@ -129,7 +129,7 @@ async def test_what_failed_comes_first_and_can_be_acknowledged(
         await page.get_by_role("button", name="Acknowledge the failed stop").click()
         await expect(page.locator("#said")).to_contain_text("trying goes on")
 
-        assert here.kept.keeper.ladder._climbs["p1"].acknowledged
+        assert here.kept.enforcer.retry_ladder._retries["p1"].acknowledged
 
 
 async def test_a_lost_link_to_the_pbx_hides_what_nobody_knows(view: Viewer, tmp_path: Path) -> None:

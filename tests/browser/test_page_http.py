@@ -207,11 +207,11 @@ async def test_a_login_leads_nowhere_but_to_the_page(tmp_path: Path, to: str, le
 
 async def test_beyond_a_day_only_the_audit_sees(tmp_path: Path) -> None:
     async with site(tmp_path) as here, here.client() as client, here.client() as other:
-        engine = here.kept.bench.engine
-        now, engine.now = engine.now, lambda: now() - 2 * DAY
+        time = here.kept.time
+        now, time.wall = time.wall, lambda: now() - 2 * DAY
         await here.kept.pressed(Verb.STOP)
         await here.kept.bench.written()
-        engine.now = now
+        time.wall = now
         await here.log_in(client, "desk")
         await other.post(LOGIN, data={"token": here.token["wall"]})
         wide = await client.get(f"{PREFIX}/presses", params={"since": "all"})
@@ -245,7 +245,7 @@ async def test_the_search_finds_by_call_agent_and_outcome(tmp_path: Path) -> Non
 async def test_presses_are_read_once_their_records_are_on_the_disk(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
         disk = SimpleNamespace(waiting=1, trouble=None)
-        cast("Any", here.service.parts).journal = disk
+        cast("Any", here.service.components).journal = disk
         render = Render(here.service)
         reading = asyncio.create_task(render.presses())
         await asyncio.sleep(0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HTTP API over a real socket, on an engine with a keeper, with tokens of every kind."""
+"""The HTTP API over a real socket, on the components of a daemon, with tokens of every kind."""
 
 import json
 import time
@@ -12,12 +12,11 @@ from typing import Any, cast
 
 import httpx
 
+from agi.server import FastAgiServer
 from ami.link.supervisor import LinkState
 from offrecord.assembly.components import Components
 from offrecord.assembly.service import DaemonService
 from offrecord.config.sections.http import ApiConfig
-from offrecord.journal.journal import Record
-from offrecord.presses.intake import Intake
 from offrecord.status.health import Health
 from offrecord.status.metrics import Metrics
 from offrecord.web.api.app import create_app
@@ -58,7 +57,7 @@ class Api:
     health: Health
     server: HttpServer
     client: httpx.AsyncClient
-    parts: Any
+    components: Components
     token: dict[str, str] = field(default_factory=dict)
     ending: bool = False
 
@@ -110,34 +109,17 @@ async def api(
     folder: Path, *others: FakeRecorder, settings: Sequence[tuple[str, Any]] = (), **more: Any
 ) -> AsyncIterator[Api]:
     """Serve the API of a call of 410 and 411, with everything that happens counted."""
-    async with keeping(folder, *others, **more) as kept:
-        pbx, engine = cast("Any", kept.bench.pbx), kept.bench.engine
+    async with keeping(folder, *others, whole=True, **more) as kept:
+        pbx = cast("Any", kept.bench.pbx)
         pbx.link, pbx.dropped, pbx.faults = Link(), 0, 0
-        pbx.subscribe = lambda _callback: None
-        engine.now = lambda: time.time_ns() // 1_000_000
-        parts = SimpleNamespace(
-            config=SimpleNamespace(journal=SimpleNamespace(path=kept.bench.path)),
-            pbx=pbx,
-            engine=engine,
-            keeper=kept.keeper,
-            triggers=Intake(engine, {}, monotonic=engine.monotonic),
-            journal=engine.journal,
-            recorders=engine.site.recorders,
-            fastagi=SimpleNamespace(listening=True),
-        )
-        service = DaemonService(cast("Components", parts), lambda: False)
+        kept.time.wall = lambda: time.time_ns() // 1_000_000
+        components = cast("Components", kept.path)
+        components.fastagi = cast("FastAgiServer", SimpleNamespace(listening=True))
+        service = DaemonService(components)
         service.open()
         tokens = Tokens(folder / "tokens.json")
         made = {name: tokens.add(name, scopes) for name, scopes in SCOPES.items()}
-        metrics = Metrics(cast("Components", parts), service.feed)
-        health = Health(cast("Components", parts))
-        first = engine.heard
-
-        def heard(record: Record) -> None:
-            for one in (first, metrics.heard, health.heard):
-                one(record)
-
-        engine.heard = heard
+        metrics, health = Metrics(components), Health(components)
         config = ApiConfig(enabled=True, tokens=tokens.path, **dict(settings))
         found: list[Api] = []
         app = create_app(
@@ -147,7 +129,9 @@ async def api(
         server = HttpServer(app, "127.0.0.1", 0)
         await server.start()
         async with httpx.AsyncClient(timeout=10) as client:
-            found.append(Api(kept, service, tokens, metrics, health, server, client, parts, made))
+            found.append(
+                Api(kept, service, tokens, metrics, health, server, client, components, made)
+            )
             try:
                 yield found[0]
             finally:

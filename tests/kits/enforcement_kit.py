@@ -1,21 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An engine with a keeper, on scripted PBX events, in a time that passes only when told to."""
+"""An engine with an enforcer, on scripted PBX events, in a time that passes only when told to."""
 
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ami.events.types import MixMonitorMute, MixMonitorStart
+from ami.pbx import Pbx
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
-from offrecord.enforcement.enforcer import EnforcementSettings, Enforcer, Observers, State
+from offrecord.assembly.components import Components
+from offrecord.assembly.press_path import Clock, PressPath
+from offrecord.config import load
+from offrecord.enforcement.context import Observers, State
+from offrecord.enforcement.enforcer import EnforcementSettings, Enforcer
+from offrecord.journal.journal import Journal
 from offrecord.model.intents import Intent, Intents
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
+from offrecord.presses.site_settings import SiteSettings
 from tests.kits.call_kit import graph
 from tests.kits.lifecycle_kit import CALL, CAN, Bench, FakePbx, FakeRecorder, bench, result
 
@@ -29,6 +36,10 @@ class Time:
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.monotonic: Callable[[], float] = lambda: self.now
+        self.wall: Callable[[], int] = lambda: round(self.now * 1000)
+        self.monotonic: Callable[[], float] = lambda: self.now
+        self.wall: Callable[[], int] = lambda: round(self.now * 1000)
         self._sleeping: list[tuple[float, int, asyncio.Future[None]]] = []
         self._count = itertools.count()
 
@@ -62,7 +73,7 @@ class Heard:
     reminders: list[str] = field(default_factory=list)
 
     def observers(self) -> Observers:
-        def state(extension: str | None, _agent: Any, state: State, _intent: Any) -> None:
+        def state(extension: str | None, state: State) -> None:
             self.states.append((extension, state))
 
         def repeat(press: Press, _verdict: Verdict, channel: str) -> None:
@@ -71,7 +82,7 @@ class Heard:
         def late(_press: Press, verdict: Verdict, _channel: str) -> None:
             self.late.append(verdict.outcome)
 
-        def remind(_intent: Intent, channel: str) -> None:
+        def remind(channel: str, _uniqueid: str) -> None:
             self.reminders.append(channel)
 
         return Observers(state, repeat, late, remind)
@@ -107,25 +118,23 @@ class Local(FakeRecorder):
 
 @dataclass
 class Kept:
-    """A bench with a keeper, and short ways to have things happen."""
+    """A bench with an enforcer, and short ways to have things happen."""
 
     bench: Bench
-    keeper: Enforcer
+    path: PressPath
     time: Time
     heard: Heard
     local: Local
 
     def happen(self, *events: Any) -> None:
         """Have the PBX tell of something."""
-        for event in events:
-            self.bench.pbx.graph.apply(event)
-            self.keeper.event(event, self.bench.pbx.graph)
+        self.bench.pbx.happen(*events)
 
     async def pass_(self, seconds: float) -> None:
-        """Let time pass, with the keeper looking four times a second."""
+        """Let time pass, with the enforcer checking four times a second."""
         for _ in range(max(1, round(seconds / 0.25))):
             await self.time.pass_(min(seconds, 0.25))
-            self.keeper.tick()
+            self.enforcer.tick()
         await settle()
 
     def press(self, verb: Verb = Verb.STOP, uniqueid: str = "1.1", **more: Any) -> Any:
@@ -144,8 +153,12 @@ class Kept:
         return [one.body for one in await self.bench.records(press) if one.kind == kind]
 
     @property
+    def enforcer(self) -> Enforcer:
+        return self.path.enforcer
+
+    @property
     def intents(self) -> Intents:
-        return self.keeper.intents
+        return self.enforcer.intents
 
 
 @asynccontextmanager
@@ -155,18 +168,50 @@ async def keeping(
     events: Sequence[Any] = CALL,
     settings: EnforcementSettings | None = None,
     intents: Sequence[Intent] = (),
+    whole: bool = False,
     **more: Any,
 ) -> AsyncIterator[Kept]:
+    """Yield a bench with an enforcer; with `whole` inside of all the daemon's components."""
     pbx, time, heard = FakePbx(graph(*events)), Time(), Heard()
     local = Local(pbx)
-    async with bench(folder, local, *others, pbx=pbx, **more) as here:
-        engine = here.engine
-        engine.monotonic = lambda: time.now
-        engine.now = lambda: round(time.now * 1000)
-        keeper = Enforcer(
-            pbx, engine, Intents(), engine.note, settings,
-            observers=heard.observers(), sleep=time.sleep,
-        )  # fmt: skip
-        keeper.restore(intents)
-        engine.keeper = keeper
-        yield Kept(here, keeper, time, heard, local)
+    clock = Clock(lambda: time.monotonic(), lambda: time.wall(), time.sleep)  # noqa: PLW0108
+    made: list[PressPath | Components] = []
+
+    def path(_bench: Bench, site: SiteSettings, journal: Journal) -> PressPath | Components:
+        if whole:
+            made.append(components(folder, pbx, site, journal, clock))
+        else:
+            made.append(
+                PressPath(
+                    pbx, journal, site, join_window=3.0, enforcement=settings,
+                    observers=heard.observers(), clock=clock,
+                )
+            )  # fmt: skip
+        return made[0]
+
+    async with bench(folder, local, *others, pbx=pbx, path=path, **more) as here:
+        if whole and settings is not None:
+            made[0].enforcer.reconfigure(settings)
+        made[0].enforcer.restore(intents)
+        yield Kept(here, made[0], time, heard, local)
+
+
+def components(
+    folder: Path, pbx: FakePbx, site: SiteSettings, journal: Journal, clock: Clock
+) -> Components:
+    """Return all components of a daemon, on a PBX and a site of the test's."""
+    config = folder / "offrecord.toml"
+    config.write_text(
+        f"""[ami]
+username = "offrecord"
+secret = {{ env = "S" }}
+[journal]
+path = "{journal.path}"
+"""
+    )
+    made = Components(
+        load(config, {"S": "x"}), pbx=cast("Pbx", pbx), journal=journal, clock=clock,
+        recorders=lambda _loaded, _pbx: dict(site.recorders),
+    )  # fmt: skip
+    made.site.settings = site
+    return made

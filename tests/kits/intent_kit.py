@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from offrecord.model.intents import Intent, Intents, read
-from offrecord.recovery.resolutions import open_intents
+from offrecord.recovery.unfinished import open_intents
 
 
 def live_after(records: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Intent]:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An engine with a real journal, on a call of 410 and 411, with recorders the test scripts."""
+"""An engine with a real journal, on a call of 410 and 411, with recorders the test scripts.
+
+No stop outlives its press here: `enforcement_kit` has the daemon's own enforcer.
+"""
 
 import asyncio
 import itertools
@@ -12,6 +15,7 @@ from typing import Any
 from ami.calls.graph import CallGraph
 from ami.errors import AmiDenied, AmiError
 from ami.link.actions import Response
+from ami.pbx import Subscriber
 from bridges.model import (
     ORDERS,
     Capabilities,
@@ -23,13 +27,20 @@ from bridges.model import (
     Verb,
 )
 from bridges.routing import Router, Rule
+from offrecord.assembly.components import Components
+from offrecord.assembly.press_path import PressPath
 from offrecord.journal import PressSummary, StoredRecord, presses, show
-from offrecord.journal.journal import Journal
+from offrecord.journal.journal import Journal, Record
+from offrecord.model.intents import Intent, Intents
 from offrecord.model.press import Press, Way
 from offrecord.model.verdict import Verdict
 from offrecord.presses.agent_lookup import Agents
 from offrecord.presses.find_call import Resolver
-from offrecord.presses.lifecycle import Engine, PressHandle, SiteSettings
+from offrecord.presses.lifecycle import Engine, PressRun
+from offrecord.presses.plan import Plan as PressPlan
+from offrecord.presses.records import Records
+from offrecord.presses.site_settings import CurrentSite, SiteSettings
+from offrecord.status.event_feed import EventFeed
 from tests.kits.call_kit import enter, graph, new
 
 CALL = (
@@ -62,6 +73,18 @@ class FakePbx:
     known: asyncio.Event = field(default_factory=asyncio.Event)
     actions: list[tuple[str, Mapping[str, str | Sequence[str]]]] = field(default_factory=list)
     broken: AmiError | None = None
+    subscribers: list[Subscriber] = field(default_factory=list)
+
+    def subscribe(self, callback: Subscriber) -> Callable[[], None]:
+        self.subscribers.append(callback)
+        return lambda: self.subscribers.remove(callback)
+
+    def happen(self, *events: Any) -> None:
+        """Have the PBX tell of something."""
+        for event in events:
+            self.graph.apply(event)
+            for callback in [*self.subscribers]:
+                callback(event, self.graph)
 
     async def wait_known(self, timeout: float) -> bool:
         try:
@@ -163,20 +186,43 @@ class Gate:
         return result("local", self.outcome)
 
 
+class NothingOutlives:
+    """An enforcement under which a press ends with its verdict."""
+
+    def __init__(self) -> None:
+        self.intents = Intents()
+
+    def refusal(self, *_: object) -> None:
+        return None
+
+    def begin(self, plan: PressPlan) -> Intent:
+        press, call = plan.press, plan.resolved.call
+        return Intent(press.id, press.verb, call.linkedid, call.ids, plan.recorders, 0)
+
+    async def release(self, *_: object) -> None: ...
+
+    def asked(self, *_: object) -> None: ...
+
+    async def close(self) -> None: ...
+
+
 @dataclass
 class Bench:
     """The engine, what is around it, and short ways to press and to look."""
 
-    engine: Engine
     pbx: FakePbx
     path: Path
     now: float = 1000.0
-    verdicts: list[Verdict] = field(default_factory=list)
+    verdicts: list[Mapping[str, object]] = field(default_factory=list)
+    engine: Engine = field(init=False)
+    records_: Records = field(init=False)
+    site: CurrentSite = field(init=False)
+    feed: EventFeed = field(init=False)
     _ids: Any = field(default_factory=lambda: itertools.count(1))
 
     def press(
         self, verb: Verb = Verb.STOP, uniqueid: str = "1.1", way: Way = "fastagi", **more: Any
-    ) -> PressHandle:
+    ) -> PressRun:
         names = {"1.1": "SIP/410-1", "1.2": "SIP/411-2"}
         given = {"channel": names.get(uniqueid, ""), **more}
         press = Press(
@@ -184,9 +230,17 @@ class Bench:
         )  # fmt: skip
         return self.engine.press(press)
 
-    def command(self, target: str, verb: Verb = Verb.STOP, **more: Any) -> PressHandle:
+    def command(self, target: str, verb: Verb = Verb.STOP, **more: Any) -> PressRun:
         press = Press(f"p{next(self._ids)}", verb, "cli", target, 0, self.now, **more)
         return self.engine.press(press)
+
+    @property
+    def resolver(self) -> Resolver:
+        return self.site.settings.resolver
+
+    def on_record(self, record: Record) -> None:
+        if record.kind == "verdict":
+            self.verdicts.append(record.body)
 
     async def kinds(self, press: str = "p1") -> list[str]:
         return [record.kind for record in await self.records(press)]
@@ -202,11 +256,10 @@ class Bench:
     async def written(self) -> None:
         """Wait until all that the engine had to say is in the journal."""
         await self.engine.idle()
-        while self.engine.journal.waiting or self.engine._notes:
-            await asyncio.sleep(0.001)
+        await self.records_.flush()
 
 
-async def end(*handles: PressHandle) -> list[Verdict]:
+async def end(*handles: PressRun) -> list[Verdict]:
     async with asyncio.timeout(5):
         return [await asyncio.shield(handle.verdict) for handle in handles]
 
@@ -220,22 +273,34 @@ async def bench(
     rules: Sequence[Rule] = (),
     agents: Mapping[str, str] | None = None,
     wait_known: float = 0.01,
+    path: Callable[["Bench", SiteSettings, Journal], PressPath | Components] | None = None,
     **site: Any,
 ) -> AsyncIterator[Bench]:
-    path = folder / "journal.sqlite3"
+    """Yield an engine and what is around it. `path` makes them with an enforcer."""
+    file = folder / "journal.sqlite3"
     made = {one.name: one for one in recorders or (FakeRecorder("local"),)}
     pbx = pbx or FakePbx(graph(*events))
-    journal = Journal(path)
-    engine = Engine(
+    settings = SiteSettings(
         Resolver(pbx, Agents(agents or {}), wait_known=wait_known),
-        journal,
-        SiteSettings(made, Router(tuple(made), tuple(made), rules), **site),  # type: ignore[arg-type]
-    )
-    found = Bench(engine, pbx, path)
-    engine.monotonic = lambda: found.now
-    engine.watch = lambda _press, verdict: found.verdicts.append(verdict)
-    async with journal:
+        made, Router(tuple(made), tuple(made), rules), **site,  # type: ignore[arg-type]
+    )  # fmt: skip
+    found = Bench(pbx, file)
+    async with Journal(file) as journal:
+        if path is not None:
+            made_path = path(found, settings, journal)
+            found.feed, found.records_, found.site = (
+                made_path.feed, made_path.records, made_path.site,
+            )  # fmt: skip
+            found.engine = made_path.engine
+        else:
+            found.feed = EventFeed()
+            found.records_ = Records(journal, found.feed.publish)
+            found.site = CurrentSite(settings)
+            found.engine = Engine(
+                found.site, found.records_, NothingOutlives(), monotonic=lambda: found.now
+            )
+        found.feed.subscribe(found.on_record)
         try:
             yield found
         finally:
-            await engine.close(0.0)
+            await found.engine.close(0.0)

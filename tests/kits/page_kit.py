@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page on a loopback server, with an engine and a keeper on a PBX that the test scripts."""
+"""The page on a loopback server, on the components of a daemon with a PBX that tests script."""
 
 import re
 import time
@@ -16,7 +16,6 @@ from fastapi import FastAPI
 from ami.link.supervisor import LinkState
 from offrecord.assembly.components import Components
 from offrecord.assembly.service import DaemonService
-from offrecord.presses.intake import Intake
 from offrecord.web.page import PREFIX, router
 from offrecord.web.page.sessions import Sessions
 from offrecord.web.server import HttpServer
@@ -48,7 +47,6 @@ class Site:
     token: dict[str, str]
     app: FastAPI
     server: HttpServer
-    listeners: list[Callable[[object, object], None]]
     clock: float = 1000.0
     leaving: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     wait: int | None = None
@@ -70,12 +68,10 @@ class Site:
     def happen(self, *events: Any) -> None:
         """Have the PBX tell of something."""
         self.kept.happen(*events)
-        self.tell()
 
     def tell(self) -> None:
         """Have whoever follows the PBX look again."""
-        for one in self.listeners:
-            one(None, None)
+        self.service.on_change()
 
     def down(self) -> None:
         """Have the link to the PBX break."""
@@ -121,27 +117,18 @@ async def site(
 ) -> AsyncIterator[Site]:
     """Serve the page of a call of fred's 410 and wilma's 411, recorded on 410's leg."""
     given = {"agents": AGENTS, **more}
-    async with keeping(folder, *others, events=events, **given) as kept:
-        pbx, engine = cast("Any", kept.bench.pbx), kept.bench.engine
-        listeners: list[Callable[[object, object], None]] = []
-        pbx.link, pbx.subscribe = SimpleNamespace(state=LinkState.UP), listeners.append
-        engine.now = lambda: time.time_ns() // 1_000_000
-        parts = SimpleNamespace(
-            config=SimpleNamespace(journal=SimpleNamespace(path=kept.bench.path)),
-            pbx=pbx,
-            engine=engine,
-            keeper=kept.keeper,
-            triggers=Intake(engine, {}, monotonic=engine.monotonic),
-            journal=engine.journal,
-        )
+    async with keeping(folder, *others, events=events, whole=True, **given) as kept:
+        pbx = cast("Any", kept.bench.pbx)
+        pbx.link = SimpleNamespace(state=LinkState.UP)
+        kept.time.wall = lambda: time.time_ns() // 1_000_000
         ends: list[bool] = []
-        service = DaemonService(cast("Components", parts), lambda: bool(ends))
+        service = DaemonService(cast("Components", kept.path))
         service.open()
         tokens = Tokens(folder / "tokens.json")
         token = {name: tokens.add(name, scopes) for name, scopes in SCOPES.items()}
         app = FastAPI(openapi_url=None)
         server = HttpServer(app, "127.0.0.1", 0)
-        found = Site(kept, service, tokens, token, app, server, listeners)
+        found = Site(kept, service, tokens, token, app, server)
         app.include_router(
             router(
                 service, tokens, WrongTokens(3), secure=secure, beat=beat, patience=patience,

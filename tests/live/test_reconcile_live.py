@@ -62,7 +62,7 @@ async def check(here: LabSite) -> AsyncIterator[Check]:
         ReconcileConfig(monitor_folder=here.asterisks.pbx.monitor, delays=(0.3,)),
         lambda _press, _kind, body: noted.append(body),
     )
-    watch = CallWatch(pbx, reconciler, every=0.1)
+    watch = CallWatch(pbx, reconciler, lambda _callback: None, every=0.1)
     pbx.subscribe(watch.event)
     link = asyncio.create_task(pbx.run())
     try:

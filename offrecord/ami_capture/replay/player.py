@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replays a capture through the daemon's own code: call graph, intake, lifecycle, enforcer.
+"""Replays a capture through the daemon's own components, made and connected the same way.
 
 Presses by AMI digits and by UserEvents are recognised again in the stream; those by the dialplan,
 the command line and HTTP are read from the capture. The recorder of kind `mixmonitor` is the real
 one, on the capture's answers. Recorders elsewhere are not contacted: a `ReplayRecorder` returns
-what the real one had answered, and has no say in the verdict.
+what the real one had answered, and has no say in the verdict (role `may`).
 """
 
 import asyncio
 import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -37,15 +37,13 @@ from offrecord.ami_capture.capture_file import Entry, Head
 from offrecord.ami_capture.make import BY_LOGIN
 from offrecord.ami_capture.replay.calls_seen import CallsSeen
 from offrecord.ami_capture.replay.pbx import ReplayPbx
-from offrecord.assembly import build as sites
+from offrecord.assembly.build import name_rules
+from offrecord.assembly.components import Components
+from offrecord.assembly.press_path import Clock
 from offrecord.base.errors import Exit, UserError
 from offrecord.config import ConfigError, Loaded, load
-from offrecord.enforcement.enforcer import Enforcer
 from offrecord.journal.journal import Journal, Record
-from offrecord.model.intents import Intents
 from offrecord.model.press import END_OBJECTION, Press, PressIds, Way
-from offrecord.presses.intake import Intake
-from offrecord.presses.lifecycle import Engine
 
 INSTANT: Final = 1e-6
 """Seconds between two blocks of one moment: whatever the first one brought about is done then."""
@@ -65,10 +63,12 @@ class MemoryJournal(Journal):
         super().__init__(Path("/dev/null"))
         self.records: dict[str, list[Record]] = {}
 
-    async def write(self, record: Record) -> int:
+    def write(self, record: Record) -> "asyncio.Future[int]":
         """Keep a record."""
         self.records.setdefault(record.press, []).append(record)
-        return len(self.records)
+        written: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        written.set_result(len(self.records))
+        return written
 
 
 class ReplayRecorder:
@@ -149,44 +149,27 @@ class Playback:
         loaded = _loaded(head.configuration)
         config, self.then = loaded.config, CapturedResults()
         self.pbx = ReplayPbx(
-            CallGraph(sites.name_rules(config)),
+            CallGraph(name_rules(config)),
             head.info.get("Asterisk", ""),
             answered=head.info.get("Heard-by") != BY_LOGIN,
         )
-        self.recorders = self._recorders(loaded)
+        self.memory = MemoryJournal()
+        self._components = Components(
+            loaded,
+            pbx=cast("Pbx", self.pbx),  # it has all that the components use
+            journal=self.memory,
+            recorders=self._recorders,
+            clock=Clock(monotonic=loop.time, now=lambda: round(loop.time() * 1000)),
+            ids=PressIds(lambda _bits: 0),
+        )
+        self.recorders = self._components.recorders
         self.elsewhere = sorted(
             name for name, one in self.recorders.items() if not one.capabilities.on_pbx
         )
-        self.memory = MemoryJournal()
-        pbx = cast("Pbx", self.pbx)  # what is used of one is all there
-        site = sites.site(loaded, self.recorders)
-        self.engine = Engine(
-            sites.resolver(loaded, pbx),
-            self.memory,
-            replace(site, optional=frozenset({*site.optional, *self.elsewhere})),
-            config.press.join_window,
-            monotonic=loop.time,
-            now=lambda: round(loop.time() * 1000),
-        )
-        self.keeper = Enforcer(
-            pbx, self.engine, Intents(), self.engine.note, sites.keeper(loaded)
-        )  # fmt: skip
-        self.engine.keeper = self.keeper
-        self.triggers = Intake(
-            self.engine,
-            config.sounds.by_outcome(),
-            config.user_event.name if config.user_event.enabled else None,
-            sites.keypad(loaded),
-            monotonic=loop.time,
-            now=lambda: round(loop.time() * 1000),
-            _ids=PressIds(lambda _bits: 0),
-        )
         self.calls = CallsSeen(self.pbx.graph)
-        self.pbx.subscribe(self.triggers.event)
-        self.pbx.subscribe(self.keeper.event)
         self._pressed: set[str] = set()
 
-    def _recorders(self, loaded: Loaded) -> dict[str, Recorder]:
+    def _recorders(self, loaded: Loaded, _pbx: Pbx) -> dict[str, Recorder]:
         made: dict[str, Recorder] = {}
         clock = asyncio.get_running_loop().time
         for name, given in loaded.config.recorders.items():
@@ -199,8 +182,8 @@ class Playback:
         return made
 
     async def play(self, entries: Iterator[Entry], until: float | None = None) -> None:
-        """Play the stream and let what was begun come to its end; or stop at `until` seconds."""
-        keeping = asyncio.create_task(self.keeper.run(), name="keeper")
+        """Play the stream until its presses have ended; or stop at `until` seconds."""
+        enforcing = asyncio.create_task(self._components.enforcer.run(), name="enforcer")
         try:
             for entry in entries:
                 if until is not None and entry.at > until * 1000:
@@ -208,8 +191,8 @@ class Playback:
                 await self.step(entry)
             await self.settle()
         finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            enforcing.cancel()
+            await asyncio.gather(enforcing, return_exceptions=True)
 
     async def step(self, entry: Entry) -> Event | None:
         """Process one block at its time, and wait for what follows from it at once."""
@@ -227,9 +210,9 @@ class Playback:
         """Wait up to `LINGER` seconds for presses to end, then close."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LINGER):
-                await self.engine.idle()
+                await self._components.engine.idle()
         await asyncio.sleep(1.0)
-        await self.engine.close(0.0)
+        await self._components.engine.close(0.0)
 
     async def explained(
         self, entries: Iterator[Entry], target: str, until: float | None = None
@@ -251,10 +234,10 @@ class Playback:
             }:  # fmt: skip
                 break
             await self.step(entry)
-        return await self.engine.explain(self.triggers.make(Verb.STOP, "cli", target))
+        return await self._components.intake.explain(Verb.STOP, "cli", target)
 
     def body(self) -> dict[str, object]:
-        """Return what was made of the calls and presses as plain data.
+        """Return the calls and their presses as plain data.
 
         Presses stand with their calls; `presses` are those of no call that was seen.
         """
@@ -299,7 +282,7 @@ class Playback:
         if told.get("What") not in {"pressed", "joined"} or way in _SEEN_IN_STREAM:
             return
         if ident in self._pressed:
-            return  # found to be another one's only once its call was known
+            return  # it joined another press only once its call was known
         self._pressed.add(ident)
         try:
             press = self._made(told)
@@ -309,7 +292,7 @@ class Playback:
                 "have it captured again by `offrecord record`",
                 Exit.USAGE,
             ) from None
-        self.engine.press(press)
+        self._components.engine.press(press)
 
     def _made(self, told: Mapping[str, str]) -> Press:
         loop = asyncio.get_running_loop()
@@ -328,6 +311,9 @@ def _loaded(configuration: str) -> Loaded:
     given: dict[str, Any] = {
         "ami": {"username": "replay", "secret": secret}, **settings.tables(configuration)
     }  # fmt: skip
+    for one in given.get("recorders", {}).values():
+        if one.get("kind") != MixMonitorRecorder.kind:
+            one["role"] = "may"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "capture.toml"
         path.write_text(dumps(given))

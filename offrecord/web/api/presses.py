@@ -18,7 +18,7 @@ from offrecord import journal
 from offrecord.assembly.service import DaemonService
 from offrecord.journal.reader import PressSummary
 from offrecord.model.press import END_OBJECTION
-from offrecord.presses.intake import told
+from offrecord.presses.intake import replies
 from offrecord.status.view_types import RecordView, to_json
 from offrecord.web.api.auth import TokenAuth
 from offrecord.web.api.problems import CLOSED, Json, Problem, answers, plain_query
@@ -184,10 +184,12 @@ async def _press(
     options = {"client": client.name}
     if asked.end_objection:
         options[END_OBJECTION] = "yes"
-    more: dict[str, Any] = {"agent": asked.agent, "options": options}
-    handle = service.press(asked.verb, "http", asked.target, recorder=asked.recorder, **more)
+    handle = service.intake.press(
+        asked.verb, "http", asked.target, agent=asked.agent, recorder=asked.recorder,
+        options=options,
+    )  # fmt: skip
     body: dict[str, Any] = {}
-    async for reply in told(handle, asked.wait):
+    async for reply in replies(handle, asked.wait):
         body.update(reply)
     return answer(body)
 

@@ -108,7 +108,7 @@ class Render:
 
         The feed tells of a record before it is written.
         """
-        journal, late = self._service.parts.journal, time.monotonic() + DISK
+        journal, late = self._service.components.journal, time.monotonic() + DISK
         while journal.waiting and journal.trouble is None and time.monotonic() < late:  # noqa: ASYNC110 - the writer is a thread
             await asyncio.sleep(0.01)
         return not journal.waiting

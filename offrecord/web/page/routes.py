@@ -238,7 +238,7 @@ class _Pages:
         if wait is not None:
             why = f"{client.name} pressed too often within a minute; try again in {wait} s"
             raise Refused(429, "Too many presses", why)
-        handle = self._service.press(verb, "http", call, options={"client": client.name})
+        handle = self._service.intake.press(verb, "http", call, options={"client": client.name})
         done, _ = await asyncio.wait({handle.verdict}, timeout=_WAIT)
         text = _verdict(handle.verdict.result()) if done else f"The {verb.value} is on its way."
         return handle.press.id, text

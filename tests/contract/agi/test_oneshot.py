@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from agi.handover import PressRequest, accepted, declined, decode, told
+from agi import handover
+from agi.handover import PressRequest, declined, decode, encode
 from agi.verdict_message import AgiVerdict
 
 ROOT = Path(__file__).parents[3]
@@ -124,6 +125,14 @@ class FakeDaemon:
             await reader.read()  # until the script goes away by itself
 
 
+def accepted(press: str) -> bytes:
+    return encode(handover.accepted(press))
+
+
+def told(verdict: AgiVerdict) -> bytes:
+    return encode(handover.told(verdict))
+
+
 CONFIRMED = told(AgiVerdict("confirmed", ("beep", "beep"), "stop confirmed"))
 
 
@@ -147,6 +156,7 @@ async def test_a_press_is_handed_over_and_its_verdict_told(tmp_path: Path) -> No
         "wait": 0.7,
         "agent": "fred",
         "recorder": "mix",
+        "target": "",
         "caller_number": "411",
         "caller_name": "Anna",
         "context": "internal",

@@ -442,7 +442,7 @@ async def test_who_leaves_a_conference_may_be_recorded_again_and_the_rest_may_no
         assert "3.1" not in last["lineage"]
 
 
-# the life of the keeper
+# the life of the enforcer
 
 
 async def test_a_resume_waits_until_nothing_is_silenced_any_more(tmp_path: Path) -> None:
@@ -482,4 +482,4 @@ async def test_closing_leaves_the_promise_for_the_next_start(tmp_path: Path) -> 
         [again] = live_after((one.kind, one.body) for one in records)
         assert again == here.intents.get("p1")
         tasks = {one.get_name() for one in asyncio.all_tasks()}
-        assert not [name for name in tasks if name.startswith(("keeper", "ladder"))]
+        assert not [name for name in tasks if name.startswith(("enforcer", "retry"))]

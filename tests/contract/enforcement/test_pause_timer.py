@@ -113,7 +113,7 @@ async def test_a_restart_holds_its_time(tmp_path: Path) -> None:
     restored = live_after((one.kind, one.body) for one in records)
     async with keeping(after, settings=SETTINGS, intents=restored) as here:
         here.time.now += 89.5
-        here.keeper.tick()
+        here.enforcer.tick()
         live = len(here.intents)
         await here.pass_(1)
 

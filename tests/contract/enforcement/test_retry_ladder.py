@@ -153,7 +153,7 @@ async def test_it_is_said_no_more_once_acknowledged_and_still_tried(tmp_path: Pa
     async with keeping(tmp_path, noojee) as here:
         await here.pressed()
         await here.time.pass_(11.0)
-        known = here.keeper.ladder.ack("p1")
+        known = here.enforcer.retry_ladder.ack("p1")
         asked = len(noojee.orders)
         await here.time.pass_(30.0)
 
@@ -194,7 +194,7 @@ async def test_nothing_is_acknowledged_that_is_not_open(tmp_path: Path) -> None:
     async with keeping(tmp_path) as here:
         await here.pressed()
 
-        assert not here.keeper.ladder.ack("p1")
+        assert not here.enforcer.retry_ladder.ack("p1")
 
 
 async def test_nobody_hears_a_tone_who_has_hung_up(tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ async def test_whatever_ends_it_a_held_call_is_joined(tmp_path: Path, end: str) 
         await settle()
         assert said(here, "VOLUME(RX)") == [("1.1", "-32767"), ("1.2", "-32767")]
         if end == "acknowledged":
-            assert here.keeper.ack("p1")
+            assert here.enforcer.ack("p1")
         elif end == "superseded":
             await here.time.pass_(4.0)
             await here.pressed(recorder="noojee")
@@ -336,7 +336,7 @@ async def test_a_leg_is_let_go_although_the_link_was_away(tmp_path: Path) -> Non
         await here.pressed(recorder="noojee")
         await settle()
         here.bench.pbx.broken = AmiDown("the link is down", fix="it comes back")
-        here.keeper.ack("p1")
+        here.enforcer.ack("p1")
         await here.time.pass_(5.0)
         here.bench.pbx.broken = None
         await here.time.pass_(1.0)
@@ -359,7 +359,7 @@ async def test_what_cannot_be_held_is_failed_and_let_go(tmp_path: Path) -> None:
 async def test_a_leg_that_a_daemon_before_left_held_is_let_go_at_the_start(tmp_path: Path) -> None:
     async with keeping(tmp_path, settings=HELD) as here:
         here.bench.pbx.variables = {("1.2", "OFFRECORD_HELD"): "MUTEAUDIO(in)"}
-        here.keeper.tick()
+        here.enforcer.tick()
         await settle()
 
         assert said(here, "MUTEAUDIO(in)") == [("1.2", "off")]
@@ -370,6 +370,6 @@ async def test_a_daemon_that_is_stopped_leaves_no_leg_held(tmp_path: Path) -> No
     async with keeping(tmp_path, Stubborn(), settings=HELD) as here:
         await here.pressed(recorder="noojee")
         await settle()
-        await here.keeper.join()
+        await here.enforcer.unmute_calls()
 
         assert said(here, "OFFRECORD_HELD")[-2:] == [("1.1", ""), ("1.2", "")]

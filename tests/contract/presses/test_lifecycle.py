@@ -15,7 +15,7 @@ from offrecord.base import logs
 from offrecord.journal import show
 from offrecord.model.press import Press
 from offrecord.presses.find_call import Unresolved
-from offrecord.presses.lifecycle import SiteSettings
+from offrecord.presses.site_settings import SiteSettings
 from tests.kits.call_kit import enter, graph, hangup, new
 from tests.kits.lifecycle_kit import (
     TRUNK_CALL,
@@ -38,7 +38,7 @@ async def test_a_press_asks_every_recorder_and_ends_with_the_worst_of_them(tmp_p
         assert verdict.outcome is Outcome.ACCEPTED
         assert [one.recorder for one in verdict.results] == ["local", "noojee"]
         assert verdict.linkedid == "1.1"
-        assert here.verdicts == [verdict]
+        assert here.verdicts == [verdict.body()]
         [order] = local.orders
         assert order.press_id == "p1"
         assert order.presser is not None
@@ -170,7 +170,7 @@ async def test_a_press_for_a_recorder_that_does_not_exist_fails_and_names_those_
 
 async def test_without_any_recorder_a_press_fails_and_says_so(tmp_path: Path) -> None:
     async with bench(tmp_path) as here:
-        here.engine.use(here.engine.resolver, SiteSettings({}, Router((), ())), 3.0)
+        here.site.settings = SiteSettings(here.resolver, {}, Router((), ()))
         [verdict] = await end(here.press())
 
         assert verdict.outcome is Outcome.FAILED
@@ -271,8 +271,9 @@ async def test_another_configuration_counts_from_the_next_press_on(tmp_path: Pat
     old, fresh = FakeRecorder("local", script=gate), FakeRecorder("cloud")
     async with bench(tmp_path, old) as here:
         under_way = here.press()
-        site = SiteSettings({"cloud": fresh}, Router(("cloud",), ("cloud",)))
-        here.engine.use(here.engine.resolver, site, 0.0)
+        router = Router(("cloud",), ("cloud",))
+        here.site.settings = SiteSettings(here.resolver, {"cloud": fresh}, router)
+        here.engine.reconfigure(join_window=0.0)
         await gate.reached.wait()
         gate.opened.set()
         [first] = await end(under_way)

@@ -27,9 +27,9 @@ from tests.kits.lifecycle_kit import (
 async def broken(here: Bench, path: Path) -> None:
     """Put a journal in place that can never be written."""
     path.mkdir()
-    here.engine.journal = Journal(path)
+    here.records_.journal = Journal(path)
     with pytest.raises(JournalError):
-        await here.engine.journal.open()
+        await here.records_.journal.open()
 
 
 async def test_without_a_journal_the_recording_is_stopped_and_the_alarm_raised(
@@ -37,7 +37,7 @@ async def test_without_a_journal_the_recording_is_stopped_and_the_alarm_raised(
 ) -> None:
     local = FakeRecorder("local")
     async with bench(tmp_path, local) as here:
-        whole = here.engine.journal
+        whole = here.records_.journal
         await broken(here, tmp_path / "no")
         with structlog.testing.capture_logs() as lines:
             handle = here.press()
@@ -47,12 +47,12 @@ async def test_without_a_journal_the_recording_is_stopped_and_the_alarm_raised(
         assert verdict.outcome is Outcome.CONFIRMED
         assert handle.journalled.result() is False
         assert local.verbs == [Verb.STOP]
-        assert here.engine.journal_failures >= 1
+        assert here.records_.failures >= 1
         alarms = [line for line in lines if line["event"] == "journal_not_written"]
         assert alarms
         assert {line["log_level"] for line in alarms} == {"critical"}
-        await here.engine.journal.close()
-        here.engine.journal = whole
+        await here.records_.journal.close()
+        here.records_.journal = whole
 
 
 async def test_a_journal_that_is_closed_under_a_press_holds_nothing_up(tmp_path: Path) -> None:
@@ -60,8 +60,8 @@ async def test_a_journal_that_is_closed_under_a_press_holds_nothing_up(tmp_path:
     async with bench(tmp_path, FakeRecorder("local", script=gate)) as here:
         handle = here.press()
         await gate.reached.wait()
-        assert await handle.journalled
-        await here.engine.journal.close()
+        assert await asyncio.shield(handle.journalled)
+        await here.records_.journal.close()
         gate.opened.set()
 
         assert [one.outcome for one in await end(handle)] == [Outcome.CONFIRMED]

@@ -38,7 +38,9 @@ async def queue_call(
     }
     pbx = FakePbx(graph(*TRUNK_CALL), told)
     async with bench(folder, recorder, pbx=pbx, policy=policy) as here:
-        here.engine.resolver = replace(here.engine.resolver, queues=True)
+        settings = here.site.settings
+        resolver = replace(settings.resolver, queues=True)
+        here.site.settings = replace(settings, resolver=resolver)
         yield here
 
 

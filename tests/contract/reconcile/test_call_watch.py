@@ -14,6 +14,7 @@ from offrecord.config.sections.reconcile import ReconcileConfig
 from offrecord.reconcile.call_watch import CallWatch
 from offrecord.reconcile.local_files import Monitored
 from offrecord.reconcile.reconciler import Reconciler
+from offrecord.status.event_feed import EventFeed
 from tests.kits.call_kit import graph, new
 from tests.kits.reconcile_kit import T
 
@@ -72,7 +73,7 @@ async def scene(tmp_path: Path, *events: Event) -> AsyncIterator[Scene]:
     pbx = Pbx(graph(*events))
     pbx.graph.known = True
     kept = Kept(ReconcileConfig(monitor_folder=tmp_path))
-    made = Scene(CallWatch(pbx, kept, now=lambda: made.now), pbx, kept)
+    made = Scene(CallWatch(pbx, kept, EventFeed().subscribe, now=lambda: made.now), pbx, kept)
     try:
         yield made
     finally:
@@ -177,7 +178,7 @@ async def test_a_file_that_cannot_be_asked_for_is_done_without(tmp_path: Path) -
 
 async def test_it_looks_by_itself_once_it_is_open(tmp_path: Path) -> None:
     async with scene(tmp_path, *CALL) as here:
-        here.watch = CallWatch(here.pbx, here.kept, every=0.001)
+        here.watch = CallWatch(here.pbx, here.kept, EventFeed().subscribe, every=0.001)
         here.watch.open()
         here.watch.pressed("objection", "1.1")
         await here.happen(gone("1.1"), gone("1.2"))

@@ -8,6 +8,7 @@ from typing import Any
 
 from bridges.model import Evidence, Outcome, Verb
 from bridges.routing import Router
+from offrecord.journal.journal import Record
 from offrecord.model.intents import Intent
 from offrecord.status.live_view import LiveView
 from offrecord.status.view_types import RecorderState, RecorderStatus
@@ -17,13 +18,10 @@ from tests.kits.lifecycle_kit import FakeRecorder, result
 
 
 def board_of(here: Kept) -> LiveView:
-    engine = here.bench.engine
-    made = LiveView(
-        lambda: here.bench.pbx.graph, lambda: engine.site, here.keeper.intents,
-        here.keeper.ladder.failing, {"410": "fred"}.get,
+    return LiveView(
+        here.bench.feed.subscribe, lambda: here.bench.pbx.graph, lambda: here.bench.site.settings,
+        here.enforcer.intents, here.enforcer.retry_ladder.failing, here={"410": "fred"}.get,
     )  # fmt: skip
-    engine.heard = lambda one: made.heard(one.kind, one.press, one.body)
-    return made
 
 
 def recorders(board: LiveView) -> dict[str, RecorderStatus]:
@@ -122,8 +120,9 @@ async def test_what_is_over_is_forgotten_and_what_holds_is_not(tmp_path: Path) -
 async def test_a_recorder_off_the_route_is_not_shown_until_it_was_asked(tmp_path: Path) -> None:
     off = FakeRecorder("genesys")
     async with keeping(tmp_path, off) as here:
-        engine = here.bench.engine
-        engine.site = replace(engine.site, router=Router(("local", "genesys"), ("local",)))
+        site = here.bench.site
+        router = Router(("local", "genesys"), ("local",))
+        site.settings = replace(site.settings, router=router)
         board = board_of(here)
         assert states(board) == {"local": "idle"}
         await here.pressed(Verb.STOP, recorder="genesys")
@@ -136,7 +135,7 @@ async def test_a_stop_from_before_a_restart_is_still_one(tmp_path: Path) -> None
         board = board_of(here)
         assert states(board) == {"local": "stopped", "noojee": "stopped"}
         assert recorders(board)["noojee"].outcome is None
-        board.heard("intent", "p0", old.body())
+        board.on_record(Record("p0", "intent", old.body(), 0))
         assert states(board)["noojee"] == "stopped"
 
 

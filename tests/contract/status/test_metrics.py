@@ -4,6 +4,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -44,7 +45,7 @@ async def test_every_metric_is_there_and_every_one_there_is_in_the_list(tmp_path
             ("closed", {"outcome": "failed", "why": "call_ended", "exposed_ms": {"cloud": 1500}}),
             ("alarm", {"what": "ladder"}),
         ):
-            here.metrics.heard(Record("p", kind, body, 0))
+            here.metrics.on_record(Record("p", kind, body, 0))
         await here.get("/v1/calls", None)
         text = (await here.get("/metrics", "prometheus")).text
         families = {one.name: one for one in text_string_to_metric_families(text)}
@@ -116,9 +117,10 @@ async def test_the_gauges_are_looked_at_when_asked(tmp_path: Path) -> None:
         }  # fmt: skip
         assert {name: of(found, name) for name in names} == names
 
-        link, graph = here.parts.pbx.link, here.parts.pbx.graph
+        components: Any = here.components
+        link, graph = components.pbx.link, components.pbx.graph
         link.state, link.ping_took, link.logins = LinkState.DOWN, None, 2
-        here.parts.pbx.dropped, here.parts.engine.journal_failures = 7, 3
+        components.pbx.dropped, components.records.failures = 7, 3
         graph.mark_unknown()
         found = await figures(here)
         assert [of(found, n) for n in ("ami_up", "ami_ping_seconds", "calls_known")] == [0, None, 0]
@@ -199,7 +201,7 @@ async def test_each_part_that_counts_makes_it_not_ready(
     tmp_path: Path, what: str, line: str
 ) -> None:
     async with api(tmp_path) as here:
-        parts = here.parts
+        parts: Any = here.components
         match what:
             case "link":
                 parts.pbx.link.state = LinkState.CONNECTING
@@ -207,7 +209,7 @@ async def test_each_part_that_counts_makes_it_not_ready(
             case "calls":
                 parts.pbx.graph.mark_unknown()
             case "journal":
-                parts.engine.journal._worker.trouble = JournalError("/var/secret", "look")
+                parts.journal._worker.trouble = JournalError("/var/secret", "look")
             case "fastagi":
                 parts.fastagi.listening = False
         stranger = await here.get("/readyz", None)

@@ -246,7 +246,7 @@ def test_routes_budget_and_roles_reach_the_engine(loaded: Any) -> None:
         "[press]\nbudget = 2.5\n"
     )
     given = loaded(RECORDERS + text)
-    site = sites.site(given, sites.recorders(given, pbx()))
+    site = sites.site(given, pbx(), sites.recorders(given, pbx()))
 
     assert site.router.route(_call("410", "410")).recorders == ("local",)
     assert site.router.route(_call("510", "510")).recorders == ("noojee",)
@@ -259,7 +259,7 @@ def test_routes_budget_and_roles_reach_the_engine(loaded: Any) -> None:
 
 def test_without_routes_every_enabled_recorder_holds_every_call(loaded: Any) -> None:
     given = loaded(RECORDERS)
-    site = sites.site(given, sites.recorders(given, pbx()))
+    site = sites.site(given, pbx(), sites.recorders(given, pbx()))
 
     assert site.router.route(_call("410", "410")).recorders == ("local", "noojee")
 
@@ -270,15 +270,15 @@ def test_the_rules_about_routes_say_how_long_pauses_last(loaded: Any) -> None:
         '[[routes.rule]]\ntrunk = "gw-*"\nrecorders = ["local"]\n'
         '[[routes.rule]]\ndid = "0305*"\nagent = "fred"\nrecorders = ["local"]\npause_ttl = %d\n'
     )
-    [rule] = sites.keeper(loaded(text % 45)).pause.routes
+    [rule] = sites.enforcement(loaded(text % 45)).pause.routes
     assert (dict(rule.patterns), rule.ttl) == ({"did": "0305*", "agent": "fred"}, 45.0)
     with pytest.raises(ConfigError, match="longer than"):
-        sites.keeper(loaded(text % 700))
+        sites.enforcement(loaded(text % 700))
 
 
 def test_music_for_held_calls_asks_for_the_right_to_place_calls(loaded: Any) -> None:
     given = loaded('[retry]\nfallback = ["hold_music"]\nhold_sounds = ["moh/calm"]\n')
-    settings = sites.keeper(given)
+    settings = sites.enforcement(given)
     assert (settings.hold_sounds, settings.hold_longest) == (("moh/calm",), 60.0)
     assert sites.ami_settings(given.config).whispers
     assert not sites.ami_settings(loaded().config).whispers

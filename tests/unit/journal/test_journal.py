@@ -107,7 +107,7 @@ async def test_many_at_once_keep_the_order_of_the_calls(journal: Journal) -> Non
 async def test_the_event_loop_runs_on_while_the_disk_is_slow(journal: Journal) -> None:
     with closing(sqlite3.connect(journal.path)) as other:
         other.execute("BEGIN IMMEDIATE")
-        writing = asyncio.create_task(journal.write(record(1)))
+        writing = asyncio.ensure_future(journal.write(record(1)))
         for _ in range(100):
             await asyncio.sleep(0)
         assert not writing.done()
@@ -187,7 +187,7 @@ async def test_a_lock_is_waited_for_no_longer_than_allowed(path: Path) -> None:
 async def test_a_record_whose_writer_left_is_still_written(journal: Journal) -> None:
     with closing(sqlite3.connect(journal.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        writing = asyncio.create_task(journal.write(record(1)))
+        writing = asyncio.ensure_future(journal.write(record(1)))
         await asyncio.sleep(0)
         writing.cancel()
         other.execute("ROLLBACK")
@@ -231,7 +231,7 @@ async def test_a_commit_that_failed_and_arrived_all_the_same_is_not_written_twic
 async def test_what_is_queued_is_written_before_the_journal_closes(path: Path) -> None:
     journal = Journal(path, timeout=30.0)
     await journal.open()
-    tasks = [asyncio.create_task(journal.write(record(n))) for n in range(600)]
+    tasks = [asyncio.ensure_future(journal.write(record(n))) for n in range(600)]
     await asyncio.sleep(0)
     assert await journal.close() == 0
     await asyncio.gather(*tasks)

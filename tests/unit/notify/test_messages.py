@@ -14,7 +14,7 @@ from offrecord.base.secrets import Secret
 from offrecord.config.sections.notify import TellConfig
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
-from offrecord.notify import late_tone, messages
+from offrecord.notify import late_tone, messages, outgoing_webhook
 from offrecord.notify.lamps import STATES
 
 STEP = Step(1.0, 0.1, "GET /stop?token=***", "HTTP 200 raw-answer", Evidence.ACCEPTED)
@@ -56,7 +56,7 @@ def test_no_value_of_an_event_can_begin_another_header() -> None:
 
 
 def test_the_posted_verdict_holds_everything_but_what_was_sent_to_recorders() -> None:
-    body = messages.body(TOLD)
+    body = outgoing_webhook.body(TOLD)
     read = json.loads(body)
 
     assert read["recorders"] == [
@@ -77,8 +77,8 @@ def test_the_posted_verdict_holds_everything_but_what_was_sent_to_recorders() ->
 def test_a_signature_covers_the_time_and_the_body() -> None:
     expected = hmac.new(b"key", b"1700000000.{}", hashlib.sha256).hexdigest()
 
-    assert messages.signature("key", 1_700_000_000, b"{}") == f"sha256={expected}"
-    assert messages.signature("key", 1_700_000_001, b"{}") != f"sha256={expected}"
+    assert outgoing_webhook.signature("key", 1_700_000_000, b"{}") == f"sha256={expected}"
+    assert outgoing_webhook.signature("key", 1_700_000_001, b"{}") != f"sha256={expected}"
 
 
 @pytest.mark.parametrize(

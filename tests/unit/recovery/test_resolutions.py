@@ -8,16 +8,14 @@ import pytest
 
 from ami.calls.snapshots import Call, Channel
 from bridges.model import Capabilities, Evidence, Order, Outcome, Plan, RecorderResult, Verb
-from offrecord.recovery.resolutions import (
-    NoRepeatRecorder,
+from offrecord.recovery.no_repeat import NoRepeatRecorder
+from offrecord.recovery.resolutions import Resolution, decide, retarget
+from offrecord.recovery.unfinished import (
     OpenPress,
     OpenWork,
-    Resolution,
-    decide,
     mark_overridden,
     open_intents,
     open_presses,
-    retarget,
 )
 
 NOW = 1_000_000
@@ -51,7 +49,7 @@ def found(*rows: Any) -> tuple[OpenPress, ...]:
 def fate(*rows: Any, live: frozenset[str] | None = LIVE) -> tuple[Resolution, str]:
     decisions = decide(OpenWork(found(*rows)), live, "the PBX was away")
     [one] = decisions.presses
-    return one.fate, one.why
+    return one.resolution, one.why
 
 
 # which are open
@@ -135,7 +133,7 @@ def test_a_pbx_that_stays_away_fails_the_press_and_keeps_the_intent() -> None:
     left = OpenWork(found(pressed()), open_intents({"p1": [pressed(), intent]}))
     decisions = decide(left, None, "the PBX was away")
 
-    assert [one.fate for one in decisions.presses] == [Resolution.FAIL]
+    assert [one.resolution for one in decisions.presses] == [Resolution.FAIL]
     assert decisions.presses[0].why.endswith("the PBX was away")
     assert (decisions.restore, decisions.end) == ((), ())
 
@@ -173,7 +171,7 @@ def test_a_stop_that_was_overtaken_by_a_resume_is_not_carried_out(
     others = {later: [pressed("resume"), RESOLVED, verdict(outcome, "local")]}
     marked = mark_overridden(found(pressed(), RESOLVED), others)
 
-    assert decide(OpenWork(marked), LIVE).presses[0].fate is expected
+    assert decide(OpenWork(marked), LIVE).presses[0].resolution is expected
 
 
 # which call is meant

@@ -181,9 +181,8 @@ async def test_what_was_given_is_not_repeated(tmp_path: Path) -> None:
 
 async def test_the_scope_read_is_good_for_a_day_and_audit_for_all(tmp_path: Path) -> None:
     async with api(tmp_path) as here:
-        engine = here.kept.bench.engine
-        old = engine.now() - 90_000_000
-        await engine.journal.write(
+        old = here.kept.time.wall() - 90_000_000
+        await here.components.journal.write(
             Record("old1", "pressed", {"verb": "stop", "way": "cli", "target": "x"}, old)
         )
         await here.press()

@@ -13,7 +13,7 @@ from bridges.model import Recorder
 from offrecord.config import ConfigError, api_tokens, load
 from offrecord.config.sections.http import ApiConfig
 from offrecord.journal.journal import Record
-from offrecord.web.api.wiring import attach, hear
+from offrecord.web.api.wiring import attach
 from offrecord.web.server import HttpServer
 from offrecord.web.tokens import Tokens
 from offrecord.web.vendor_callbacks import hooks
@@ -56,11 +56,11 @@ async def test_a_figure_that_breaks_breaks_no_press(
         raise KeyError("outcome")
 
     async with api(tmp_path) as here:
-        hear(here.service, broken)
+        here.service.feed.subscribe(broken)
         assert (await here.press()).status_code == 200
         await here.kept.bench.written()
         assert "verdict" in await here.kept.bench.kinds((await here.kept.bench.presses())[0].press)
-    assert "metrics_broke" in capsys.readouterr().out
+    assert "subscriber_broke" in capsys.readouterr().out
 
 
 def test_without_the_api_nothing_of_it_is_loaded() -> None:
