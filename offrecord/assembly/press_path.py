@@ -14,6 +14,7 @@ from offrecord.enforcement.enforcer import EnforcementSettings, Enforcer
 from offrecord.enforcement.orders import OrderSender
 from offrecord.journal.journal import Journal
 from offrecord.model.intents import Intents
+from offrecord.model.press import now_ms
 from offrecord.presses.lifecycle import Engine
 from offrecord.presses.records import Records
 from offrecord.presses.site_settings import CurrentSite, SiteSettings
@@ -35,7 +36,7 @@ class Clock:
     """
 
     monotonic: Callable[[], float] = time.monotonic
-    now: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    now: Callable[[], int] = now_ms
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from bridges.model import Verb
 from offrecord.assembly.components import Components
 from offrecord.base.errors import Exit, UserError
-from offrecord.model.press import Way
+from offrecord.model.press import Way, now_ms
 from offrecord.presses.find_call import Unresolved
 from offrecord.presses.intake import Intake
 from offrecord.status.event_feed import EventFeed
@@ -131,7 +131,7 @@ class DaemonService:
             changed = self._changed.is_set() or known is not before
             self._changed.clear()
             if changed and self.feed.listeners:
-                self.feed.calls_changed(time.time_ns() // 1_000_000)
+                self.feed.calls_changed(now_ms())
             if time.monotonic() - pruned > PRUNE:
                 pruned = time.monotonic()
                 self.live_view.prune()

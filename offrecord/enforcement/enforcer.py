@@ -35,7 +35,7 @@ from offrecord.enforcement.reapply import Reapplier
 from offrecord.enforcement.retry_ladder import RetryLadder, obeyed
 from offrecord.model.intents import Intent, Intents, kin
 from offrecord.model.pause_rules import PauseRules
-from offrecord.model.press import END_OBJECTION, Press
+from offrecord.model.press import END_OBJECTION, Press, now_ms
 from offrecord.model.verdict import Verdict
 from offrecord.policy.policy import PHONE_WAYS
 from offrecord.presses.find_call import Resolved
@@ -87,7 +87,7 @@ class Enforcer:
         settings: EnforcementSettings | None = None,
         *,
         observers: Observers | None = None,
-        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now: Callable[[], int] = now_ms,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:

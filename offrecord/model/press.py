@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A press: one trigger by one person, before anything is known about the call."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -22,6 +23,11 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TIME_CHARS = 9  # 45 bits of milliseconds: until the year 3084
 _TAIL_CHARS = 5
 _TAIL_BITS = 5 * _TAIL_CHARS
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds since the epoch, UTC: the `at` of presses and records."""
+    return time.time_ns() // 1_000_000
 
 
 def _base32(number: int, chars: int) -> str:

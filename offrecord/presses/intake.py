@@ -22,7 +22,7 @@ from ami.events.types import DTMFEnd, Event, Hangup, UserEvent
 from ami.keypad import Keypad
 from bridges.model import Outcome, Verb
 from offrecord.base.errors import Exit, UserError
-from offrecord.model.press import Press, PressIds, Way
+from offrecord.model.press import Press, PressIds, Way, now_ms
 from offrecord.model.verdict import Verdict
 from offrecord.presses.lifecycle import Engine, PressRun
 
@@ -137,7 +137,7 @@ class Intake:
     pbx_away: Callable[[], bool] = lambda: False
     unseen: float = 0.4
     monotonic: Callable[[], float] = time.monotonic
-    now: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    now: Callable[[], int] = now_ms
     ids: PressIds = field(default_factory=random_ids)
 
     def press(

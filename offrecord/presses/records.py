@@ -2,13 +2,13 @@
 """Write records to the journal, then publish them to those that only listen."""
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 
 import structlog
 
 from offrecord.journal import JournalError
 from offrecord.journal.journal import Journal, Record
+from offrecord.model.press import now_ms
 
 WriteRecord = Callable[[str, str, Mapping[str, object]], "asyncio.Future[bool]"]
 """Writes a record: the press's id, the kind, the body. See `Records.write`."""
@@ -27,7 +27,7 @@ class Records:
         self,
         journal: Journal,
         publish: Callable[[Record], object] = lambda _record: None,
-        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now: Callable[[], int] = now_ms,
     ) -> None:
         self.journal = journal
         self.failures = 0

@@ -8,7 +8,6 @@ overwrites it; therefore it is read at each start (measured on Asterisk 16.28 an
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -20,6 +19,7 @@ from ami.errors import AmiError
 from ami.events.types import Event, Hangup, MixMonitorStart, MixMonitorStop
 from ami.ports import CallVariables
 from offrecord.journal.journal import Record
+from offrecord.model.press import now_ms
 from offrecord.reconcile.local_files import Monitored
 from offrecord.reconcile.reconciler import Reconciler
 from offrecord.reconcile.silent_windows import SILENCING
@@ -55,7 +55,7 @@ class CallWatch:
         reconciler: Reconciler,
         subscribe: Callable[[Callable[[Record], None]], object],
         *,
-        now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now: Callable[[], int] = now_ms,
         every: float = EVERY,
     ) -> None:
         self._pbx = pbx

@@ -12,6 +12,7 @@ from typing import Any, Final
 import structlog
 
 from offrecord.journal.schema import JournalError, open_reader, unusable
+from offrecord.model.press import now_ms
 from offrecord.recovery.unfinished import OpenWork, mark_overridden, open_intents, open_presses
 
 _OPEN: Final = """
@@ -42,7 +43,7 @@ def read(path: Path, *, now: int | None = None) -> OpenWork:
 
     `now` is milliseconds since the epoch, UTC. Raises `JournalError`. Blocking.
     """
-    at = time.time_ns() // 1_000_000 if now is None else now
+    at = now_ms() if now is None else now
     db = open_reader(path)
     try:
         ids = [str(row[0]) for row in db.execute(_OPEN)]
