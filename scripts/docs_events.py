@@ -20,8 +20,10 @@ from offrecord.config.sections.pbx import UserEventConfig
 from offrecord.model.intents import Intent
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict, result_body
-from offrecord.notify.messages import VerdictMessage, body, event_fields
+from offrecord.notify.messages import VerdictMessage, event_fields
+from offrecord.notify.outgoing_webhook import body
 from offrecord.presses.find_call import Resolved
+from offrecord.presses.plan import Plan
 from offrecord.reconcile.local_files import Incident
 from offrecord.status.event_feed import CALLS, MISSED
 
@@ -63,7 +65,7 @@ ALARMS: Mapping[str, str] = {
 _BODIES: Mapping[str, tuple[Callable[..., object], ...]] = {
     "pressed": (Press.body,),
     "joined": (Press.body,),
-    "resolved": (Resolved.body,),
+    "resolved": (Resolved.body, Plan.body),
     "intent": (Intent.body,),
     "answered": (result_body,),
     "verdict": (Verdict.body,),
@@ -78,7 +80,7 @@ _BODIES: Mapping[str, tuple[Callable[..., object], ...]] = {
 def noted() -> dict[str, set[str]]:
     """Return every kind that the source writes into the journal, and the keys of its body."""
     found: dict[str, set[str]] = {"sealed": set()}
-    for call in _calls({"note", "_note", "_write"}):
+    for call in _calls({"write", "_note"}):
         kind = _word(call, 1)
         if kind is not None and kind.isidentifier():
             keys = _keys(call.args[2]) if len(call.args) > 2 else set()
@@ -89,7 +91,7 @@ def noted() -> dict[str, set[str]]:
 def alarms() -> set[str]:
     """Return the `what` of every alarm in the source."""
     found = {what for call in _calls({"alarm"}) if (what := _word(call, 1)) is not None}
-    for call in _calls({"note", "_note"}):
+    for call in _calls({"write", "_note"}):
         if _word(call, 1) == "alarm" and isinstance(call.args[2], ast.Dict):
             pairs = zip(call.args[2].keys, call.args[2].values, strict=True)
             found |= {

@@ -13,7 +13,7 @@ from lab.pbx.cuttable_link import CuttableLink
 from lab.pbx_with_phones import is_event
 from lab.site import LabSite, Talk
 from offrecord.journal import StoredRecord, show
-from offrecord.recovery import recovery
+from offrecord.recovery import scan
 from tests.kits.daemon_kit import offrecord
 from tests.live.conftest import SiteMaker
 
@@ -62,7 +62,7 @@ async def tone(here: LabSite, log: int) -> float:
 
 async def nothing_is_open(here: LabSite) -> bool:
     """Say whether a daemon that started now would find anything to finish."""
-    return not await asyncio.to_thread(recovery.read, here.daemon.journal)
+    return not await asyncio.to_thread(scan.read, here.daemon.journal)
 
 
 @BOTH
