@@ -41,7 +41,7 @@ class Clock:
 
 
 class PressPath:
-    """What carries and enforces presses on one PBX: engine, enforcer, records, event feed.
+    """The objects that carry out and enforce presses on one PBX: engine, enforcer, records, feed.
 
     `settings` are those of the site, `enforcement` those of stops and pauses that outlive their
     press; `observers` are called by the enforcer. The enforcer's events come from `pbx`.

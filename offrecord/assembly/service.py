@@ -52,7 +52,7 @@ class DaemonService:
 
     @property
     def feed(self) -> EventFeed:
-        """What happens, for clients that watch."""
+        """The published records, for clients that watch."""
         return self._components.feed
 
     @property

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Telling systemd how the daemon is: `sd_notify(3)` and the watchdog of `sd_watchdog_enabled(3)`.
+"""Report the daemon's state to systemd: `sd_notify(3)` and `sd_watchdog_enabled(3)`.
 
 Outside systemd, where `NOTIFY_SOCKET` is not set, nothing is sent.
 """
@@ -39,13 +39,13 @@ def notify(*lines: str, env: Mapping[str, str] = os.environ) -> bool:
 
 
 def reloading(*, monotonic_ns: int | None = None, env: Mapping[str, str] = os.environ) -> bool:
-    """Say that the configuration is read again (`Type=notify-reload`); `READY=1` follows."""
+    """Report that the configuration is read again (`Type=notify-reload`); `READY=1` follows."""
     now = time.monotonic_ns() if monotonic_ns is None else monotonic_ns
     return notify("RELOADING=1", f"MONOTONIC_USEC={now // 1000}", env=env)
 
 
 def watchdog_interval(env: Mapping[str, str] = os.environ) -> float | None:
-    """Return the seconds within which systemd wants to hear of this process, if it does."""
+    """Return the seconds within which systemd expects a sign of life, None when it does not."""
     if env.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     usec = env.get("WATCHDOG_USEC", "")

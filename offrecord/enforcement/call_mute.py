@@ -7,7 +7,7 @@ No leg leaves its bridge, and no call can be dropped by it. How, as measured on 
 - `Setvar` of `MUTEAUDIO(in)` drops what a leg says before anything in Asterisk hears it, the
   recordings of that leg included. Digits pass. It needs write = call alone.
 - Music and tones are whispered to a leg by ChanSpy, which needs frames that go to that leg: when
-  everybody else in the bridge is muted in that way there are none. So a leg that is not recorded
+  everybody else in the bridge is muted in that way there are none. A leg that is not recorded
   is made silent by `VOLUME(RX)` instead: a recording of that very leg would still hear it, those
   of the others and the other parties hear silence.
 - ChanSpy passes on what `Playback` plays, and neither MusicOnHold nor Playtones.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the enforcement tasks of one PBX share: constants, intents, observers, running tasks."""
+"""State shared by the enforcement tasks of one PBX: constants, intents, observers, tasks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence

@@ -59,7 +59,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class EnforcementSettings:
-    """How long pauses last, and what to do when a recorder does not obey.
+    """Length of pauses, and what to do when a recorder does not obey.
 
     `hold_longest` is in seconds.
     """

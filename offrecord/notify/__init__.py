@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the person hears and sees beside the tone in line.
+"""Notify pressers and desktops of verdicts: late tones, lamps, AMI events, the webhook.
 
-Late tones, the lamp, and verdicts for desktops: `offrecord.notify.notifier.Teller` is all of them.
+The tone in line is `agi`'s; `offrecord.notify.notifier.Notifier` has everything else.
 """

@@ -3,7 +3,7 @@
 
 Measured on Asterisk 16.28 and 22.10: `Setvar` with `DEVICE_STATE(Custom:…)` and no channel needs
 `write = call`, `DeviceStateList` needs `call` or `reporting`. Asterisk keeps custom states in its
-database, over its own restarts and ours, so lamps that were left burning are looked for once.
+database, over its own restarts and ours: lamps that were left lit are looked for once.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ STATES: Final[Mapping[str, str]] = {
     "paused": "INUSE",
     "failed": "RINGING",
 }
-"""What a lamp shows: dark, steady, or blinking. Phones blink for `RINGING`."""
+"""Device state by recording state: dark, steady, or blinking. Phones blink for `RINGING`."""
 
 REFRESH: Final = 15.0
 """Seconds after which lamps that burn are looked after: is there still a call, do they burn."""
@@ -71,7 +71,7 @@ class Lamps:
         return {exten: state for exten, state in self._wanted.items() if state != OFF}
 
     def set(self, extension: str, state: str) -> None:
-        """Have a lamp show a state of `STATES`; anything else, and odd names, are logged."""
+        """Set a lamp to a state of `STATES`; anything else, and odd names, are logged."""
         shown = STATES.get(state)
         if shown is None or not _PLAIN.fullmatch(extension):
             _log.warning("lamp_not_set", extension=extension[:64], state=state[:32])

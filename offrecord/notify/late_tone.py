@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tone for a presser who is in the call again: one AMI Originate into one fixed context.
+"""Play a tone to a presser who is back in the call: one AMI Originate into one fixed context.
 
 The Local channel `whisper@offrecord-tell` is dialled: its far half runs ChanSpy on the presser's
 channel, which whispers without listening; its near half plays the sounds and hangs up, and that
 ends both. Measured on Asterisk 16.28 and 22.10: ChanSpy is attached 0.1 s after it gets its first
-sound, so the dialplan sends 0.2 s of silence first. A tone of 0.86 s is over after 1.1 s.
+sound; the dialplan sends 0.2 s of silence first. A tone of 0.86 s is over after 1.1 s.
 
 Where the context is missing the Originate is answered `Extension does not exist.`; where only its
-far half is, as where the presser has hung up, the event OriginateResponse alone tells of a failure.
-So the dialplan is then looked at (`ShowDialPlan`, `write = reporting`).
+far half is, or where the presser has hung up, only the event OriginateResponse reports a failure.
+The dialplan is then read (`ShowDialPlan`, `write = reporting`).
 """
 
 import asyncio
@@ -27,7 +27,7 @@ CONTEXT: Final = "offrecord-tell"
 PLAY: Final = "play"
 """Where the near half of a whisper goes on."""
 WHISPER: Final = "whisper"
-"""What its far half dials."""
+"""The extension that its far half dials."""
 EXPIRES: Final = 5.0
 """Seconds after which a tone that was not played yet would tell old news: it is dropped."""
 SPACING: Final = 2.0
@@ -61,7 +61,7 @@ class Whisper:
 
 
 def problem(channel: str, uniqueid: str, sounds: Sequence[str]) -> str | None:
-    """Say why these may not stand in a dialplan's arguments, or None when they may."""
+    """Return why these may not stand in a dialplan's arguments, None when they may."""
     if not _CHANNEL.fullmatch(channel):
         return "the channel's name is not plain"
     if not _UNIQUEID.fullmatch(uniqueid):
@@ -113,11 +113,11 @@ class Whispers:
         self._told = False
 
     def __len__(self) -> int:
-        """How many wait."""
+        """Return how many wait."""
         return len(self._waiting)
 
     def put(self, channel: str, uniqueid: str, sounds: Sequence[str]) -> None:
-        """Have sounds whispered to a channel; odd names are logged and refused."""
+        """Queue sounds for a channel; odd names are logged and refused."""
         why = problem(channel, uniqueid, sounds)
         if why is not None:
             self._drop(channel, why)
@@ -130,7 +130,7 @@ class Whispers:
         self._wake.set()
 
     def answered(self, *, well: bool) -> None:
-        """Take what Asterisk says became of a whisper: whether its near end was answered."""
+        """Take the result of a whisper from Asterisk: whether its near end was answered."""
         if well:
             self._told = False
             return
@@ -175,7 +175,7 @@ class Whispers:
             self._doubtful = not self._told
 
     async def _look(self) -> None:
-        """Say once that the context is not there, if that is why a whisper was not played."""
+        """Log once that the context is missing, if that is why a whisper was not played."""
         try:
             await self._pbx.action_list(
                 "ShowDialPlan", {"Context": CONTEXT, "Extension": WHISPER}, timeout=LOOK

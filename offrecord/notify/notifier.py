@@ -69,7 +69,7 @@ class Notifier:
         self.sounds = sounds
         self.reminder = reminder
         self.lost: Counter[str] = Counter()
-        """What could not be delivered so far, by way: `lamp`, `whisper`, `event`, `webhook`."""
+        """Count of what could not be delivered, by way: `lamp`, `whisper`, `event`, `webhook`."""
         self._pbx = pbx
         self._tasks: list[asyncio.Task[None]] = []
         self._events: deque[VerdictMessage] = deque(maxlen=EVENTS)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who the person at a phone is to the recorders: the login behind an extension.
+"""Find the login of an extension, by which recorders know a person.
 
-The first of these that knows wins: what the press itself tells, the channel variable, the table
+The first of these that has one wins: the press itself, the channel variable, the table
 `[agents]`, the agents' file, AstDB, the name of the queue member.
 """
 

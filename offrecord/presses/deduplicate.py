@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One press seen several ways is one press: which running press a new one belongs to. Pure."""
+"""Recognise a press that was seen several ways, or again, as one press. Pure."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ _STARTS = frozenset({Verb.RESUME, Verb.START})
 
 @dataclass(frozen=True, slots=True)
 class Ruling(Generic[Handle]):
-    """What to do with a new press.
+    """Decision about a new press.
 
-    `join` is the press it is the same as; `overruled` one that silences and came before, so that
-    the new one is refused; `supersedes` those whose recording it turns off again.
+    `join` is the press it is the same as, `overruled` a press that silences and refuses the new
+    one, `supersedes` those that the new one ends because it turns their recording off again.
     """
 
     join: Handle | None = None
@@ -38,7 +38,7 @@ class _Seen(Generic[Handle]):
 
 
 class Deduplicator(Generic[Handle]):
-    """Remembers the presses seen in the last `window` seconds, and those still running.
+    """Remembers the presses of the last `window` seconds, and those still running.
 
     Times are seconds on one monotonic clock, given by the caller.
     """
@@ -56,11 +56,11 @@ class Deduplicator(Generic[Handle]):
         only: str | None = None,
         itself: Handle | None = None,
     ) -> Ruling[Handle]:
-        """Say what a press of `verb` at `at` on the call of `lineage` is to the other ones.
+        """Return how a press of `verb` at `at` on the call of `lineage` relates to the others.
 
         The same verb within the window of its last sighting, or while the first still runs, is
         the same press, if both are limited to the same recorder (`only`) or both to none. Of
-        opposite verbs within the window the silencing one wins, whichever came first.
+        opposite verbs within the window the silencing one wins, in either order.
 
         A press that is remembered already is ruled on again as `itself`, once its call is known
         for certain: it can then be the same as an earlier one that was allowed, never as a later.
@@ -91,26 +91,26 @@ class Deduplicator(Generic[Handle]):
         *,
         only: str | None = None,
     ) -> None:
-        """Remember a press that goes its own way."""
+        """Remember a press that joins no other."""
         self._seen.append(_Seen(lineage, verb, at, handle, only, at))
 
     def again(self, handle: Handle, at: float) -> None:
-        """Note that a press was seen once more: the window counts from there."""
+        """Start the window of a press again, because it was seen once more."""
         for seen in self._of(handle):
             seen.last = max(seen.last, at)
 
     def widen(self, handle: Handle, lineage: frozenset[str]) -> None:
-        """Note that the call of a press is known better than when it came."""
+        """Add ids of the call that were not known when the press came."""
         for seen in self._of(handle):
             seen.lineage |= lineage
 
     def denied(self, handle: Handle) -> None:
-        """Note that a press was not allowed: it must not stand in the way of one that is."""
+        """Mark a press as not allowed: it must not prevent one that is."""
         for seen in self._of(handle):
             seen.counts = False
 
     def ended(self, handle: Handle) -> None:
-        """Note that a press runs no more."""
+        """Mark a press as ended."""
         for seen in self._of(handle):
             seen.running = False
 

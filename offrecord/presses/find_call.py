@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a press to the call it means: legs, presser, agent, and the recorders named for it."""
+"""Find the call that a press means: its legs, presser, agent, and the recorders named for it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -22,14 +22,14 @@ TAG_VARIABLE = "OFFRECORD_TAG"
 """Channel variable with the label a recording gets when it is started (again)."""
 
 APPLICATION, DATA = "CHANNEL(appname)", "CHANNEL(appdata)"
-"""What a channel is in: a caller waits in, and talks from within, `Queue` with `name,options`."""
+"""Application of a channel and its arguments: `Queue` with `name,options` for a queue's caller."""
 
 _TICK, _TICKS = 0.02, 25
 """Seconds between two looks for a channel that the PBX knows and we do not yet, and how many."""
 
 
 class Unresolved(Exception):
-    """A press that means no call, or not one for sure; `outcome` is what it then ends with."""
+    """A press whose call cannot be found, or is ambiguous; it ends with `outcome`."""
 
     def __init__(self, outcome: Outcome, why: str) -> None:
         super().__init__(why)
@@ -85,7 +85,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """Resolves presses against the live calls of one PBX.
+    """Finds the calls of presses among the live calls of one PBX.
 
     `agents` knows the logins of people; `variable` is the channel variable that holds a
     channel's extension, where a site sets one. `wait_known` is how many seconds a press may wait
@@ -139,12 +139,12 @@ class Resolver:
         return speaks, (f"pressed on {named.name}, through which only {speaks.name} speaks",)
 
     def lineage(self, press: Press) -> frozenset[str]:
-        """Return what tells this press's call from others, from what is known right now."""
+        """Return the ids of this press's call, as far as they are known right now."""
         call = self._now(press)
         return call.ids if call else frozenset({press.uniqueid or press.target})
 
     def recorded(self, press: Press) -> bool:
-        """Say whether a MixMonitor is known to run on the press's call right now."""
+        """Return whether a MixMonitor is known to run on the press's call right now."""
         call = self._now(press)
         return bool(call and call.monitored)
 
@@ -184,7 +184,7 @@ class Resolver:
         return None
 
     def _unseen(self, press: Press, why: str) -> Resolved:
-        """Make do with what is known: a recorder elsewhere can still be stopped.
+        """Return the call as far as it is known: a recorder elsewhere can still be stopped.
 
         That is the call as it was last seen, else what the press itself told.
         """

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one door for presses: every way in calls `Intake.press`, and nothing else.
+"""Submit every press, whichever way it comes in: all ways call `Intake.press`, nothing else.
 
 FastAGI and the one-shot script name the channel that pressed; user events and keypad digits are
 seen on AMI; HTTP, the page and the command line name a target. `Intake` makes the press, submits
-it to the engine, and has its verdict notified when the presser did not hear it in line.
+it to the engine, and notifies the presser of the verdict unless they heard it in line.
 """
 
 import asyncio
@@ -124,7 +124,7 @@ class Intake:
     none; `keypad` knows the codes to look for in digits, None to look for none. `ending` returns
     whether the daemon was told to end, `recorders` the names of those that are configured.
     `pbx_away` returns whether the PBX cannot be asked now: only the tone in line reaches the
-    presser then, and a session that waits hears `failed` after `unseen` seconds.
+    presser then, and a session that waits gets `failed` after `unseen` seconds.
     """
 
     engine: Engine
@@ -152,10 +152,10 @@ class Intake:
         options: Mapping[str, str] | None = None,
         in_line: bool = False,
     ) -> PressHandle:
-        """Submit a press and return at once: it is on its way to the journal then.
+        """Submit a press and return at once; it is queued for the journal by then.
 
         `target` names the call, `presser` the channel that pressed. With `in_line` the caller must
-        call `session_ended` on the handle; otherwise the notifier is told of the verdict. Raises
+        call `session_ended` on the handle; otherwise the notifier gets the verdict. Raises
         `UserError` when the daemon is ending, unless the press was seen on AMI, and when a person
         or program names a recorder that is not configured.
         """
@@ -199,7 +199,7 @@ class Intake:
         )  # fmt: skip
 
     def _submit_unattended(self, handle: PressHandle) -> None:
-        """Have the verdict notified of a press that has no AGI session."""
+        """Pass the verdict of a press without an AGI session to the notifier."""
         if handle.sighting.way not in _ON_AMI:
             handle.session_ended(heard=False)
             return

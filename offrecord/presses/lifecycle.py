@@ -31,7 +31,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 class Enforcement(Protocol):
-    """What a press needs of the stops and pauses that outlive it; `Enforcer` implements it."""
+    """The stops and pauses that outlive their press, for the engine; `Enforcer` implements it."""
 
     intents: Intents
 
@@ -140,7 +140,7 @@ class Engine:
             await asyncio.wait([*self._running.values()])
 
     async def close(self, grace: float) -> None:
-        """Let running presses end for up to `grace` seconds, then give them up, journalled."""
+        """Wait up to `grace` seconds for running presses, then end them as failed, journalled."""
         loop = asyncio.get_running_loop()
         ends = loop.time() + grace
         while self._running and loop.time() < ends:

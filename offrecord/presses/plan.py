@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decide about one press: may it go on, which recorders it is for, and what they are told.
+"""Decide about one press: whether it may go on, which recorders to ask, and their order.
 
 A press that is carried out and one that is only explained get the same `Plan`.
 """

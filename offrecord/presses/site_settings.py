@@ -12,7 +12,7 @@ from offrecord.presses.find_call import Resolver
 
 @dataclass(frozen=True, slots=True)
 class SiteSettings:
-    """What the configuration says about presses; replaced as a whole by a reload.
+    """Settings of the site that a press goes by; a reload replaces them as a whole.
 
     `resolver` finds the call of a press, `router` the recorders of a call. `optional` names the
     recorders of role `may`. Each recorder has `budget` seconds for one order; one that overruns

@@ -35,7 +35,7 @@ DEFAULT_LIMIT: Final = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """How many presses were resolved in each way, and how many intents were restored or ended."""
+    """Counts of presses by how they were resolved, and of intents restored and ended."""
 
     presses: Mapping[Resolution, int]
     restored: int = 0

@@ -14,7 +14,7 @@ from offrecord.recovery.unfinished import OpenIntent, OpenPress, OpenWork
 
 
 class Resolution(StrEnum):
-    """What is done with one press."""
+    """How one unfinished press is resolved."""
 
     FINISH = "finish"
     """It is carried out now."""
@@ -28,7 +28,7 @@ class Resolution(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is done with one press, and why."""
+    """The resolution of one press, and why."""
 
     unfinished: OpenPress
     resolution: Resolution
@@ -37,7 +37,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What is done with each press, and with the intents."""
+    """The resolutions of all presses, and the intents to restore and to end."""
 
     presses: tuple[Decision, ...]
     restore: tuple[OpenIntent, ...]

@@ -52,7 +52,7 @@ class OpenIntent:
 
 @dataclass(frozen=True, slots=True)
 class OpenWork:
-    """What the previous daemon process left unfinished."""
+    """The presses and intents that the previous daemon process left unfinished."""
 
     presses: tuple[OpenPress, ...] = ()
     intents: tuple[OpenIntent, ...] = ()

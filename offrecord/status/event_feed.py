@@ -106,7 +106,7 @@ class EventFeed:
 
     @property
     def listeners(self) -> int:
-        """How many listen now."""
+        """The number of open listeners."""
         return len(self._listeners)
 
     @property
