@@ -20,8 +20,8 @@ from offrecord.config.sections.pbx import UserEventConfig
 from offrecord.model.intents import Intent
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict, result_body
-from offrecord.notify.messages import VerdictMessage, event_fields
 from offrecord.notify.outgoing_webhook import body
+from offrecord.notify.user_event import VerdictMessage, event_fields
 from offrecord.presses.find_call import Resolved
 from offrecord.presses.plan import Plan
 from offrecord.reconcile.local_files import Incident

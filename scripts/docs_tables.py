@@ -17,12 +17,12 @@ from pydantic_core import PydanticUndefined
 
 from bridges.asterisk import MixMonitorSettings
 from bridges.model import Evidence, Outcome, Verb
-from offrecord.base.errors import OUTCOME_EXITS, Exit
+from offrecord.base.errors import Exit
 from offrecord.checks.known_bugs import KNOWN_BUGS
 from offrecord.checks.run import RULES
 from offrecord.config import Config, RecorderConfig, RouteRule
 from offrecord.config.sections.policy import PolicyRule
-from offrecord.model.outcome_codes import LOG_LEVELS, SOUNDS, text
+from offrecord.model.outcome_codes import EXIT_CODES, LOG_LEVELS, SOUNDS, text
 from scripts import docs_api, docs_commands, docs_events
 
 ROOT = Path(__file__).parent.parent
@@ -157,7 +157,7 @@ def outcomes() -> str:
     """Return the small table: outcome, meaning, tone, exit code."""
     return table(
         ("outcome", "means", "tone", "exit code"),
-        ((f"`{o}`", MEANS[o], sounds(o), str(OUTCOME_EXITS[o].value)) for o in Outcome),
+        ((f"`{o}`", MEANS[o], sounds(o), str(EXIT_CODES[o])) for o in Outcome),
     )
 
 
@@ -182,7 +182,7 @@ def evidence() -> str:
 
 def exits() -> str:
     """Return the exit codes that are no outcome."""
-    outcome_codes = set(OUTCOME_EXITS.values()) - {Exit.OK}
+    outcome_codes = set(EXIT_CODES.values()) - {Exit.OK}
     rest = [code for code in Exit if code not in outcome_codes]
     return table(("code", "means"), ((str(code.value), OTHER_EXITS[code]) for code in rest))
 

@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 
 from offrecord import __version__
-from offrecord.base.errors import OUTCOME_EXITS
 from offrecord.cli.completion import script
+from offrecord.model.outcome_codes import EXIT_CODES
 from scripts.command_tree import Page, Told, pages
 from scripts.docs_tables import MEANS, OTHER_EXITS
 
@@ -39,8 +39,8 @@ def _list(items: tuple[Told, ...]) -> str:
 def _exits() -> tuple[Told, ...]:
     """Return every exit code, in their order."""
     said = {code.value: text for code, text in OTHER_EXITS.items()}
-    for outcome, code in OUTCOME_EXITS.items():
-        said.setdefault(code.value, f"{outcome}: {MEANS[outcome]}")
+    for outcome, code in EXIT_CODES.items():
+        said.setdefault(code, f"{outcome}: {MEANS[outcome]}")
     return tuple(Told(str(code), said[code]) for code in sorted(said))
 
 

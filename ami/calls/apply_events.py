@@ -9,8 +9,8 @@ from collections.abc import Callable
 from sys import intern
 from typing import Any, ClassVar, Final
 
+from ami.calls.channel_names import DEFAULT_RULES, Rules
 from ami.calls.joined_calls import LiveChannel, LiveChannels
-from ami.calls.names import DEFAULT_RULES, Rules
 from ami.events import types as ev
 
 SEEN: Final = 1

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from sys import intern
 
 from ami.calls.apply_events import SEEN_ALIVE, SEEN_BRIDGE, SEEN_MONITOR, EventApplier
+from ami.calls.channel_names import Rules, parse
 from ami.calls.joined_calls import JoinedCall, LiveChannel
-from ami.calls.names import Rules, parse
 from ami.calls.snapshots import Call, Channel
 from ami.events.headers import BridgeRow, ChannelRow
 

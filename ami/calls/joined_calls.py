@@ -14,7 +14,7 @@ channels of a call or an extension are in lists, which take a third of the memor
 import sys
 from collections import deque
 
-from ami.calls.names import DEFAULT_RULES, Rules, extension
+from ami.calls.channel_names import DEFAULT_RULES, Rules, extension
 
 LINKEDIDS_KEPT = 256
 """Linkedids kept for one call. Only channels that live through hundreds of calls (an agent logged

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from tomlkit import dumps
 
-from ami.calls import names
+from ami.calls import channel_names
 from bridges.routing import KEYS
 from offrecord.ami_capture.header_kinds import HeaderRedactor
 from offrecord.ami_capture.redact import Redactor
@@ -65,7 +65,11 @@ def recorder_names(config: Config) -> dict[str, str]:
 
 
 def redacted(
-    config: Config, headers: HeaderRedactor, redactor: Redactor, rules: names.Rules, agents: Agents
+    config: Config,
+    headers: HeaderRedactor,
+    redactor: Redactor,
+    rules: channel_names.Rules,
+    agents: Agents,
 ) -> str:
     """Return the configuration as TOML, for the channels that `headers` has seen.
 
@@ -84,10 +88,10 @@ def redacted(
     named, default = recorder_names(config), config.routes.default
     pattern = config.extensions.pattern
     if not _PLAIN_RULE.fullmatch(pattern) or redactor.leaks(pattern):
-        pattern = names.PATTERN
+        pattern = channel_names.PATTERN
     trunks = [headers.device(one) for one in config.extensions.trunks]
     mapped = _mapped(
-        headers, redactor, rules, names.Rules(trunks=frozenset(trunks), pattern=pattern)
+        headers, redactor, rules, channel_names.Rules(trunks=frozenset(trunks), pattern=pattern)
     )
     tables: dict[str, Any] = {
         "press": config.press.model_dump(),
@@ -143,21 +147,24 @@ def redacted(
 
 
 def _mapped(
-    headers: HeaderRedactor, redactor: Redactor, rules: names.Rules, redacted_rules: names.Rules
+    headers: HeaderRedactor,
+    redactor: Redactor,
+    rules: channel_names.Rules,
+    redacted_rules: channel_names.Rules,
 ) -> dict[str, str | None]:
     """Return the devices whose extension the redacted rules would not find without a map."""
     found: dict[str, str | None] = {}
     for name, made in headers.devices.items():
-        owner = names.extension(name, rules)
+        owner = channel_names.extension(name, rules)
         wanted = redactor.number(owner, "extension") if owner else None
-        if names.extension(made, redacted_rules) != wanted:
-            found[names.parse(made).device] = wanted
+        if channel_names.extension(made, redacted_rules) != wanted:
+            found[channel_names.parse(made).device] = wanted
     return found
 
 
-def _logins(headers: HeaderRedactor, rules: names.Rules, agents: Agents) -> dict[str, str]:
+def _logins(headers: HeaderRedactor, rules: channel_names.Rules, agents: Agents) -> dict[str, str]:
     """Return the redacted logins of the extensions that were seen, by extension."""
-    owners = {names.extension(name, rules) for name in headers.devices}
+    owners = {channel_names.extension(name, rules) for name in headers.devices}
     logins = {owner: agents.known(owner).login for owner in sorted(filter(None, owners))}
     return {headers.number(owner): headers.login(one) for owner, one in logins.items() if one}
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ami.calls import names
+from ami.calls import channel_names
 from ami.recording_actions import NO_CHANNEL, NO_CONFERENCE, NO_MIX_LEFT, NONE_LEFT
 from bridges.model import Evidence, Outcome, Verb
 from bridges.routing import VARIABLE as RECORDERS_VARIABLE
@@ -27,7 +27,7 @@ LEFT_OUT: Final = "(left out)"
 _ADDRESS: Final = re.compile(r"(?=.*[.:])[0-9a-fA-F.:]+(?:%\w+)?(?::[0-9]+)?")
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z_ -]{0,30}|[0-9]{1,3}|")
 _PORT: Final = re.compile(r"[a-z]?[0-9]{1,2}")
-_TECHNOLOGIES: Final = names.PHONES | {
+_TECHNOLOGIES: Final = channel_names.PHONES | {
     *("local", "dahdi", "cbrec", "cbann", "console", "message", "motif", "recorder", "announcer"),
     *("multicastrtp", "unicastrtp", "audiosocket", "websocket", "capi", "khomp", "dongle", "phone"),
 }
@@ -110,7 +110,7 @@ class HeaderRedactor:
         """Return the replacement of a channel name: each part is replaced, the form stays."""
         if not value or "/" not in value:
             return self._redactor.uniqueid(value) if value else value
-        parts = names.parse(value)
+        parts = channel_names.parse(value)
         marks = ("<MASQ>" if parts.masquerade else "") + ("<ZOMBIE>" if parts.zombie else "")
         action = f"{parts.action}/" if parts.action else ""
         technology = parts.technology

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Final
 
-from ami.calls import names
+from ami.calls import channel_names
 from ami.keypad import Keypad
 from ami.pbx import Pbx
 from ami.settings import AmiSettings
@@ -30,10 +30,10 @@ _PING_PATIENCE: Final = 7.0
 """Seconds that a ping may go unanswered before the link is given up."""
 
 
-def name_rules(config: Config, hints: Mapping[str, str] | None = None) -> names.Rules:
+def name_rules(config: Config, hints: Mapping[str, str] | None = None) -> channel_names.Rules:
     """Return the rules that say whose a channel is; `hints` are what the PBX itself told."""
     given = config.extensions
-    return names.Rules(
+    return channel_names.Rules(
         endpoints=given.map,
         trunks=frozenset(given.trunks),
         hints=hints or {},

@@ -13,7 +13,7 @@ from ami.calls.graph import CallGraph
 from ami.pbx import Pbx
 from bridges.model import Outcome, Recorder, Verb, hook_of
 from offrecord.assembly import build
-from offrecord.assembly.press_path import Clock, PressPath
+from offrecord.assembly.core_objects import Clock, PressPath
 from offrecord.audit.syslog_copy import Syslog
 from offrecord.config import Config, ConfigError, Loaded
 from offrecord.config.sections.journal import place

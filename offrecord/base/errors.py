@@ -9,7 +9,6 @@ from enum import IntEnum
 from types import MappingProxyType
 
 from ami.errors import AmiError, AmiInjection, AmiInsecure, AmiRefused, AmiUntrusted
-from bridges.model import Outcome
 
 
 class Exit(IntEnum):
@@ -22,6 +21,7 @@ class Exit(IntEnum):
     USAGE = 2
     """The command line was wrong (click uses the same number)."""
 
+    # The codes by outcome; the table is `offrecord.model.outcome_codes.EXIT_CODES`.
     ACCEPTED = 10
     CONTAINED = 11
     NOTHING_TO_STOP = 12
@@ -58,19 +58,6 @@ class Exit(IntEnum):
     """The setup of the PBX keeps a code from working: features, dialplan, phones."""
 
 
-OUTCOME_EXITS = MappingProxyType(
-    {
-        Outcome.CONFIRMED: Exit.OK,
-        Outcome.ACCEPTED: Exit.ACCEPTED,
-        Outcome.CONTAINED: Exit.CONTAINED,
-        Outcome.NOTHING_TO_STOP: Exit.NOTHING_TO_STOP,
-        Outcome.DENIED: Exit.DENIED,
-        Outcome.CALL_ENDED: Exit.CALL_ENDED,
-        Outcome.FAILED: Exit.FAILED,
-    }
-)
-"""The exit code of each outcome; a test holds that none is missing."""
-
 RECORDER_EXITS = MappingProxyType(
     {
         "unreachable": Exit.RECORDER_UNREACHABLE,
@@ -79,11 +66,6 @@ RECORDER_EXITS = MappingProxyType(
     }
 )
 """The exit code of each `bridges.model.RecorderUnavailable.cause`."""
-
-
-def outcome_exit(outcome: Outcome) -> Exit:
-    """Return the exit code of a command whose press ended with `outcome`."""
-    return OUTCOME_EXITS[outcome]
 
 
 class UserError(Exception):

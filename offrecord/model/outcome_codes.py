@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sounds, log levels and sentences of each outcome, as tables: a test finds a missing row.
+"""What each outcome brings, as tables: exit code, HTTP status, sounds, log level, sentence.
+
+A test finds a missing row.
 
 The stock sounds are from Asterisk's core sounds, which every PBX has; each outcome sounds
 different. The sounds of the set `offrecord` are shipped and must be copied to the PBX first.
-Exit codes by outcome are in `offrecord.base.errors`.
 """
 
 import logging
@@ -13,6 +14,36 @@ from types import MappingProxyType
 from typing import Final
 
 from bridges.model import Outcome, Verb
+
+EXIT_CODES: Final[Mapping[Outcome, int]] = MappingProxyType(
+    {
+        Outcome.CONFIRMED: 0,
+        Outcome.ACCEPTED: 10,
+        Outcome.CONTAINED: 11,
+        Outcome.NOTHING_TO_STOP: 12,
+        Outcome.DENIED: 13,
+        Outcome.CALL_ENDED: 14,
+        Outcome.FAILED: 15,
+    }
+)
+"""Exit code of a command whose press ended with an outcome, as `offrecord.base.errors.Exit`."""
+
+HTTP_STATUSES: Final[Mapping[Outcome, int]] = MappingProxyType(
+    {
+        Outcome.CONFIRMED: 200,
+        Outcome.ACCEPTED: 202,
+        Outcome.CONTAINED: 200,
+        Outcome.NOTHING_TO_STOP: 200,
+        Outcome.DENIED: 403,
+        Outcome.CALL_ENDED: 404,
+        Outcome.FAILED: 502,
+    }
+)
+"""HTTP status of a press by its outcome.
+
+200: it is proven that the order was carried out. 202: that is not proven. 4xx and 5xx: it was not
+carried out, or its result is not known.
+"""
 
 SOUNDS: Final[Mapping[Outcome, tuple[str, ...]]] = MappingProxyType(
     {

@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 import structlog
 
-from ami.calls import names
+from ami.calls import channel_names
 from ami.calls.graph import CallGraph
 from ami.errors import AmiError
 from ami.events.types import Event, Hangup, OriginateResponse
@@ -26,8 +26,8 @@ from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
 from offrecord.notify.lamps import REFRESH, Lamps
 from offrecord.notify.late_tone import CONTEXT, PLAY, Whispers
-from offrecord.notify.messages import VerdictMessage, event_fields
 from offrecord.notify.outgoing_webhook import Webhook
+from offrecord.notify.user_event import VerdictMessage, event_fields
 
 EVENTS: Final = 500
 """Desktop events that may wait; beyond it the oldest is lost."""
@@ -181,7 +181,7 @@ class Notifier:
             return
         if self._lamps is None or not isinstance(event, Hangup) or not self._lamps.lit:
             return
-        extension = names.extension(event.channel, graph.rules)
+        extension = channel_names.extension(event.channel, graph.rules)
         for lit in [extension] if extension else list(self._lamps.lit):
             self._lamps.left(lit)
 
@@ -197,7 +197,7 @@ class Notifier:
         if channel is not None:
             return channel.name, channel.extension or ""
         name = channel_name or press.channel or ""
-        return name, (names.extension(name, graph.rules) or "") if name else ""
+        return name, (channel_names.extension(name, graph.rules) or "") if name else ""
 
     def _whisper(self, press: Press, verdict: Verdict, channel: str) -> None:
         sounds = self.sounds.get(verdict.outcome, ())

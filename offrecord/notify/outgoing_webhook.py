@@ -21,7 +21,7 @@ import structlog
 
 from bridges.shared.http_line import Ending, Exchange, HttpLine
 from offrecord.base.secrets import Secret
-from offrecord.notify.messages import EVENT, VerdictMessage
+from offrecord.notify.user_event import EVENT, VerdictMessage
 
 LIMIT: Final = 500
 """Posts that may wait; beyond it the oldest is lost."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ami.calls import names
+from ami.calls import channel_names
 from ami.calls.snapshots import Channel
 from bridges.model import Verb
 from offrecord.model.policy_terms import Allow, ResumeBy, Rule
@@ -48,7 +48,7 @@ class Ruling:
         }
 
 
-def may(press: Press, presser: Channel | None, rules: names.Rules) -> Ruling:
+def may(press: Press, presser: Channel | None, rules: channel_names.Rules) -> Ruling:
     """Return whether `presser` may do what `press` asks for where no rule decides.
 
     A press from a phone needs a channel that is known to belong to an extension of this PBX: the
@@ -60,7 +60,7 @@ def may(press: Press, presser: Channel | None, rules: names.Rules) -> Ruling:
     if presser is None:
         return Ruling(allowed=False, why="it is not known which channel pressed")
     if presser.extension is None:
-        why = names.resolve(presser.name, rules).reason
+        why = channel_names.resolve(presser.name, rules).reason
         return Ruling(
             allowed=False,
             why=f"{presser.name} is no extension here: {why}; a phone can be named in"
@@ -87,7 +87,7 @@ class Policy:
         """The channel variables to read on every leg before `rule` is called."""
         return (freepbx.VARIABLE,) if self.freepbx else ()
 
-    def rule(self, press: Press, facts: Facts, rules: names.Rules) -> Ruling:
+    def rule(self, press: Press, facts: Facts, rules: channel_names.Rules) -> Ruling:
         """Return whether a press is allowed. Changes nothing: see `count`."""
         if press.verb not in set(Verb):
             known = ", ".join(Verb)
@@ -116,7 +116,7 @@ class Policy:
         if kind_of(press.way) == "phone":
             self.limits.count(facts.call, facts.person.name, press.received)
 
-    def explain(self, press: Press, facts: Facts, rules: names.Rules) -> dict[str, object]:
+    def explain(self, press: Press, facts: Facts, rules: channel_names.Rules) -> dict[str, object]:
         """Return the ruling on a press, and on the same press from the phone, as plain data."""
         phone = self.rule(replace(press, way="fastagi"), facts, rules)
         return {**self.rule(press, facts, rules).body(), "phone": phone.body()}

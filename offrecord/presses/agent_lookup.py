@@ -12,8 +12,8 @@ from pathlib import Path
 
 import structlog
 
+from ami.astdb_and_queues import database_entry, queue_members
 from ami.calls.snapshots import Channel
-from ami.directory import database_entry, queue_members
 from ami.errors import AmiError
 from ami.ports import Actions
 

@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ami.calls import names
+from ami.calls import channel_names
 from ami.calls.snapshots import Call, Channel
 from ami.errors import AmiDenied, AmiError
 from ami.ports import PbxPort
@@ -57,7 +57,7 @@ class Resolved:
     queues: tuple[str, ...] = ()
     facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def body(self, rules: names.Rules) -> dict[str, object]:
+    def body(self, rules: channel_names.Rules) -> dict[str, object]:
         """Return the call as the journal and `explain` show it."""
         return {
             "call": self.call.linkedid,
@@ -74,7 +74,7 @@ class Resolved:
                     "channel": channel.name,
                     "uniqueid": channel.uniqueid,
                     "extension": channel.extension,
-                    "why": names.resolve(channel.name, rules).reason,
+                    "why": channel_names.resolve(channel.name, rules).reason,
                     "monitors": channel.monitors,
                     "bridge": channel.bridge_id,
                 }
@@ -101,7 +101,7 @@ class Resolver:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     @property
-    def rules(self) -> names.Rules:
+    def rules(self) -> channel_names.Rules:
         """The rules that say whose a channel is, as the live calls go by them now."""
         return self.pbx.graph.rules
 
@@ -196,14 +196,14 @@ class Resolver:
         return Resolved(call, presser, who, "", None, seen=False, notes=(why,))
 
     def _alone(self, uniqueid: str, name: str | None) -> Call:
-        parts = names.parse(name or "")
+        parts = channel_names.parse(name or "")
         channel = Channel(
             parts.raw,
             uniqueid,
             uniqueid,
             parts.technology,
             parts.endpoint,
-            names.extension(parts, self.rules),
+            channel_names.extension(parts, self.rules),
             monitors=None,
         )
         return Call(uniqueid, frozenset({uniqueid}), (channel,))
@@ -217,7 +217,7 @@ class Resolver:
             [*((first, name) for name in own), *((c, name) for c in everyone for name in each)]
         )
         exten = read.value(first, self.variable or "")
-        told = names.resolve(first.name, self.rules, variable=exten).extension
+        told = channel_names.resolve(first.name, self.rules, variable=exten).extension
         if exten and told == exten:
             first = replace(first, extension=exten)
             call = replace(call, channels=tuple(_swap(call.channels, first)))

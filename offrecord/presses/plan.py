@@ -7,7 +7,7 @@ A press that is carried out and one that is only explained get the same `Plan`.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ami.calls import names
+from ami.calls import channel_names
 from bridges.model import Order
 from bridges.routing import Trial
 from bridges.shared.call_parties import trunks
@@ -32,7 +32,7 @@ class Plan:
 
     press: Press
     resolved: Resolved
-    rules: names.Rules
+    rules: channel_names.Rules
     trials: tuple[Trial, ...]
     recorders: tuple[str, ...]
     unknown: tuple[str, ...]

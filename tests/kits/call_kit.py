@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Short ways to write events, listing rows and graphs in the tests of the call graph."""
 
+from ami.calls.channel_names import Rules
 from ami.calls.graph import CallGraph
-from ami.calls.names import Rules
 from ami.calls.snapshots import Call, Channel
 from ami.events.headers import ChannelRow
 from ami.events.types import BridgeEnter, BridgeLeave, DialBegin, Event, Hangup, Newchannel

@@ -14,7 +14,7 @@ from ami.events.types import MixMonitorMute, MixMonitorStart
 from ami.pbx import Pbx
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
 from offrecord.assembly.components import Components
-from offrecord.assembly.press_path import Clock, PressPath
+from offrecord.assembly.core_objects import Clock, PressPath
 from offrecord.config import load
 from offrecord.enforcement.context import Observers, State
 from offrecord.enforcement.enforcer import EnforcementSettings, Enforcer

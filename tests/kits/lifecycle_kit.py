@@ -28,7 +28,7 @@ from bridges.model import (
 )
 from bridges.routing import Router, Rule
 from offrecord.assembly.components import Components
-from offrecord.assembly.press_path import PressPath
+from offrecord.assembly.core_objects import PressPath
 from offrecord.journal import PressSummary, StoredRecord, presses, show
 from offrecord.journal.journal import Journal, Record
 from offrecord.model.intents import Intent, Intents

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from ami.calls.names import parse
+from ami.calls.channel_names import parse
 from ami.pbx import Pbx
 from ami.settings import AmiSettings
 from bridges.model import Evidence, Outcome, Verb

@@ -8,8 +8,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ami.calls.channel_names import Rules, parse, resolve
 from ami.calls.graph import CallGraph
-from ami.calls.names import Rules, parse, resolve
 from ami.events import types
 from ami.events.headers import BridgeRow, ChannelRow, channel_row, headers
 from ami.events.packet_to_event import decode

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ami.calls import names
+from ami.calls import channel_names
 from offrecord.ami_capture.capture_file import text
 from offrecord.ami_capture.make import Capture
 from offrecord.ami_capture.redact import Redactor
@@ -143,7 +143,7 @@ def test_numbers_keep_their_length_their_pattern_and_their_difference(
 
     redactor = Redactor(
         [one for one in extensions if len(one) >= 5], [pattern],
-        names.DEFAULT_RULES.looks_like_extension,
+        channel_names.DEFAULT_RULES.looks_like_extension,
     )  # fmt: skip
     now = {one: redactor.number(one) for one in sorted(extensions)}
 

@@ -6,7 +6,7 @@ from typing import cast, get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ami.calls.names import Rules
+from ami.calls.channel_names import Rules
 from ami.calls.snapshots import Channel
 from bridges.model import Verb
 from offrecord.model.policy_terms import KINDS, Allow, Rule

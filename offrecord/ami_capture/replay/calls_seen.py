@@ -4,7 +4,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ami.calls import names
+from ami.calls import channel_names
 from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Call
 from offrecord.ami_capture.capture_file import Entry
@@ -100,7 +100,7 @@ class CallsSeen:
         for channel in call.channels:
             one = seen.channels.get(channel.uniqueid)
             if one is None:
-                why = names.resolve(channel.name, self._graph.rules).reason
+                why = channel_names.resolve(channel.name, self._graph.rules).reason
                 one = ChannelSeen(channel.name, channel.uniqueid, channel.extension, why, at)
                 seen.channels[channel.uniqueid] = one
             one.extension = channel.extension

@@ -39,7 +39,7 @@ from offrecord.ami_capture.replay.calls_seen import CallsSeen
 from offrecord.ami_capture.replay.pbx import ReplayPbx
 from offrecord.assembly.build import name_rules
 from offrecord.assembly.components import Components
-from offrecord.assembly.press_path import Clock
+from offrecord.assembly.core_objects import Clock
 from offrecord.base.errors import Exit, UserError
 from offrecord.config import ConfigError, Loaded, load
 from offrecord.journal.journal import Journal, Record

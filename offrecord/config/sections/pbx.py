@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from ami.calls.names import PATTERN
+from ami.calls.channel_names import PATTERN
 from bridges.model import Verb
 from offrecord.base.secrets import Secret
 from offrecord.config.fields import (

@@ -14,25 +14,16 @@ from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from bridges.model import Outcome, Verb
+from offrecord.model.outcome_codes import HTTP_STATUSES
 
 PENDING: Final = "pending"
 """The outcome of a press that has no verdict yet."""
 
 STATUS: Final[Mapping[str, int]] = {
-    Outcome.CONFIRMED: 200,
-    Outcome.ACCEPTED: 202,
-    Outcome.CONTAINED: 200,
-    Outcome.NOTHING_TO_STOP: 200,
-    Outcome.DENIED: 403,
-    Outcome.CALL_ENDED: 404,
-    Outcome.FAILED: 502,
+    **{outcome.value: status for outcome, status in HTTP_STATUSES.items()},
     PENDING: 202,
 }
-"""The HTTP status of a press by its outcome; a test holds that none is missing.
-
-200: it is proven that the order was carried out. 202: that is not proven, or not yet. 4xx and 5xx:
-it was not carried out, or its result is not known.
-"""
+"""The HTTP status of a press by its outcome, or while it has none."""
 
 TITLES: Final[Mapping[str, tuple[str, str]]] = {
     Outcome.DENIED: (

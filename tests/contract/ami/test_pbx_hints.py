@@ -5,8 +5,8 @@ import asyncio
 
 import pytest
 
+from ami.calls.channel_names import Rules
 from ami.calls.graph import CallGraph
-from ami.calls.names import Rules
 from ami.errors import AmiTimeout
 from ami.pbx import Pbx
 from tests.kits.ami_client import eventually, following

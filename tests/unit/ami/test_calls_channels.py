@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The call graph: what runs on a channel, what it is called, and how it is found."""
 
+from ami.calls.channel_names import Rules
 from ami.calls.joined_calls import GONE_KEPT
-from ami.calls.names import Rules
 from ami.events.types import (
     BridgeEnter,
     DialBegin,

@@ -3,7 +3,7 @@
 
 import pytest
 
-from ami.calls.names import Rules, resolve
+from ami.calls.channel_names import Rules, resolve
 from ami.hints import owners
 
 

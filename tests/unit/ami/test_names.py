@@ -3,7 +3,7 @@
 
 import pytest
 
-from ami.calls.names import ChannelName, Resolution, Rules, extension, parse, resolve
+from ami.calls.channel_names import ChannelName, Resolution, Rules, extension, parse, resolve
 
 
 @pytest.mark.parametrize(

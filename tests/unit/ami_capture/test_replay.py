@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ami.calls import names
+from ami.calls import channel_names
 from ami.calls.graph import CallGraph
 from ami.events.packet_to_event import decode
 from bridges.model import Outcome
@@ -68,7 +68,7 @@ def test_the_graph_of_a_redacted_scene_is_that_of_the_scene(scene: str, tmp_path
     loaded = configured(tmp_path, extensions={"trunks": ["my-trunk"]})
     said = stream(scene)
     capture = made(collected(said), loaded)
-    rules = names.Rules(trunks=frozenset({"my-trunk"}))
+    rules = channel_names.Rules(trunks=frozenset({"my-trunk"}))
     was, now = CallGraph(rules), CallGraph()
     now.use_rules(playing_rules(capture))
     was.reconcile([])
@@ -87,11 +87,11 @@ def test_the_graph_of_a_redacted_scene_is_that_of_the_scene(scene: str, tmp_path
         assert shape(now) == shape(was, table)
 
 
-def playing_rules(capture: object) -> names.Rules:
+def playing_rules(capture: object) -> channel_names.Rules:
     import tomllib
 
     found = tomllib.loads(capture.head.configuration)["extensions"]  # type: ignore[attr-defined]
-    return names.Rules(
+    return channel_names.Rules(
         endpoints=found.get("map", {}), trunks=frozenset(found["trunks"]), pattern=found["pattern"]
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ami.calls import names
+from ami.calls import channel_names
 from ami.calls.snapshots import Call, Channel
 from ami.pbx import Pbx
 from ami.settings import AmiSettings
@@ -122,12 +122,12 @@ def test_the_rules_for_names_are_the_configured_ones_and_the_pbxs_hints(loaded: 
     ).config
     rules = sites.name_rules(config, {"pjsip/fred": "470"})
 
-    assert names.extension("SIP/desk-1", rules) == "430"
-    assert names.extension("PJSIP/fred-1", rules) == "470"
-    assert names.extension("SIP/carrier-1", rules) is None
-    assert names.extension("SIP/410-1", rules) == "410"
-    assert names.extension("SIP/510-1", rules) is None
-    assert names.extension("PJSIP/fred-1", sites.name_rules(config)) is None
+    assert channel_names.extension("SIP/desk-1", rules) == "430"
+    assert channel_names.extension("PJSIP/fred-1", rules) == "470"
+    assert channel_names.extension("SIP/carrier-1", rules) is None
+    assert channel_names.extension("SIP/410-1", rules) == "410"
+    assert channel_names.extension("SIP/510-1", rules) is None
+    assert channel_names.extension("PJSIP/fred-1", sites.name_rules(config)) is None
 
 
 def test_the_keypad_is_off_unless_told(loaded: Any) -> None:

@@ -2,23 +2,26 @@
 """Exit codes are a promise to scripts."""
 
 from bridges.model import Outcome
-from offrecord.base.errors import OUTCOME_EXITS, RECORDER_EXITS, Exit, UserError, outcome_exit
+from offrecord.base.errors import RECORDER_EXITS, Exit, UserError
+from offrecord.model.outcome_codes import EXIT_CODES
 
 
 def test_only_a_proven_stop_leaves_with_zero() -> None:
-    assert [outcome for outcome in Outcome if outcome_exit(outcome) == 0] == [Outcome.CONFIRMED]
+    assert [outcome for outcome in Outcome if EXIT_CODES[outcome] == 0] == [Outcome.CONFIRMED]
 
 
 def test_every_outcome_has_an_exit_code_of_its_own_between_ten_and_nineteen() -> None:
-    assert set(OUTCOME_EXITS) == set(Outcome)
-    others = [outcome_exit(o) for o in Outcome if o is not Outcome.CONFIRMED]
+    assert set(EXIT_CODES) == set(Outcome)
+    named = {outcome: Exit[outcome.name] for outcome in Outcome if outcome.name in Exit.__members__}
+    assert named == {o: code for o, code in EXIT_CODES.items() if code}
+    others = [EXIT_CODES[o] for o in Outcome if o is not Outcome.CONFIRMED]
     assert len(set(others)) == len(others)
     assert all(10 <= code <= 19 for code in others)
 
 
 def test_errors_start_at_twenty_and_no_number_is_used_twice() -> None:
     assert len(Exit.__members__) == len({code.value for code in Exit})
-    outcomes = set(OUTCOME_EXITS.values())
+    outcomes = set(EXIT_CODES.values())
     errors = [code for code in Exit if code > 2 and code not in outcomes]
     assert min(errors) is Exit.CONFIG
     assert Exit.CONFIG.value == 20

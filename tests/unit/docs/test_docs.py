@@ -14,7 +14,7 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from ami.calls import names
+from ami.calls import channel_names
 from ami.calls.graph import CallGraph
 from ami.pbx import Pbx
 from ami.privileges import _READS, _WRITES
@@ -212,7 +212,7 @@ def test_every_snippet_is_in_the_list_of_snippets() -> None:
 
 
 def test_the_example_names_resolve_as_the_guide_says() -> None:
-    assert names.extension("SIP/410-12FA7B") == "410"
+    assert channel_names.extension("SIP/410-12FA7B") == "410"
 
 
 # what is said in the middle of a sentence

@@ -7,12 +7,11 @@ from itertools import product
 import pytest
 
 from bridges.model import Outcome, Verb
-from offrecord.base.errors import OUTCOME_EXITS
 from offrecord.config.sections.notify import SoundsConfig
-from offrecord.model.outcome_codes import LOG_LEVELS, SOUNDS, TEXTS, text
+from offrecord.model.outcome_codes import EXIT_CODES, HTTP_STATUSES, LOG_LEVELS, SOUNDS, TEXTS, text
 
 
-@pytest.mark.parametrize("table", [SOUNDS, LOG_LEVELS, TEXTS, OUTCOME_EXITS])
+@pytest.mark.parametrize("table", [EXIT_CODES, HTTP_STATUSES, SOUNDS, LOG_LEVELS, TEXTS])
 def test_every_outcome_is_in_each_table(table: dict[Outcome, object]) -> None:
     assert set(table) == set(Outcome)
 

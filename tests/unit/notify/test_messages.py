@@ -14,7 +14,7 @@ from offrecord.base.secrets import Secret
 from offrecord.config.sections.notify import TellConfig
 from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
-from offrecord.notify import late_tone, messages, outgoing_webhook
+from offrecord.notify import late_tone, outgoing_webhook, user_event
 from offrecord.notify.lamps import STATES
 
 STEP = Step(1.0, 0.1, "GET /stop?token=***", "HTTP 200 raw-answer", Evidence.ACCEPTED)
@@ -29,11 +29,11 @@ VERDICT = Verdict(
     "01kpress", Verb.STOP, Outcome.ACCEPTED, Evidence.ACCEPTED, "noojee: it said yes", 0.1234,
     "1.0", (RESULT,),
 )  # fmt: skip
-TOLD = messages.VerdictMessage(PRESS, VERDICT, "PJSIP/410-00000001", "410", "fred", heard=False)
+TOLD = user_event.VerdictMessage(PRESS, VERDICT, "PJSIP/410-00000001", "410", "fred", heard=False)
 
 
 def test_a_desktop_event_names_press_outcome_and_person() -> None:
-    assert messages.event_fields(TOLD) == {
+    assert user_event.event_fields(TOLD) == {
         "UserEvent": "offrecord-verdict",
         "Press": "01kpress",
         "Verb": "stop",
@@ -47,12 +47,12 @@ def test_a_desktop_event_names_press_outcome_and_person() -> None:
 
 
 def test_no_value_of_an_event_can_begin_another_header() -> None:
-    told = messages.VerdictMessage(
+    told = user_event.VerdictMessage(
         PRESS, VERDICT, "", "", "fred\r\nAction: Logoff" + "x" * 500, False
     )
 
-    assert messages.event_fields(told)["Agent"].startswith("fred??Action: Logoff")
-    assert all(len(value) <= 200 for value in messages.event_fields(told).values())
+    assert user_event.event_fields(told)["Agent"].startswith("fred??Action: Logoff")
+    assert all(len(value) <= 200 for value in user_event.event_fields(told).values())
 
 
 def test_the_posted_verdict_holds_everything_but_what_was_sent_to_recorders() -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from ami.calls.names import Rules
+from ami.calls.channel_names import Rules
 from ami.calls.snapshots import Call, Channel
 from bridges.model import Verb
 from offrecord.assembly import build

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from ami.astdb_and_queues import QueueMember
+from ami.calls.channel_names import Rules
 from ami.calls.graph import CallGraph
-from ami.calls.names import Rules
-from ami.directory import QueueMember
 from ami.errors import AmiDenied, AmiDown, AmiError, AmiTimeout
 from ami.link.actions import Response
 from bridges.model import Outcome, Verb

@@ -10,10 +10,11 @@ from typing import Any
 import click
 
 from bridges.model import Outcome, Verb
-from offrecord.base.errors import Exit, outcome_exit
+from offrecord.base.errors import Exit
 from offrecord.cli.ask_daemon import ask
 from offrecord.cli.completion import targets
 from offrecord.cli.options import Command, json_option, print_json, socket_option
+from offrecord.model.outcome_codes import EXIT_CODES
 from offrecord.model.press import END_OBJECTION
 
 
@@ -64,7 +65,7 @@ def _press_command(verb: Verb, what: str, more: str = "") -> click.Command:
             _print_verdict(body)
         if body["outcome"] == "pending":
             return Exit.FAILED if wait else Exit.OK
-        return outcome_exit(Outcome(body["outcome"]))
+        return EXIT_CODES[Outcome(body["outcome"])]
 
     return command
 

@@ -3,7 +3,7 @@
 
 import click
 
-from ami.calls import names
+from ami.calls import channel_names
 from offrecord.base.errors import Exit
 from offrecord.cli.options import json_option, print_json
 
@@ -36,8 +36,11 @@ def resolve(
         if not (device and equals and exten):
             raise click.BadParameter(f"{pair!r} is not DEVICE=EXTEN", param_hint="--map")
         pairs[device] = exten
-    rules = names.Rules(endpoints=pairs, trunks=frozenset(trunks))
-    found = [(channel, names.parse(channel), names.resolve(channel, rules)) for channel in channels]
+    rules = channel_names.Rules(endpoints=pairs, trunks=frozenset(trunks))
+    found = [
+        (channel, channel_names.parse(channel), channel_names.resolve(channel, rules))
+        for channel in channels
+    ]
     if as_json:
         print_json(
             [

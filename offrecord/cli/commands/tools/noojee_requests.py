@@ -23,9 +23,10 @@ from noojee import (
     UniqueId,
 )
 from noojee import sign as signature
-from offrecord.base.errors import RECORDER_EXITS, Exit, UserError, outcome_exit
+from offrecord.base.errors import RECORDER_EXITS, Exit, UserError
 from offrecord.base.secrets import SecretError, resolve
 from offrecord.cli.options import print_json
+from offrecord.model.outcome_codes import EXIT_CODES
 
 KEY_VARIABLE = "OFFRECORD_NOOJEE_API_KEY"
 
@@ -95,7 +96,7 @@ def _send(
         code = "no Code" if answer.code is None else f"Code {answer.code}"
         text = f", {answer.message}" if answer.message else ""
         click.echo(f"{request} {target}: {outcome.value} (HTTP {answer.status}, {code}{text})")
-    return outcome_exit(outcome)
+    return Exit(EXIT_CODES[outcome])
 
 
 def _target(unique_id: str | None, extension: str | None) -> Target:
