@@ -38,8 +38,6 @@ class Time:
         self.now = 1000.0
         self.monotonic: Callable[[], float] = lambda: self.now
         self.wall: Callable[[], int] = lambda: round(self.now * 1000)
-        self.monotonic: Callable[[], float] = lambda: self.now
-        self.wall: Callable[[], int] = lambda: round(self.now * 1000)
         self._sleeping: list[tuple[float, int, asyncio.Future[None]]] = []
         self._count = itertools.count()
 
@@ -121,7 +119,7 @@ class Kept:
     """A bench with an enforcer, and short ways to have things happen."""
 
     bench: Bench
-    path: PressPath
+    path: PressPath | Components
     time: Time
     heard: Heard
     local: Local
@@ -177,7 +175,7 @@ async def keeping(
     clock = Clock(lambda: time.monotonic(), lambda: time.wall(), time.sleep)  # noqa: PLW0108
     made: list[PressPath | Components] = []
 
-    def path(_bench: Bench, site: SiteSettings, journal: Journal) -> PressPath | Components:
+    def path(site: SiteSettings, journal: Journal) -> PressPath | Components:
         if whole:
             made.append(components(folder, pbx, site, journal, clock))
         else:

@@ -106,9 +106,19 @@ class FakePbx:
         """Know nobody by database or queue: the engine's tests name people by table."""
         raise AmiDenied(name, "Permission denied")
 
-    async def action(self, name: str, fields: Mapping[str, str | Sequence[str]]) -> Response:
+    @property
+    def version(self) -> tuple[int, ...]:
+        return (22, 10, 1)
+
+    async def action(
+        self,
+        name: str,
+        fields: Mapping[str, str | Sequence[str]] | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Response:
         """Note an action, and say yes to it."""
-        self.actions.append((name, fields))
+        self.actions.append((name, fields or {}))
         await asyncio.sleep(0)
         if self.broken is not None:
             raise self.broken
@@ -273,25 +283,22 @@ async def bench(
     rules: Sequence[Rule] = (),
     agents: Mapping[str, str] | None = None,
     wait_known: float = 0.01,
-    path: Callable[["Bench", SiteSettings, Journal], PressPath | Components] | None = None,
+    path: Callable[[SiteSettings, Journal], PressPath | Components] | None = None,
     **site: Any,
 ) -> AsyncIterator[Bench]:
     """Yield an engine and what is around it. `path` makes them with an enforcer."""
     file = folder / "journal.sqlite3"
     made = {one.name: one for one in recorders or (FakeRecorder("local"),)}
     pbx = pbx or FakePbx(graph(*events))
-    settings = SiteSettings(
-        Resolver(pbx, Agents(agents or {}), wait_known=wait_known),
-        made, Router(tuple(made), tuple(made), rules), **site,  # type: ignore[arg-type]
-    )  # fmt: skip
+    resolver = Resolver(pbx, Agents(agents or {}), wait_known=wait_known)
+    router = Router(tuple(made), tuple(made), rules)
+    settings = SiteSettings(resolver, made, router, **site)
     found = Bench(pbx, file)
     async with Journal(file) as journal:
         if path is not None:
-            made_path = path(found, settings, journal)
-            found.feed, found.records_, found.site = (
-                made_path.feed, made_path.records, made_path.site,
-            )  # fmt: skip
-            found.engine = made_path.engine
+            whole = path(settings, journal)
+            found.feed, found.records_ = whole.feed, whole.records
+            found.site, found.engine = whole.site, whole.engine
         else:
             found.feed = EventFeed()
             found.records_ = Records(journal, found.feed.publish)
