@@ -53,7 +53,7 @@ KINDS: Mapping[str, str] = {
 
 ALARMS: Mapping[str, str] = {
     "policy": "a limit of `[policy]` was passed, or a word of FreePBX is not known",
-    "ladder": "a fault in offrecord ended the tries for a recorder that has not obeyed",
+    "retry": "a fault in offrecord ended the tries for a recorder that has not obeyed",
     "not_reapplied": "a recording began again under a stop or a pause, and is not silenced",
     "not_resumed": "a pause is over, and a recorder does not record again",
     "pause_over": "a pause is over and stays, as `pause.at_end` has it",

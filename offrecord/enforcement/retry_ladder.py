@@ -169,7 +169,7 @@ class RetryLadder:
         except Exception as broke:  # noqa: BLE001 - the press stays open, and the alarm says it
             _log.exception("retry_broke", press=retry.press.id)
             detail = f"no more tries, a fault in offrecord: {type(broke).__name__}"
-            self.write(retry.press.id, "alarm", {"what": "ladder", "detail": detail})
+            self.write(retry.press.id, "alarm", {"what": "retry", "detail": detail})
 
     async def _until_solved(self, retry: _Retry) -> None:
         begun = self.monotonic()

@@ -2,7 +2,7 @@
 """The rule about import names: no other Python package installs a folder of ours.
 
 Five packages of ours lie at the top of the environment, some under names that others use as well.
-Who is installed last has overwritten the files of the other.
+The one installed last has overwritten files of the other.
 """
 
 import asyncio

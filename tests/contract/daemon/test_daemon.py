@@ -223,14 +223,14 @@ async def test_check_beside_a_running_daemon_finds_all_well(tmp_path: Path) -> N
         states = {one["what"]: one["state"] for one in told.json}
         assert states.pop("clock") in {"ok", "warn"}  # that is the machine's
         assert {name for name, state in states.items() if state == "ok"} == {
-            "config", "secrets", "pbx", "privileges", "recorder local", "recorder noojee",
-            "journal", "daemon",
+            "config", "packages", "secrets", "pbx", "privileges", "recorder local",
+            "recorder noojee", "journal", "daemon",
         }  # fmt: skip
         # The scripted PBX shows neither codes nor phones, and no Asterisk is on this machine.
         assert {name for name, state in states.items() if state == "skip"} == {
             "codes", "dialplan", "fastagi", "phones",
         }  # fmt: skip
-        assert [line.split()[1] for line in ran.out.splitlines()][:2] == ["config:", "secrets:"]
+        assert [line.split()[1] for line in ran.out.splitlines()][:2] == ["config:", "packages:"]
 
 
 async def test_resolve_needs_no_daemon() -> None:

@@ -43,7 +43,7 @@ async def test_every_metric_is_there_and_every_one_there_is_in_the_list(tmp_path
         await here.kept.bench.written()
         for kind, body in (
             ("closed", {"outcome": "failed", "why": "call_ended", "exposed_ms": {"cloud": 1500}}),
-            ("alarm", {"what": "ladder"}),
+            ("alarm", {"what": "retry"}),
         ):
             here.metrics.on_record(Record("p", kind, body, 0))
         await here.get("/v1/calls", None)
