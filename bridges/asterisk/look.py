@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the PBX shows of one call when an order comes: applications, hidden channels, bridges.
+
+One listing of the live channels, one of the bridges, and one question for the channels that no
+listing shows. Measured on 16.28 and 22.10 with the account as shipped (read = call, write =
+call,reporting), 100 channels: CoreShowChannels 0.7 ms, BridgeList and the question 0.1 ms each.
+
+`CHANNELS(expression)` names channels that Asterisk hides from its listings, among them those that
+record a bridge (`Recorder/ARI-…`) and a conference (`CBRec/…`). Its value is cut at about 1,000
+characters, so the expression must be narrow; a value near that length is `complete = False`.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ami.errors import AmiDenied, AmiError
+from ami.events.headers import BridgeRow, ChannelRow, bridge_row, channel_row
+from ami.ports import PbxPort
+
+HIDDEN: Final = "CHANNELS(^(Recorder|CBRec|CBAnn|Announcer)/)"
+"""The question for the channels that no listing shows."""
+
+CUT: Final = 900
+"""Characters from which on the answer to `HIDDEN` may have been cut."""
+
+LISTING_TIMEOUT: Final = 2.0
+"""Seconds for a listing."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9]+/[^\s,&|]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenChannel:
+    """A channel that no listing shows.
+
+    `linkedid` is that of the call for a `Recorder/` of ARI, its own for a `CBRec/`; `peers` are the
+    names of the channels in its bridge.
+    """
+
+    name: str
+    linkedid: str
+    peers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PbxLook:
+    """The answers, or why there are none.
+
+    `rows` by uniqueid; `bridges` by bridge id. `problem` is empty when all three were answered;
+    `complete` is False when the hidden channels may be more than those named.
+    """
+
+    rows: Mapping[str, ChannelRow] = field(default_factory=dict)
+    bridges: Mapping[str, BridgeRow] = field(default_factory=dict)
+    hidden: tuple[HiddenChannel, ...] = ()
+    complete: bool = True
+    problem: str = ""
+
+
+async def look(pbx: PbxPort) -> PbxLook:
+    """Ask the PBX what it shows; a question that is refused or not answered is a `problem`."""
+    try:
+        channels, bridges, (hidden, complete) = await asyncio.gather(
+            pbx.action_list("CoreShowChannels", {}, timeout=LISTING_TIMEOUT),
+            pbx.action_list("BridgeList", {}, timeout=LISTING_TIMEOUT),
+            _hidden(pbx),
+        )
+    except AmiError as problem:
+        return PbxLook(complete=False, problem=problem.message)
+    rows = (channel_row(one.headers) for one in channels)
+    found = (bridge_row(one.headers) for one in bridges)
+    return PbxLook(
+        {row.uniqueid: row for row in rows if row is not None},
+        {row.bridge_id: row for row in found if row is not None},
+        hidden,
+        complete,
+    )
+
+
+async def _hidden(pbx: PbxPort) -> tuple[tuple[HiddenChannel, ...], bool]:
+    answer = await pbx.action("Getvar", {"Variable": HIDDEN})
+    if not answer.ok:
+        raise AmiDenied("Getvar", answer.message)
+    value = answer.headers.get("Value", "")
+    names = [name for name in value.split(" ") if _NAME.fullmatch(name)]
+    # one at a time: a hidden channel that went meanwhile must not hide the others
+    found = [one for name in names if (one := await _describe(pbx, name)) is not None]
+    return tuple(found), len(value) < CUT
+
+
+async def _describe(pbx: PbxPort, name: str) -> HiddenChannel | None:
+    try:
+        linkedid = await pbx.getvar(name, "CHANNEL(linkedid)")
+        peers = await pbx.getvar(name, "BRIDGEPEER")
+    except AmiDenied:
+        return None  # it has gone
+    return HiddenChannel(name, linkedid, frozenset(filter(None, peers.split(","))))
