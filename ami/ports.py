@@ -5,10 +5,11 @@
 object with nothing else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from ami.calls.graph import CallGraph
+from ami.events.types import Event
 from ami.link.actions import Response
 
 
@@ -58,6 +59,16 @@ class Variables(Protocol):
         """
 
 
+class Events(Protocol):
+    """A PBX whose events can be followed."""
+
+    def subscribe(self, callback: Callable[[Event, CallGraph], None]) -> Callable[[], None]:
+        """Call `callback(event, graph)` for every event, in order, after it has been applied.
+
+        Returns a function that unsubscribes.
+        """
+
+
 class CallActions(HasGraph, Actions, Protocol):
     """Live calls and actions."""
 
@@ -66,5 +77,5 @@ class CallVariables(HasGraph, Variables, Protocol):
     """Live calls and channel variables."""
 
 
-class PbxPort(HasGraph, Actions, Variables, Protocol):
-    """Live calls, actions and channel variables."""
+class PbxPort(HasGraph, Actions, Variables, Events, Protocol):
+    """Live calls, actions, channel variables and events."""

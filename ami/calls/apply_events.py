@@ -48,8 +48,9 @@ class EventApplier:
         self.known = False
         self._since = {}
         for live in self._live.channels.values():
-            live.monitors = None
-            live.muted_read = live.muted_write = False
+            live.monitors = live.runs_monitor = live.spied = None
+            live.muted_read = live.muted_write = live.listeners_known = False
+            live.listeners.clear()
 
     def _touch(
         self, uniqueid: str, linkedid: str, flags: int = SEEN, name: str = ""
@@ -76,7 +77,7 @@ class EventApplier:
         live = self._touch(event.uniqueid, event.linkedid, SEEN_ALIVE, event.channel)
         if live is None:
             return
-        live.monitors = 0
+        live.monitors, live.runs_monitor, live.listeners_known = 0, False, True
         self._live.rename(live, event.channel)
         live.state, live.account = intern(event.state), intern(event.account)
         live.context, live.exten = intern(event.context), intern(event.exten)
@@ -197,6 +198,8 @@ class EventApplier:
             live.monitors += target.monitors
             live.muted_read = live.muted_write = False
         target.monitors = 0
+        if target.runs_monitor is not False:
+            live.runs_monitor = target.runs_monitor = None
         self._live.join(live, target)
 
     def _mixmonitor_start(self, event: ev.MixMonitorStart) -> None:
@@ -220,6 +223,31 @@ class EventApplier:
                 live.muted_read = event.muted
             if event.direction in {"write", "both"}:
                 live.muted_write = event.muted
+
+    def _monitor_start(self, event: ev.MonitorStart) -> None:
+        live = self._touch(event.uniqueid, event.linkedid, SEEN_ALIVE, event.channel)
+        if live is not None:
+            live.runs_monitor = True
+
+    def _monitor_stop(self, event: ev.MonitorStop) -> None:
+        live = self._touch(event.uniqueid, event.linkedid, name=event.channel)
+        if live is not None:
+            live.runs_monitor = False
+
+    def _chanspy_start(self, event: ev.ChanSpyStart) -> None:
+        spyer = self._touch(
+            event.spyer_uniqueid, event.spyer_linkedid, SEEN_ALIVE, event.spyer_channel
+        )
+        spyee = self._touch(
+            event.spyee_uniqueid, event.spyee_linkedid, SEEN_ALIVE, event.spyee_channel
+        )
+        if spyer is not None and spyee is not None:
+            self._live.listen(spyer, spyee)
+
+    def _chanspy_stop(self, event: ev.ChanSpyStop) -> None:
+        spyer = self._touch(event.spyer_uniqueid, event.spyer_linkedid, name=event.spyer_channel)
+        if spyer is not None:
+            self._live.listen(spyer, None)
 
     def _touched(self, event: ev.DTMFEnd | ev.UserEvent) -> None:
         self._touch(event.uniqueid, event.linkedid, name=event.channel)
@@ -255,6 +283,10 @@ class EventApplier:
         ev.MixMonitorStart: _mixmonitor_start,
         ev.MixMonitorStop: _mixmonitor_stop,
         ev.MixMonitorMute: _mixmonitor_mute,
+        ev.MonitorStart: _monitor_start,
+        ev.MonitorStop: _monitor_stop,
+        ev.ChanSpyStart: _chanspy_start,
+        ev.ChanSpyStop: _chanspy_stop,
         ev.DTMFEnd: _touched,
         ev.UserEvent: _touched,
         ev.ExtensionSet: _extension_set,

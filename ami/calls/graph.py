@@ -21,10 +21,10 @@ from sys import intern
 from ami.calls.apply_events import SEEN_ALIVE, SEEN_BRIDGE, SEEN_MONITOR, EventApplier
 from ami.calls.channel_names import Rules, parse
 from ami.calls.joined_calls import JoinedCall, LiveChannel
-from ami.calls.snapshots import Call, Channel
+from ami.calls.snapshots import Call, Channel, Listener
 from ami.events.headers import BridgeRow, ChannelRow
 
-__all__ = ["Call", "CallGraph", "Channel", "Reconciled"]
+__all__ = ["Call", "CallGraph", "Channel", "Listener", "Reconciled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,5 +258,10 @@ def _snapshot(live: LiveChannel) -> Channel:
         bridge_id=None if live.bridge is None else live.bridge.bridge_id,
         monitors=live.monitors,
         muted=live.muted_read and live.muted_write,
+        runs_monitor=live.runs_monitor,
+        listeners=tuple(
+            Listener(each.name, each.uniqueid, each.extension) for each in live.listeners
+        ),
+        listeners_known=live.listeners_known,
         mix=live.bridge.mix if live.bridge and live.bridge.is_conference else "",
     )

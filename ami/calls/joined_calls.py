@@ -62,7 +62,11 @@ class Bridge:
 
 
 class LiveChannel:
-    """One live channel. `serial` counts up with age; `monitors` is None while not known."""
+    """One live channel. `serial` counts up with age.
+
+    `monitors` (MixMonitors), `runs_monitor`: None while not known. `listeners` listen to it, and it
+    listens to `spied`; `listeners_known` is False when there may be others.
+    """
 
     __slots__ = (
         "account",
@@ -76,12 +80,16 @@ class LiveChannel:
         "exten",
         "extension",
         "linkedid",
+        "listeners",
+        "listeners_known",
         "monitors",
         "muted_read",
         "muted_write",
         "name",
         "peer",
+        "runs_monitor",
         "serial",
+        "spied",
         "state",
         "uniqueid",
         "variable",
@@ -97,6 +105,10 @@ class LiveChannel:
         self.peer: LiveChannel | None = None
         self.bridge: Bridge | None = None
         self.monitors: int | None = None
+        self.runs_monitor: bool | None = None
+        self.listeners: list[LiveChannel] = []
+        self.listeners_known = False
+        self.spied: LiveChannel | None = None
         self.muted_read = self.muted_write = False
         self.serial = 0
         self.state = self.context = self.exten = self.account = self.application = ""
@@ -145,6 +157,9 @@ class LiveChannels:
         if live.peer is not None:
             live.peer.peer = None
             live.peer = None
+        self.listen(live, None)
+        for listener in live.listeners:
+            listener.spied = None
         call.channels.remove(live)
         if not call.channels:
             for linkedid in call.ids:
@@ -207,6 +222,14 @@ class LiveChannels:
                 half.peer.peer = None
         one.peer, two.peer = two, one
         self.join(one, two)
+
+    def listen(self, live: LiveChannel, spied: LiveChannel | None) -> None:
+        """Have a channel listen to another one, or to none; it listens to one at most."""
+        if live.spied is not None:
+            live.spied.listeners.remove(live)
+        live.spied = spied
+        if spied is not None:
+            spied.listeners.append(live)
 
     def enter_bridge(self, live: LiveChannel, bridge_id: str) -> Bridge:
         """Move a channel into a bridge, out of the one it was in."""

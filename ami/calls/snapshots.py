@@ -6,6 +6,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Listener:
+    """A channel that listens to another: ChanSpy, ExtenSpy or a snoop of ARI.
+
+    `extension`: whose phone it is, None where it belongs to no extension.
+    """
+
+    name: str
+    uniqueid: str
+    extension: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """One Asterisk channel at the moment of the snapshot.
 
@@ -14,9 +26,11 @@ class Channel:
     dialled when the channel was made, not whose it is. `application`: from the last listing, empty
     before one. `bridge_id`: None outside of a bridge. `monitors`: MixMonitors that run on it; None
     while not known (after a resync that could not count them). `muted`: those MixMonitors record
-    silence in both directions. `mix`: name of the conference it is in, when that conference's mix
-    is recorded as well; empty when it is not, None when that is not known (a conference that began
-    while the link was down, a bridge of ARI).
+    silence in both directions. `runs_monitor`: a Monitor (Asterisk 20 and older) runs on it; None
+    while not known. `listeners`: the channels that listen to it; `listeners_known` is False when
+    there may be others, which began before a link that was lost. `mix`: name of the conference it
+    is in, when that conference's mix is recorded as well; empty when it is not, None when that is
+    not known (a conference that began while the link was down, a bridge of ARI).
     """
 
     name: str
@@ -37,6 +51,9 @@ class Channel:
     bridge_id: str | None = None
     monitors: int | None = 0
     muted: bool = False
+    runs_monitor: bool | None = False
+    listeners: tuple[Listener, ...] = ()
+    listeners_known: bool = True
     mix: str | None = ""
 
 

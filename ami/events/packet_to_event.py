@@ -2,7 +2,8 @@
 """Decodes the headers of an AMI packet to a typed event: which header becomes which field.
 
 Second of two steps; the first, bytes to headers, is `ami.events.headers`. The events about bridges,
-dialling and transfers are in `parties`, those about conferences in `conferences`.
+dialling and transfers are in `parties`, those about conferences in `conferences`, those about what
+records or listens to a channel in `recordings`.
 
 Most of what Asterisk sends (VarSet, RTCP, Newexten) is of no use to the call graph. `decode` looks
 at the event's name in the raw bytes first and decodes only wanted packets: as UTF-8, in one piece,
@@ -14,7 +15,7 @@ spelling, and lookups are case-sensitive. A header that is missing is an empty s
 
 from collections.abc import Callable
 
-from ami.events import parties
+from ami.events import parties, recordings
 from ami.events.conferences import conference_mix
 from ami.events.headers import CHANNEL, CONTEXT, UNIQUEID, headers, ids, known, value
 from ami.events.types import (
@@ -23,9 +24,6 @@ from ami.events.types import (
     ExtensionSet,
     FullyBooted,
     Hangup,
-    MixMonitorMute,
-    MixMonitorStart,
-    MixMonitorStop,
     NewAccountCode,
     NewCallerid,
     Newchannel,
@@ -121,25 +119,6 @@ def _hangup(packet: bytes) -> Event | None:
     return Hangup(channel, uniqueid, linkedid, value(text, "\r\nCause: ")) if uniqueid else None
 
 
-def _mixmonitor_start(packet: bytes) -> Event | None:
-    channel, uniqueid, linkedid = ids(packet.decode("utf-8", "replace"))
-    return MixMonitorStart(channel, uniqueid, linkedid) if uniqueid else None
-
-
-def _mixmonitor_stop(packet: bytes) -> Event | None:
-    channel, uniqueid, linkedid = ids(packet.decode("utf-8", "replace"))
-    return MixMonitorStop(channel, uniqueid, linkedid) if uniqueid else None
-
-
-def _mixmonitor_mute(packet: bytes) -> Event | None:
-    text = packet.decode("utf-8", "replace")
-    channel, uniqueid, linkedid = ids(text)
-    if not uniqueid:
-        return None
-    direction, state = value(text, "\r\nDirection: "), value(text, "\r\nState: ")
-    return MixMonitorMute(channel, uniqueid, linkedid, direction.lower(), state not in {"0", ""})
-
-
 def _dtmf_end(packet: bytes) -> Event | None:
     if b"\r\nDirection: Received" not in packet:
         return None  # what the PBX sends to a phone was pressed by nobody
@@ -208,9 +187,6 @@ _DECODERS: dict[bytes, Callable[[bytes], Event | None]] = {
     b"Event: ConfbridgeStart": conference_mix,
     b"Event: ConfbridgeRecord": conference_mix,
     b"Event: ConfbridgeStopRecord": conference_mix,
-    b"Event: MixMonitorStart": _mixmonitor_start,
-    b"Event: MixMonitorStop": _mixmonitor_stop,
-    b"Event: MixMonitorMute": _mixmonitor_mute,
     b"Event: DTMFEnd": _dtmf_end,
     b"Event: UserEvent": _user_event,
     b"Event: VarSet": _varset,
@@ -218,4 +194,5 @@ _DECODERS: dict[bytes, Callable[[bytes], Event | None]] = {
     b"Event: OriginateResponse": _originate_response,
     b"Event: Shutdown": _shutdown,
     **parties.DECODERS,
+    **recordings.DECODERS,
 }

@@ -217,6 +217,53 @@ class MixMonitorMute(NamedTuple):
     muted: bool
 
 
+class MonitorStart(NamedTuple):
+    """A Monitor (Asterisk 20 and older) started on a channel, which has one at most."""
+
+    channel: str
+    uniqueid: str
+    linkedid: str
+
+
+class MonitorStop(NamedTuple):
+    """A channel's Monitor ended, by a stop or with the channel: a hang-up raises it too."""
+
+    channel: str
+    uniqueid: str
+    linkedid: str
+
+
+class ChanSpyStart(NamedTuple):
+    """A channel (`spyer`) began to listen to another (`spyee`): ChanSpy, ExtenSpy, an ARI snoop."""
+
+    spyer_channel: str
+    spyer_uniqueid: str
+    spyer_linkedid: str
+    spyee_channel: str
+    spyee_uniqueid: str
+    spyee_linkedid: str
+
+
+class ChanSpyStop(NamedTuple):
+    """A channel (`spyer`) ended listening to another (`spyee`); either may go on to live."""
+
+    spyer_channel: str
+    spyer_uniqueid: str
+    spyer_linkedid: str
+    spyee_channel: str
+    spyee_uniqueid: str
+    spyee_linkedid: str
+
+
+class PresenceStateChange(NamedTuple):
+    """A presence state was set. `subtype` and `message` are whatever its author wrote."""
+
+    presentity: str
+    status: str
+    subtype: str
+    message: str
+
+
 class DTMFEnd(NamedTuple):
     """A digit was received from a phone. The repr hides the digit."""
 
@@ -305,6 +352,11 @@ Event = (
     | MixMonitorStart
     | MixMonitorStop
     | MixMonitorMute
+    | MonitorStart
+    | MonitorStop
+    | ChanSpyStart
+    | ChanSpyStop
+    | PresenceStateChange
     | DTMFEnd
     | UserEvent
     | ExtensionSet

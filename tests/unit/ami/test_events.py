@@ -12,6 +12,8 @@ from ami.events.types import (
     BridgeEnter,
     BridgeLeave,
     BridgeMerge,
+    ChanSpyStart,
+    ChanSpyStop,
     DialBegin,
     DialEnd,
     DTMFEnd,
@@ -23,6 +25,8 @@ from ami.events.types import (
     MixMonitorMute,
     MixMonitorStart,
     MixMonitorStop,
+    MonitorStart,
+    MonitorStop,
     NewAccountCode,
     NewCallerid,
     Newchannel,
@@ -30,6 +34,7 @@ from ami.events.types import (
     Newstate,
     OriginateResponse,
     Pickup,
+    PresenceStateChange,
     Rename,
     Shutdown,
     UserEvent,
@@ -62,6 +67,10 @@ def packet(event: str, *lines: str) -> bytes:
 
 ONE = snapshot(name="SIP/410-1", uniqueid="7.1", linkedid="7.0")
 IDS = ("SIP/410-1", "7.1", "7.0")
+SPYING = [
+    *snapshot("Spyer", name="SIP/490-3", uniqueid="8.1", linkedid="8.1"),
+    *snapshot("Spyee", name="SIP/410-1", uniqueid="7.1", linkedid="7.0"),
+]
 BRIDGE = [
     "BridgeUniqueid: b-1",
     "BridgeType: basic",
@@ -172,6 +181,20 @@ BRIDGE = [
         (
             packet("MixMonitorMute", *ONE, "Direction: read", "State: 0"),
             MixMonitorMute(*IDS, "read", muted=False),
+        ),
+        (packet("MonitorStart", *ONE), MonitorStart(*IDS)),
+        (packet("MonitorStop", *ONE), MonitorStop(*IDS)),
+        (packet("ChanSpyStart", *SPYING), ChanSpyStart("SIP/490-3", "8.1", "8.1", *IDS)),
+        (packet("ChanSpyStop", *SPYING), ChanSpyStop("SIP/490-3", "8.1", "8.1", *IDS)),
+        (
+            packet(
+                "PresenceStateChange",
+                "Presentity: CustomPresence:offrecord",
+                "Status: not_set",
+                "Subtype: 7f3a",
+                "Message: ",
+            ),
+            PresenceStateChange("CustomPresence:offrecord", "not_set", "7f3a", ""),
         ),
         (
             packet("DTMFEnd", *ONE, "Digit: *", "DurationMs: 120", "Direction: Received"),
