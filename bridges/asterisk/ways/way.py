@@ -38,9 +38,11 @@ class WayState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WayReport:
-    """What one way came to. `detail` names channels; `count`: recordings stopped or muted.
+    """What one way came to. `count`: recordings stopped, muted or resumed.
 
-    `fix`: what the administrator can do about `RECORDS` and `NOT_SEEN`; empty otherwise.
+    `way`: the name of its row in the table. `detail`: a clause that names channels; empty where
+    the state and the count say it all, as for what was plainly stopped or not there. `fix`: what
+    the administrator can do about `RECORDS` and `NOT_SEEN`; empty otherwise.
     """
 
     way: str
@@ -54,8 +56,9 @@ class WayReport:
 class Sweep:
     """One order on one call, as every way is given it.
 
-    `look` is what the PBX showed when the order came. `steps` grow with each action sent, for the
-    journal. `clock` returns seconds since the epoch.
+    `look` is what the PBX showed when the order came; the ways that act at once run before it is
+    there. `steps` grow with each action sent, for the journal. `answered`: uniqueids of the
+    channels that were alive when they were asked. `clock` returns seconds since the epoch.
     """
 
     pbx: PbxPort
@@ -64,6 +67,7 @@ class Sweep:
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     steps: list[Step] = field(default_factory=list)
+    answered: set[str] = field(default_factory=set)
 
     def note(self, since: float, sent: str, answer: str, evidence: Evidence) -> None:
         """Keep an action that was sent at `since`, with its answer, for the journal."""
