@@ -6,7 +6,6 @@ What the answers of the PBX mean is in `ami.privileges`; when they are requested
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -15,6 +14,7 @@ from ami import privileges
 from ami.errors import AmiDown, AmiError
 from ami.link.supervisor import AmiLink, Response
 from ami.privileges import Granted, PrivilegeReport
+from ami.versions import parse_version, unsupported
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,8 @@ class AccountCheck:
         """The actions the account may run, each with the classes that allow it."""
         self.version: tuple[int, ...] = ()
         """Asterisk's version, such as (22, 10, 1); empty when not known."""
+        self.unsupported: str | None = None
+        """The sentence for a PBX of a version that is too old, None for any other."""
         self.report: PrivilegeReport | None = None
         """What the account may do; None until checked after a login."""
         self.checked = asyncio.Event()
@@ -55,7 +57,9 @@ class AccountCheck:
         self.granted = privileges.granted(await self._action("ListCommands"))
         if "CoreSettings" in self.granted:
             core = await self._action("CoreSettings")
-            self.version = parse_version(core.headers.get("AsteriskVersion", ""))
+            ami = core.headers.get("AMIversion", "")
+            self.version = parse_version(core.headers.get("AsteriskVersion", ""), ami)
+            self.unsupported = unsupported(self.version, ami)
 
     async def run(self) -> None:
         """Check on each request, and again each second while Asterisk is booting."""
@@ -79,8 +83,12 @@ class AccountCheck:
         """Make the report; return None if an answer was missing. Raises AmiDown."""
         address = self._link.settings.address
         try:
-            self.granted = privileges.granted(await self._action("ListCommands"))
-            report = await privileges.check(self._link, self.granted)
+            await self.list_actions()
+            if self.unsupported is not None:
+                # its missing events would be taken for missing privileges
+                report = PrivilegeReport()
+            else:
+                report = await privileges.check(self._link, self.granted)
         except AmiDown:
             raise
         except AmiError as error:
@@ -96,9 +104,3 @@ class AccountCheck:
 
     async def _action(self, name: str) -> Response:
         return await self._link.action(name, timeout=self._link.settings.action_timeout)
-
-
-def parse_version(text: str) -> tuple[int, ...]:
-    """Return the numbers of an `AsteriskVersion`, such as (22, 10, 1); empty if it has none."""
-    found = re.match(r"(?:[A-Za-z/-]*)(\d+)(?:\.(\d+))?(?:\.(\d+))?", text)
-    return tuple(int(part) for part in found.groups() if part is not None) if found else ()

@@ -11,7 +11,8 @@
     ├── AmiTimeout             ami.timeout      the link is up and the answer did not come in time
     ├── AmiInjection           ami.injection    a header that cannot be carried; nothing was sent
     ├── AmiDenied              ami.denied       the PBX answered an action with an error
-    └── AmiUnsafe              ami.unsafe       an action that can harm this PBX; nothing was sent
+    ├── AmiUnsafe              ami.unsafe       an action that can harm this PBX; nothing was sent
+    └── AmiUnsupported         ami.unsupported  the PBX's version is too old to be followed
 
 `code` is stable: logs, metrics and exit codes use it. `fix` says what the administrator can do. No
 message contains a secret or the value of a header.
@@ -124,3 +125,12 @@ class AmiUnsafe(AmiError):
     """The action was not sent: it may block this PBX, or there is nothing to act on."""
 
     code = "ami.unsafe"
+
+
+class AmiUnsupported(AmiError):
+    """The version of the PBX is below the lowest supported one; its calls are never known."""
+
+    code = "ami.unsupported"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, fix="upgrade Asterisk")

@@ -23,10 +23,11 @@ from typing import Final
 from ami import hints, recording_actions
 from ami.account_check import AccountCheck
 from ami.calls.graph import CallGraph
-from ami.errors import AmiDenied, AmiError
+from ami.errors import AmiDenied, AmiError, AmiUnsupported
 from ami.events.headers import bridge_row, channel_row
 from ami.events.types import Event, FullyBooted
 from ami.link.supervisor import AmiLink, LinkState, Response
+from ami.monitor_events import MonitorEvents
 from ami.privileges import Missing, PrivilegeReport
 from ami.settings import AmiSettings
 
@@ -79,6 +80,8 @@ class Pbx:
         self._known = asyncio.Event()
         self._stale = asyncio.Event()
         self._account = AccountCheck(self.link, self._on_privileges)
+        self.monitor_events = MonitorEvents(self.link, self.graph, self._apply_queued)
+        """Whether the PBX tells of MixMonitors, and why not."""
         self._epoch = 0
         self._blind = False  # the account reads no events, and no listing stays correct
 
@@ -91,6 +94,7 @@ class Pbx:
             (self._consume(), "ami consumer"),
             (self._keep_in_step(), "ami resync"),
             (self._account.run(), "ami account"),
+            (self.monitor_events.run(), "ami monitor events"),
         )
         tasks = [asyncio.create_task(job, name=name) for job, name in jobs]
         try:
@@ -111,6 +115,11 @@ class Pbx:
     def version(self) -> tuple[int, ...]:
         """Asterisk's version, such as (22, 10, 1); empty when not known."""
         return self._account.version
+
+    @property
+    def unsupported(self) -> str | None:
+        """The sentence for a PBX whose version is too old, None for any other."""
+        return self._account.unsupported
 
     @property
     def privileges(self) -> PrivilegeReport | None:
@@ -159,7 +168,10 @@ class Pbx:
     ) -> Response:
         """Send one action; see `AmiLink.action`. Without `timeout`: `settings.action_timeout`."""
         seconds = self.settings.action_timeout if timeout is None else timeout
-        return await self.link.action(name, fields, timeout=seconds)
+        answer = await self.link.action(name, fields, timeout=seconds)
+        if name == "StopMixMonitor" and answer.ok and fields is not None:
+            self.monitor_events.stopped(str(fields.get("Channel", "")))
+        return answer
 
     async def action_list(
         self, name: str, fields: Mapping[str, str | Sequence[str]], *, timeout: float
@@ -263,6 +275,9 @@ class Pbx:
                 continue
             try:
                 in_step = await self._resync()
+            except AmiUnsupported as error:
+                log.error("%s, pbx=%s", error.message, self.settings.address)  # noqa: TRY400
+                continue  # until another login, perhaps of another version
             except AmiError as error:
                 failures += 1
                 if not self._is_up():
@@ -279,6 +294,9 @@ class Pbx:
         """List the calls and reconcile the graph; return False if the view became unknown again."""
         epoch, started = self._epoch, asyncio.get_running_loop().time()
         await self._account.list_actions()
+        if self.unsupported is not None:
+            raise AmiUnsupported(self.unsupported)
+        await self.monitor_events.login(self.version, getvar="Getvar" in self._account.granted)
         if hints.LIST in self._account.granted:
             self._use_hints(await hints.read(self.link))
         listed = await self.link.action_list("CoreShowChannels", timeout=LISTING_TIMEOUT)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from ami.calls.snapshots import Channel
 from ami.errors import AmiDenied, AmiInjection, AmiUnsafe
 from ami.events.headers import ChannelRow
 from ami.link.actions import Response
@@ -101,6 +102,21 @@ async def drain(pbx: CallActions, uniqueid: str) -> Drained:
             return Drained(stopped, answer.message, gone=True)
         raise AmiDenied("StopMixMonitor", answer.message)
     return Drained(MOST, "Success", exceeded=True)
+
+
+async def named_files(pbx: CallActions, channels: Iterable[Channel]) -> dict[str, str]:
+    """Return by uniqueid the file that a MixMonitor of a channel was last given.
+
+    A channel that never carried a MixMonitor has none; one that did keeps the name after its end.
+    Raises AmiDown, AmiTimeout.
+    """
+    found = {}
+    for channel in channels:
+        fields = {"Channel": channel.uniqueid, "Variable": "MIXMONITOR_FILENAME"}
+        answer = await pbx.action("Getvar", fields)
+        if answer.ok and (file := answer.headers.get("Value", "")):
+            found[channel.uniqueid] = file
+    return found
 
 
 async def stop_mix(pbx: CallActions, conference: str) -> Drained:

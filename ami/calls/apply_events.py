@@ -5,7 +5,7 @@ How two calls are joined is in `ami.calls.joined_calls`; listings and snapshots 
 `ami.calls.graph`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from sys import intern
 from typing import Any, ClassVar, Final
 
@@ -30,6 +30,12 @@ class EventApplier:
 
     def __init__(self, rules: Rules = DEFAULT_RULES) -> None:
         self.known = False
+        self.counts_monitors = True
+        """False where the PBX raises no events of MixMonitors: no count is ever known then."""
+        self.hidden_events: frozenset[str] = frozenset()
+        """Names of events that an `eventfilter` of the account is known to keep from us."""
+        self.starts_seen = self.stops_seen = False
+        """Whether a MixMonitorStart, or a MixMonitorStop, has come since the login."""
         self._live = LiveChannels(rules)
         # Flags by uniqueid of what events said while a listing is on its way; None when none is.
         self._since: dict[str, int] | None = {}
@@ -51,6 +57,17 @@ class EventApplier:
             live.monitors = live.runs_monitor = live.spied = None
             live.muted_read = live.muted_write = live.listeners_known = False
             live.listeners.clear()
+
+    def expect_monitor_events(self, *, come: bool, hidden: Iterable[str] = ()) -> None:
+        """Begin to count MixMonitors by their events; with `come` False never to know a count.
+
+        `hidden` are events that do not come either. To be called after each login.
+        """
+        self.counts_monitors, self.hidden_events = come, frozenset(hidden)
+        self.starts_seen = self.stops_seen = False
+        if not come:
+            for live in self._live.channels.values():
+                live.monitors = None
 
     def _touch(
         self, uniqueid: str, linkedid: str, flags: int = SEEN, name: str = ""
@@ -77,7 +94,9 @@ class EventApplier:
         live = self._touch(event.uniqueid, event.linkedid, SEEN_ALIVE, event.channel)
         if live is None:
             return
-        live.monitors, live.runs_monitor, live.listeners_known = 0, False, True
+        live.monitors = 0 if self.counts_monitors else None
+        live.runs_monitor = None if "MonitorStart" in self.hidden_events else False
+        live.listeners_known = "ChanSpyStart" not in self.hidden_events
         self._live.rename(live, event.channel)
         live.state, live.account = intern(event.state), intern(event.account)
         live.context, live.exten = intern(event.context), intern(event.exten)
@@ -203,6 +222,7 @@ class EventApplier:
         self._live.join(live, target)
 
     def _mixmonitor_start(self, event: ev.MixMonitorStart) -> None:
+        self.starts_seen = True
         live = self._touch(event.uniqueid, event.linkedid, SEEN_ALIVE | SEEN_MONITOR, event.channel)
         if live is not None:
             live.muted_read = live.muted_write = False
@@ -210,6 +230,7 @@ class EventApplier:
                 live.monitors += 1
 
     def _mixmonitor_stop(self, event: ev.MixMonitorStop) -> None:
+        self.stops_seen = True
         live = self._touch(event.uniqueid, event.linkedid, SEEN_MONITOR, event.channel)
         if live is not None and live.monitors:
             live.monitors -= 1

@@ -61,9 +61,13 @@ class CallGraph(EventApplier):
             self._live.resolve_extension(live)
 
     def set_monitors(self, uniqueid: str, count: int) -> None:
-        """Set the number of MixMonitors on a channel, as the PBX itself answered."""
+        """Set the number of MixMonitors on a channel, as the PBX itself answered.
+
+        Where no events tell of later ones the answer is true for that moment alone, and the count
+        stays unknown.
+        """
         live = self._live.channels.get(uniqueid)
-        if live is not None:
+        if live is not None and self.counts_monitors:
             live.monitors = count
 
     def reconcile(
@@ -94,7 +98,7 @@ class CallGraph(EventApplier):
             flags = since.get(row.uniqueid, 0)
             self._take_row(live, row, flags)
             if live.monitors is None and not flags & SEEN_MONITOR:
-                live.monitors = told.get(row.uniqueid)
+                live.monitors = told.get(row.uniqueid) if self.counts_monitors else None
         kept = {row.uniqueid for row in listed}
         kept.update(uniqueid for uniqueid, flags in since.items() if flags & SEEN_ALIVE)
         gone = [live for uniqueid, live in live_channels.channels.items() if uniqueid not in kept]

@@ -85,7 +85,7 @@ class OrderExecution:
             # Events that came with the answers are on their way to the graph.
             await self.sleep(_TICK if sweep else 0)
             now, known = self._call_now(), self.pbx.graph.known
-            again = known and now is not None and (now.monitored or now.unknown_monitors)
+            again = known and now is not None and self._may_record(now, swept)
             if swept.proven and not again:
                 whole = known and (seen is not None or swept.gone)
                 done = swept_call(stopped, len(swept.channels), ended=now is None, whole=whole)
@@ -95,6 +95,13 @@ class OrderExecution:
             Evidence.ACCEPTED,
             f"recordings keep starting on this call ({stopped} were stopped)",
         )
+
+    def _may_record(self, call: Call, swept: recording_actions.CallDrained) -> bool:
+        """Return whether a channel of the call may carry a MixMonitor that began meanwhile."""
+        unknown = list(call.unknown_monitors)
+        if not self.pbx.graph.counts_monitors:  # then no answer of the PBX makes a count known
+            unknown = [channel for channel in unknown if channel.uniqueid not in swept.channels]
+        return bool(call.monitored or unknown)
 
     def _note_sweep(self, since: float, call: Call, swept: recording_actions.CallDrained) -> None:
         for uniqueid, drained in swept.channels.items():
@@ -139,11 +146,27 @@ class OrderExecution:
         if any(channel.mix != "" for channel in call.channels):
             return await self._stop_instead("the recording of a conference cannot be muted")
         if not call.monitored:
-            return none_recorded("no channel of this call is recorded")
+            return await self._none_seen(call)
         try:
             return await self._set_muted(muted=True)
         except AmiUnsafe as problem:
             return await self._stop_instead(problem.message)
+
+    async def _none_seen(self, call: Call) -> OrderEnd:
+        """Return the end of a pause of a call of which no event told that it is recorded.
+
+        While no such event has ever come, an `eventfilter` of the account may keep them from us:
+        then a channel that names a file of a MixMonitor may be recorded, and is stopped.
+        """
+        if not self.pbx.graph.starts_seen:
+            since = self.clock()
+            files = await recording_actions.named_files(self.pbx, call.channels)
+            for uniqueid, file in files.items():
+                sent = f"Getvar {uniqueid} MIXMONITOR_FILENAME"
+                self._note(since, sent, file, Evidence.READ_BACK)
+            if files:
+                return await self._stop_instead("a recording may have begun without an event")
+        return none_recorded("no channel of this call is recorded")
 
     async def _stop_instead(self, why: str) -> OrderEnd:
         done = await self.stop()

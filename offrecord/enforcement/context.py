@@ -22,6 +22,9 @@ RUNAWAY: Final = 32
 SLOW: Final = 5.0
 """Seconds between two orders for a call on which recordings start without end."""
 
+BLIND: Final = 1.0
+"""Seconds between two orders for a call of which the PBX raises no events of recordings."""
+
 SETTLE: Final = 0.3
 """Seconds from a change of a call to the order for recorders elsewhere: a transfer takes time."""
 

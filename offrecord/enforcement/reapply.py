@@ -15,6 +15,7 @@ from ami.calls.snapshots import Call
 from ami.events import types as ev
 from bridges.model import RecorderResult, Verb
 from offrecord.enforcement.context import (
+    BLIND,
     NOTHING_DONE,
     PACE,
     RUNAWAY,
@@ -76,7 +77,11 @@ class Reapplier:
             return
         if intent != self._first(call):
             return  # a stronger intent covers it
-        if intent.verb is Verb.PAUSE:
+        if not shared.pbx.graph.counts_monitors:
+            # No event tells of a restart. A pause was a stop here, and stays one.
+            work.quiet = shared.monotonic() + BLIND
+            found = list(call.channels)
+        elif intent.verb is Verb.PAUSE:
             # A pause mutes only what is known to run: anything else would be stopped for good.
             found = [channel for channel in call.monitored if not channel.muted]
             if call.unknown_monitors and not work.unseen:

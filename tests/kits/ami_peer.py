@@ -26,7 +26,10 @@ SECRET = "peer-secret-8d1f"
 VERSIONS = {
     "16": ("Asterisk Call Manager/5.0.4", "16.28.0~dfsg-0+deb11u4"),
     "22": ("Asterisk Call Manager/11.0.0", "22.10.1+dfsg+~cs6.17.60671434-1"),
+    "16.2": ("Asterisk Call Manager/5.0.0", "16.2.1~dfsg-1+deb10u2"),
+    "11": ("Asterisk Call Manager/1.3", "11.25.3"),
 }
+"""By release the greeting and what CoreSettings tells; 16.2 and 11 lack what those had not yet."""
 
 COMMANDS = {
     "BridgeList": "<none>",
@@ -116,6 +119,8 @@ class AmiPeer:
         self.channels: dict[str, PeerChannel] = {}
         self.device_states: dict[str, str] = {}
         self.globals: dict[str, str] = {}
+        self.hidden: set[str] = {"MixMonitor"} if version in {"16.2", "11"} else set()
+        """Beginnings of the names of events that nobody is told."""
         self.handlers: dict[str, Handler] = {}
         self.greet = True
         self.port = 0
@@ -188,7 +193,9 @@ class AmiPeer:
             await self._changed.wait_for(condition)
 
     def event(self, name: str, text: str, privilege: str = "call") -> None:
-        """Send an event to whoever is logged in and may read its class."""
+        """Send an event to whoever is logged in and may read its class, unless it is hidden."""
+        if name.startswith(tuple(self.hidden)):
+            return
         for session in self.sessions:
             asked = session.mask in {"", "on"} or privilege in session.mask.split(",")
             if session.logged_in and asked and privilege in self.read:
@@ -288,7 +295,8 @@ class AmiPeer:
 
     def _on_coresettings(self, _session: PeerSession, _action: Action) -> Answer:
         version = f"AsteriskVersion: {self.asterisk}\r\nSystemName: \r\n"
-        return f"Response: Success\r\nAMIversion: x\r\n{version}".encode()
+        ami = self.greeting.partition("/")[2]
+        return f"Response: Success\r\nAMIversion: {ami}\r\n{version}".encode()
 
     def _on_coreshowchannels(self, _session: PeerSession, action: Action) -> Answer:
         rows = (
@@ -337,6 +345,13 @@ class AmiPeer:
                     self.event, "DeviceStateChange", f"Device: {device}\r\nState: {value}\r\n"
                 )
             self.device_states[device] = value
+        if name.startswith("PRESENCE_STATE("):
+            state, subtype, message = value.split(",")
+            asyncio.get_running_loop().call_soon(
+                self.event, "PresenceStateChange",
+                f"Presentity: {name[15:-1]}\r\nStatus: {state}\r\nSubtype: {subtype}\r\n"
+                f"Message: {message}\r\n",
+            )  # fmt: skip
         return b"Response: Success\r\nMessage: Variable Set\r\n"
 
     def _on_userevent(self, _session: PeerSession, action: Action) -> Answer:

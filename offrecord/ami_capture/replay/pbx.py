@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ami.account_check import parse_version
 from ami.calls.graph import CallGraph
 from ami.errors import AmiDenied
 from ami.events.headers import BridgeRow, ChannelRow, bridge_row, channel_row
@@ -20,6 +19,7 @@ from ami.events.packet_to_event import decode
 from ami.events.types import Event
 from ami.link.actions import Response, response
 from ami.pbx import Subscriber
+from ami.versions import parse_version
 from offrecord.ami_capture.capture_file import Entry
 
 NO_ANSWER: Final = "the capture holds no answer to this"

@@ -6,7 +6,6 @@ import re
 import pytest
 
 from ami import errors, recording_actions
-from ami.account_check import parse_version
 from ami.errors import AmiError, AmiInjection, AmiTimeout
 from ami.events.headers import ChannelRow, headers
 from ami.link.actions import MAX_HEADERS, MAX_LINE, Response, encode, flatten, response
@@ -166,24 +165,6 @@ def test_the_reconnect_span_doubles_to_its_cap_and_any_part_of_it_may_be_waited(
     assert spans[-1] == 30.0
     assert full_jitter(5, 0.2, 30.0, 0.0) == 0.0
     assert full_jitter(10_000_000, 0.2, 30.0, 0.5) == 15.0
-
-
-@pytest.mark.parametrize(
-    ("text", "version"),
-    [
-        ("22.10.1+dfsg+~cs6.17.60671434-1", (22, 10, 1)),
-        ("16.28.0~dfsg-0+deb11u4", (16, 28, 0)),
-        ("20.4.0", (20, 4, 0)),
-        ("certified-18.9-cert4", (18, 9)),
-        ("GIT-22-abcdef1", (22,)),
-        ("unknown", ()),
-        ("", ()),
-    ],
-)
-def test_the_version_is_read_from_what_asterisk_calls_itself(
-    text: str, version: tuple[int, ...]
-) -> None:
-    assert parse_version(text) == version
 
 
 @pytest.mark.parametrize(

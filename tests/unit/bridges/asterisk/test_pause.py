@@ -42,7 +42,36 @@ async def test_with_nothing_recorded_there_is_nothing_to_pause() -> None:
     pbx = two_phones()
 
     assert said(await act(pbx, Verb.PAUSE)) == (Outcome.NOTHING_TO_STOP, Evidence.NOTHING_ELSE)
-    assert not pbx.sent
+    assert {name for name, _ in pbx.sent} == {"Getvar"}
+
+
+async def test_a_file_named_without_an_event_makes_a_pause_a_stop() -> None:
+    pbx = two_phones()
+    pbx.monitors["1.1"] = 1  # an eventfilter kept its event from us
+    pbx.script = lambda name, uniqueid: (
+        Response(ok=True, message="", headers={"Value": "/spool/a.wav"})
+        if (name, uniqueid) == ("Getvar", "1.1")
+        else None
+    )
+
+    result = await act(pbx, Verb.PAUSE)
+
+    assert said(result) == (Outcome.CONFIRMED, Evidence.NOTHING_ELSE)
+    assert "stopped instead of paused" in result.detail
+    assert pbx.monitors["1.1"] == 0
+
+
+async def test_where_no_events_come_a_pause_is_a_stop_and_ends_after_one_sweep() -> None:
+    pbx = two_phones()
+    pbx.graph.expect_monitor_events(come=False)
+    pbx.monitors["1.1"] = 2
+
+    result = await act(pbx, Verb.PAUSE)
+
+    assert said(result) == (Outcome.CONFIRMED, Evidence.NOTHING_ELSE)
+    assert "stopped instead of paused" in result.detail
+    assert pbx.of("StopMixMonitor") == ["1.1", "1.1", "1.1", "1.2"]
+    assert said(await act(pbx, Verb.STOP)) == (Outcome.NOTHING_TO_STOP, Evidence.NOTHING_ELSE)
 
 
 @pytest.mark.parametrize("version", [(18, 18), (18, 19, 1), (20, 3), (20, 4, 0), ()])
