@@ -17,6 +17,7 @@ EVER: Final = (0,)
 class WayRow:
     """What is known of one way to record.
 
+    `way`: the name of the `Way` that deals with it, where that is not its own name.
     `one`, `many`: its recordings in a sentence ("1 MixMonitor", "2 MixMonitors"). `since` and
     `until`: the first version that has it and the first that has it no more (None: all have it).
     `shown_by`: the event or question that shows it; `right`: what the AMI account needs for that
@@ -35,6 +36,7 @@ class WayRow:
     proven_by: str
     after_reconnect: str
     live_test: str = ""
+    way: str = ""
     since: tuple[int, ...] = EVER
     until: tuple[int, ...] | None = None
 
@@ -102,6 +104,7 @@ TABLE: Final = (
         paused_by="ARI",
         proven_by="ARI: 204, then 404",
         after_reconnect="nothing",
+        way="ari",
     ),
     WayRow(
         "ari_channel",
@@ -113,6 +116,7 @@ TABLE: Final = (
         paused_by="ARI",
         proven_by="ARI: 204, then 404",
         after_reconnect="everything, without [ari]",
+        way="ari",
     ),
     WayRow(
         "ari_snoop",
@@ -124,6 +128,7 @@ TABLE: Final = (
         paused_by="ARI",
         proven_by="ARI: 204, then 404",
         after_reconnect="whether it records, without [ari]",
+        way="ari",
     ),
     WayRow(
         "spy",
@@ -135,6 +140,7 @@ TABLE: Final = (
         paused_by="as a stop",
         proven_by="ChanSpyStop; never whether it records",
         after_reconnect="to whom it listens",
+        way="taps",
     ),
     WayRow(
         "listening_leg",
@@ -146,6 +152,7 @@ TABLE: Final = (
         paused_by="as a stop",
         proven_by="its Hangup; never whether it records",
         after_reconnect="nothing",
+        way="taps",
     ),
     WayRow(
         "record",
@@ -157,6 +164,7 @@ TABLE: Final = (
         paused_by=NO_STOP,
         proven_by="nothing",
         after_reconnect="nothing",
+        way="applications",
     ),
     WayRow(
         "voicemail",
@@ -168,6 +176,7 @@ TABLE: Final = (
         paused_by=NO_STOP,
         proven_by="nothing",
         after_reconnect="nothing",
+        way="applications",
     ),
     WayRow(
         "dictate",
@@ -179,6 +188,7 @@ TABLE: Final = (
         paused_by=NO_STOP,
         proven_by="nothing",
         after_reconnect="nothing",
+        way="applications",
     ),
 )
 """Every way, in the order in which a verdict names them."""

@@ -58,7 +58,9 @@ class Sweep:
 
     `look` is what the PBX showed when the order came; the ways that act at once run before it is
     there. `steps` grow with each action sent, for the journal. `answered`: uniqueids of the
-    channels that were alive when they were asked. `clock` returns seconds since the epoch.
+    channels that were alive when they were asked. `recorded_listeners`: uniqueids of channels that
+    listen to the call and whose recording a way has found: what they are is known. `clock` returns
+    seconds since the epoch.
     """
 
     pbx: PbxPort
@@ -68,6 +70,7 @@ class Sweep:
     sleep: Callable[[float], Awaitable[None]]
     steps: list[Step] = field(default_factory=list)
     answered: set[str] = field(default_factory=set)
+    recorded_listeners: set[str] = field(default_factory=set)
 
     def note(self, since: float, sent: str, answer: str, evidence: Evidence) -> None:
         """Keep an action that was sent at `since`, with its answer, for the journal."""
