@@ -203,6 +203,17 @@ def mute_is_safe(version: tuple[int, ...]) -> bool:
     return version[:2] not in _DEADLOCKS
 
 
+def mute_reaches_all(version: tuple[int, ...]) -> bool:
+    """Return whether MixMonitorMute reaches every MixMonitor of a channel on that version.
+
+    Before 18.18 and 20.3 it reaches the first one alone, and its event does not say so.
+    """
+    if not version:
+        return False
+    first = {18: (18, 18), 20: (20, 3)}.get(version[0])
+    return version[0] >= 21 if first is None else version[:2] >= first
+
+
 async def start(pbx: CallActions, uniqueid: str, file: str, options: str = "") -> Done:
     """Start a MixMonitor that records to `file`. Needs the write class `system`.
 

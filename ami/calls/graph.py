@@ -70,6 +70,15 @@ class CallGraph(EventApplier):
         if live is not None and self.counts_monitors:
             live.monitors = count
 
+    def set_mix_stopped(self, conference: str) -> None:
+        """Note that a conference's mix is not recorded any more, as the PBX itself answered."""
+        mixes = self._live.mixes
+        for bridge_id in [one for one, name in mixes.items() if name == conference]:
+            mixes[bridge_id] = ""
+            bridge = self._live.bridges.get(bridge_id)
+            if bridge is not None:
+                bridge.mix = ""
+
     def reconcile(
         self,
         rows: Iterable[ChannelRow],

@@ -1,39 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carry out one order on the MixMonitors of a call, until the PBX has proven it.
+"""Carry out one order on every way in which the PBX may record a call.
 
-A MixMonitor hangs on one channel, and which one depends on the dialplan, so a stop sweeps the
-whole call: each channel is drained by uniqueid until the PBX answers that none is left there.
-That answer is the proof (L2); that it was given for every channel of the call is L4.
+What can be stopped without a look is stopped at once: MixMonitors, and Monitors with them. The
+look at what the PBX shows of the call runs meanwhile; the other ways follow on it. The verdict is
+computed from the reports of all of them (`bridges.asterisk.answers`).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from ami import recording_actions
-from ami.calls.snapshots import Call, Channel
-from ami.errors import AmiDenied, AmiError, AmiUnsafe
-from ami.ports import CallActions
-from bridges.asterisk.answers import failure, none_recorded, swept_call, unknown
+from ami.calls.snapshots import Channel
+from ami.errors import AmiError, AmiTimeout
+from ami.ports import PbxPort
+from bridges.asterisk.answers import Asked, failure, level_of, order_end, unanswered
+from bridges.asterisk.look import PbxLook, look
 from bridges.asterisk.settings import MixMonitorSettings
+from bridges.asterisk.ways.way import Sweep, Way, WayReport, WayState
 from bridges.model import Evidence, Order, Outcome, Step, Verb
 from bridges.shared.answer_table import OrderEnd
 
-_ROUNDS: Final = 4
-"""How often a call is swept again because a recording started on it meanwhile."""
-
-_TICK: Final = 0.02
-"""Seconds between two looks at the call, for events that are on their way."""
-
-_MUTE_TICKS: Final = 25
-"""How often the call is looked at for the event that proves a mute."""
+NOT_LOOKED: Final = PbxLook(complete=False, problem="the PBX was not looked at yet")
+"""The look while there is none."""
 
 
 def recorded_leg(order: Order) -> Channel:
     """Return the channel a new recording is to hang on: the presser's, else a phone's."""
     phones = [channel for channel in order.call.channels if channel.extension]
     return order.presser or (phones or list(order.call.channels))[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The ways of one PBX.
+
+    Those `at_once` need no look and act beside each other; those `after_look` come one after the
+    other, in this order, since one may leave word for the next.
+    """
+
+    at_once: tuple[Way, ...]
+    after_look: tuple[Way, ...] = ()
 
 
 @dataclass(slots=True)
@@ -44,181 +52,72 @@ class OrderExecution:
     """
 
     settings: MixMonitorSettings
-    pbx: CallActions
+    pbx: PbxPort
+    ways: Ways
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     order: Order
     steps: list[Step] = field(default_factory=list)
+    _unsure: list[Evidence] = field(default_factory=list)
 
     async def carry_out(self) -> OrderEnd:
         """Do what the order's verb asks, within its budget; never raises for what a PBX may do."""
+        if self.order.verb is not Verb.START:
+            return await self._on_all_ways()
         try:
             async with asyncio.timeout(self.order.budget):
-                return await _VERBS[self.order.verb](self)
+                return await self.start()
         except TimeoutError:
-            detail = f"the PBX took over {self.order.budget:g} s"
-            return OrderEnd(Outcome.FAILED, Evidence.SENT, detail)
+            return OrderEnd(Outcome.FAILED, Evidence.SENT, self._too_slow())
         except AmiError as problem:
             return failure(problem)
 
-    def _note(self, since: float, sent: str, answer: str, evidence: Evidence) -> None:
-        self.steps.append(Step(since, self.clock() - since, sent, answer, evidence))
-
-    def _call_now(self) -> Call | None:
-        """Return the call as it is now, or None when none of its channels is left."""
-        for channel in self.order.call.channels:
-            found = self.pbx.graph.call_of(channel.uniqueid)
-            if found is not None:
-                return found
-        return None
-
-    async def stop(self) -> OrderEnd:
-        """Drain every channel of the call, again for as long as recordings start on it."""
-        stopped = 0
-        for sweep in range(_ROUNDS):
-            seen = self._call_now()
-            call = seen or self.order.call
-            since = self.clock()
-            swept = await recording_actions.stop_call(self.pbx, call.channels[0].uniqueid)
-            self._note_sweep(since, call, swept)
-            stopped += swept.stopped
-            # Events that came with the answers are on their way to the graph.
-            await self.sleep(_TICK if sweep else 0)
-            now, known = self._call_now(), self.pbx.graph.known
-            again = known and now is not None and self._may_record(now, swept)
-            if swept.proven and not again:
-                whole = known and (seen is not None or swept.gone)
-                done = swept_call(stopped, len(swept.channels), ended=now is None, whole=whole)
-                return await self._mixes(done, now) if now is not None else done
-        return OrderEnd(
-            Outcome.FAILED,
-            Evidence.ACCEPTED,
-            f"recordings keep starting on this call ({stopped} were stopped)",
-        )
-
-    def _may_record(self, call: Call, swept: recording_actions.CallDrained) -> bool:
-        """Return whether a channel of the call may carry a MixMonitor that began meanwhile."""
-        unknown = list(call.unknown_monitors)
-        if not self.pbx.graph.counts_monitors:  # then no answer of the PBX makes a count known
-            unknown = [channel for channel in unknown if channel.uniqueid not in swept.channels]
-        return bool(call.monitored or unknown)
-
-    def _note_sweep(self, since: float, call: Call, swept: recording_actions.CallDrained) -> None:
-        for uniqueid, drained in swept.channels.items():
-            channel = call.channel(uniqueid)
-            name = f" ({channel.name})" if channel else ""
-            sent = f"StopMixMonitor {uniqueid}{name}, {drained.stopped} stopped"
-            self._note(since, sent, drained.answer, Evidence.READ_BACK)
-
-    async def _mixes(self, done: OrderEnd, call: Call) -> OrderEnd:
-        """Also end the recording of a whole conference: its channel is not listed."""
-        if done.outcome is Outcome.FAILED:
-            return done
-        mixes = {channel.mix for channel in call.channels}
-        stopped = 0
-        for name in sorted(mix for mix in mixes if mix):
-            since = self.clock()
-            try:
-                drained = await recording_actions.stop_mix(self.pbx, name)
-            except AmiDenied as problem:
-                detail = (
-                    f"{done.detail}, but conference {name} records all of it and could not be"
-                    f" stopped ({problem.answer}): give the AMI account write = system"
-                )
-                return OrderEnd(Outcome.FAILED, Evidence.READ_BACK, detail)
-            self._note(since, f"ConfbridgeStopRecord {name}", drained.answer, Evidence.READ_BACK)
-            stopped += drained.stopped
-        if None in mixes:
-            detail = f"{done.detail}; whether the conference as a whole is recorded is not known"
-            return OrderEnd(Outcome.ACCEPTED, Evidence.READ_BACK, detail)
-        if stopped:
-            detail = f"{done.detail}; the recording of the conference was stopped"
-            return OrderEnd(Outcome.CONFIRMED, Evidence.NOTHING_ELSE, detail)
+    async def _on_all_ways(self) -> OrderEnd:
+        until = asyncio.get_running_loop().time() + self.order.budget
+        sweep = Sweep(
+            self.pbx, self.order, NOT_LOOKED, self.clock, self.sleep, self.steps
+        )  # fmt: skip
+        # The first actions leave before the look's questions: tasks run in this order.
+        *first, seen = await _together([
+            *(self._report(way, sweep, until) for way in self.ways.at_once),
+            self._look(until),
+        ])  # fmt: skip
+        reports = [one for one in first if isinstance(one, WayReport)]
+        assert isinstance(seen, PbxLook)
+        sweep.look = seen
+        reports += [await self._report(way, sweep, until) for way in self.ways.after_look]
+        done = order_end(reports, Asked(self.order.verb, len(sweep.answered), self.steps))
+        if self._unsure and done.outcome is Outcome.FAILED:
+            # what was answered counts for more than what was not
+            level = max(done.evidence, *self._unsure)
+            return OrderEnd(done.outcome, level, done.detail)
         return done
 
-    async def pause(self) -> OrderEnd:
-        """Mute what is known to record; where that is not known or not safe, stop instead."""
-        call = self._call_now() or self.order.call
-        if not self.pbx.graph.known:
-            return await self._stop_instead("the PBX's calls are not known")
-        if call.unknown_monitors:
-            return await self._stop_instead(unknown(call))
-        if any(channel.mix != "" for channel in call.channels):
-            return await self._stop_instead("the recording of a conference cannot be muted")
-        if not call.monitored:
-            return await self._none_seen(call)
+    async def _look(self, until: float) -> PbxLook:
         try:
-            return await self._set_muted(muted=True)
-        except AmiUnsafe as problem:
-            return await self._stop_instead(problem.message)
+            async with asyncio.timeout_at(until):
+                return await look(self.pbx)
+        except TimeoutError:
+            return PbxLook(complete=False, problem=self._too_slow())
 
-    async def _none_seen(self, call: Call) -> OrderEnd:
-        """Return the end of a pause of a call of which no event told that it is recorded.
-
-        While no such event has ever come, an `eventfilter` of the account may keep them from us:
-        then a channel that names a file of a MixMonitor may be recorded, and is stopped.
-        """
-        if not self.pbx.graph.starts_seen:
-            since = self.clock()
-            files = await recording_actions.named_files(self.pbx, call.channels)
-            for uniqueid, file in files.items():
-                sent = f"Getvar {uniqueid} MIXMONITOR_FILENAME"
-                self._note(since, sent, file, Evidence.READ_BACK)
-            if files:
-                return await self._stop_instead("a recording may have begun without an event")
-        return none_recorded("no channel of this call is recorded")
-
-    async def _stop_instead(self, why: str) -> OrderEnd:
-        done = await self.stop()
-        detail = f"stopped instead of paused, as {why}: {done.detail}"
-        return OrderEnd(done.outcome, done.evidence, detail)
-
-    async def resume(self) -> OrderEnd:
-        """Unmute muted recordings. One that was stopped stays stopped: `start` is for that."""
-        call = self._call_now() or self.order.call
-        if not call.monitored:
-            if call.unknown_monitors:
-                why = f"{unknown(call)}, so nothing was resumed"
-                return OrderEnd(Outcome.FAILED, Evidence.NONE, why)
-            return none_recorded("no recording of this call is paused")
-        if any(channel.muted for channel in call.monitored):
-            return await self._set_muted(muted=False)
-        # A pause from before the last connection is not known here; unmuting harms nobody.
+    async def _report(self, way: Way, sweep: Sweep, until: float) -> WayReport:
+        """Have one way carry out the order; whatever goes wrong is its report."""
+        acts = {Verb.STOP: way.stop, Verb.PAUSE: way.pause, Verb.RESUME: way.resume}
         try:
-            await self._switch(call.monitored, muted=False)
-        except AmiUnsafe:
-            return none_recorded("no recording of this call is paused")
-        detail = "no pause was known; the PBX accepted that its recordings go on"
-        return OrderEnd(Outcome.ACCEPTED, Evidence.ACCEPTED, detail)
+            async with asyncio.timeout_at(until):
+                return await acts[self.order.verb](sweep)
+        except TimeoutError:
+            self._unsure.append(Evidence.SENT)
+            return WayReport(way.name, WayState.NOT_SEEN, self._too_slow())
+        except AmiTimeout as problem:
+            self._unsure.append(Evidence.SENT)
+            return unanswered(way.name, problem)
+        except AmiError as problem:
+            self._unsure.append(level_of(problem))
+            return unanswered(way.name, problem)
 
-    async def _switch(self, channels: Sequence[Channel], *, muted: bool) -> None:
-        for channel in channels:
-            since = self.clock()
-            act = recording_actions.mute if muted else recording_actions.unmute
-            done = await act(self.pbx, channel.uniqueid)
-            sent = f"MixMonitorMute {channel.uniqueid} ({channel.name}) State={int(muted)}"
-            self._note(since, sent, done.answer, Evidence.ACCEPTED)
-
-    async def _set_muted(self, *, muted: bool) -> OrderEnd:
-        """Switch what records, and wait for the events that prove it: no answer alone does."""
-        word, asked = "muted" if muted else "resumed", set[tuple[str, int | None]]()
-        for _ in range(_MUTE_TICKS):
-            call = self._call_now()
-            if call is None:
-                return OrderEnd(Outcome.CALL_ENDED, Evidence.ACCEPTED, "its channels have gone")
-            if not call.monitored:
-                return none_recorded("its recordings have ended meanwhile")
-            waiting = [channel for channel in call.monitored if channel.muted is not muted]
-            if not waiting:
-                detail = f"{len(call.monitored)} recordings {word}"
-                return OrderEnd(Outcome.CONFIRMED, Evidence.NOTHING_ELSE, detail)
-            # A recording that starts meanwhile is one more, and not muted.
-            fresh = [c for c in waiting if (c.uniqueid, c.monitors) not in asked]
-            await self._switch(fresh, muted=muted)
-            asked.update((channel.uniqueid, channel.monitors) for channel in fresh)
-            await self.sleep(_TICK)
-        detail = f"the PBX accepted, and raised no event to prove that they are {word}"
-        return OrderEnd(Outcome.ACCEPTED, Evidence.ACCEPTED, detail)
+    def _too_slow(self) -> str:
+        return f"the PBX took over {self.order.budget:g} s"
 
     async def start(self) -> OrderEnd:
         """Begin a new recording on the presser's channel."""
@@ -232,17 +131,19 @@ class OrderExecution:
         done = await recording_actions.start(
             self.pbx, channel.uniqueid, file, self.settings.options
         )
-        self._note(since, f"MixMonitor {channel.uniqueid} ({channel.name}) {file}", done.answer,
-                  Evidence.ACCEPTED)  # fmt: skip
+        sent = f"MixMonitor {channel.uniqueid} ({channel.name}) {file}"
+        took = self.clock() - since
+        self.steps.append(Step(since, took, sent, done.answer, Evidence.ACCEPTED))
         if done.gone:
             return OrderEnd(Outcome.CALL_ENDED, Evidence.READ_BACK, "its channel has gone")
         detail = f"recording {channel.name} to {file}; whether the file is written is not known"
         return OrderEnd(Outcome.ACCEPTED, Evidence.ACCEPTED, detail)
 
 
-_VERBS: Final[dict[Verb, Callable[[OrderExecution], Awaitable[OrderEnd]]]] = {
-    Verb.STOP: OrderExecution.stop,
-    Verb.PAUSE: OrderExecution.pause,
-    Verb.RESUME: OrderExecution.resume,
-    Verb.START: OrderExecution.start,
-}
+async def _together(
+    jobs: Sequence[Coroutine[Any, Any, WayReport | PbxLook]],
+) -> list[WayReport | PbxLook]:
+    """Run these beside each other, begun in this order; what one raises ends all of them."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(job) for job in jobs]
+    return [task.result() for task in tasks]

@@ -7,7 +7,8 @@ call,reporting), 100 channels: CoreShowChannels 0.7 ms, BridgeList and the quest
 
 `CHANNELS(expression)` names channels that Asterisk hides from its listings, among them those that
 record a bridge (`Recorder/ARI-…`) and a conference (`CBRec/…`). Its value is cut at about 1,000
-characters, so the expression must be narrow; a value near that length is `complete = False`.
+characters: where it comes near that, the channels are asked for by the last digit of their names,
+and one of those values that is still near it is `complete = False`.
 """
 
 import asyncio
@@ -22,6 +23,9 @@ from ami.ports import PbxPort
 
 HIDDEN: Final = "CHANNELS(^(Recorder|CBRec|CBAnn|Announcer)/)"
 """The question for the channels that no listing shows."""
+
+HIDDEN_BY_DIGIT: Final = "CHANNELS(^(Recorder|CBRec|CBAnn|Announcer)/.*{digit}(;[12])?$)"
+"""The question for those of them whose names end in one hexadecimal digit."""
 
 CUT: Final = 900
 """Characters from which on the answer to `HIDDEN` may have been cut."""
@@ -66,7 +70,7 @@ async def look(pbx: PbxPort) -> PbxLook:
         channels, bridges, (hidden, complete) = await asyncio.gather(
             pbx.action_list("CoreShowChannels", {}, timeout=LISTING_TIMEOUT),
             pbx.action_list("BridgeList", {}, timeout=LISTING_TIMEOUT),
-            _hidden(pbx),
+            hidden_channels(pbx),
         )
     except AmiError as problem:
         return PbxLook(complete=False, problem=problem.message)
@@ -80,15 +84,26 @@ async def look(pbx: PbxPort) -> PbxLook:
     )
 
 
-async def _hidden(pbx: PbxPort) -> tuple[tuple[HiddenChannel, ...], bool]:
-    answer = await pbx.action("Getvar", {"Variable": HIDDEN})
+async def hidden_channels(pbx: PbxPort) -> tuple[tuple[HiddenChannel, ...], bool]:
+    """Return the channels that no listing shows, and whether these are all of them.
+
+    Raises AmiDenied, AmiDown, AmiTimeout.
+    """
+    values = [await _named(pbx, HIDDEN)]
+    if len(values[0]) >= CUT:
+        digits = (HIDDEN_BY_DIGIT.format(digit=digit) for digit in "0123456789abcdef")
+        values = await asyncio.gather(*(_named(pbx, question) for question in digits))
+    names = [name for value in values for name in value.split(" ") if _NAME.fullmatch(name)]
+    found = await asyncio.gather(*(_describe(pbx, name) for name in dict.fromkeys(names)))
+    complete = all(len(value) < CUT for value in values)
+    return tuple(one for one in found if one is not None), complete
+
+
+async def _named(pbx: PbxPort, question: str) -> str:
+    answer = await pbx.action("Getvar", {"Variable": question})
     if not answer.ok:
         raise AmiDenied("Getvar", answer.message)
-    value = answer.headers.get("Value", "")
-    names = [name for name in value.split(" ") if _NAME.fullmatch(name)]
-    # one at a time: a hidden channel that went meanwhile must not hide the others
-    found = [one for name in names if (one := await _describe(pbx, name)) is not None]
-    return tuple(found), len(value) < CUT
+    return answer.headers.get("Value", "")
 
 
 async def _describe(pbx: PbxPort, name: str) -> HiddenChannel | None:

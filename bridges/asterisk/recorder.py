@@ -7,9 +7,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Self
 
 from ami.calls.snapshots import Channel
-from ami.ports import CallActions
-from bridges.asterisk.execute import OrderExecution, recorded_leg
+from ami.ports import PbxPort
+from bridges.asterisk.execute import NOT_LOOKED, OrderExecution, Ways, recorded_leg
 from bridges.asterisk.settings import MixMonitorSettings
+from bridges.asterisk.ways.conference import ConferenceWay
+from bridges.asterisk.ways.mixmonitor import MixMonitorWay
+from bridges.asterisk.ways.monitor import MonitorWay
+from bridges.asterisk.ways.way import Sweep
 from bridges.model import (
     ORDERS,
     Capabilities,
@@ -37,7 +41,7 @@ class MixMonitorRecorder:
         self,
         name: str,
         settings: MixMonitorSettings,
-        pbx: CallActions,
+        pbx: PbxPort,
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -47,9 +51,10 @@ class MixMonitorRecorder:
         self._pbx = pbx
         self._clock = clock
         self._sleep = sleep
+        self._ways = Ways((MixMonitorWay(), MonitorWay()), (ConferenceWay(),))
 
     @classmethod
-    def build(cls, name: str, settings: MixMonitorSettings, pbx: CallActions) -> Self:
+    def build(cls, name: str, settings: MixMonitorSettings, pbx: PbxPort) -> Self:
         """Return the recorder called `name` on one PBX."""
         return cls(name, settings, pbx)
 
@@ -70,17 +75,24 @@ class MixMonitorRecorder:
     def plan(self, order: Order) -> Plan:
         """Return what `act` would send, sending nothing."""
         action, aims = _PLANS[order.verb](order)
+        requests = [f"{action} Channel={channel.uniqueid} ({channel.name})" for channel in aims]
+        if order.verb is Verb.STOP:
+            sweep = Sweep(self._pbx, order, NOT_LOOKED, self._clock, self._sleep)
+            ways = (*self._ways.at_once, *self._ways.after_look)
+            requests = [request for way in ways for request in way.plan(sweep)]
         return Plan(
             self.name,
             self.kind,
             ", ".join(channel.name for channel in aims) or "-",
-            tuple(f"{action} Channel={channel.uniqueid} ({channel.name})" for channel in aims),
+            tuple(requests),
             None if aims else "no channel of this call is known to carry a MixMonitor",
         )
 
     async def act(self, order: Order) -> RecorderResult:
         """Carry out one order and say what is proven."""
-        execution = OrderExecution(self._settings, self._pbx, self._clock, self._sleep, order)
+        execution = OrderExecution(
+            self._settings, self._pbx, self._ways, self._clock, self._sleep, order
+        )  # fmt: skip
         end = await execution.carry_out()
         return RecorderResult(
             self.name, self.kind, end.outcome, end.evidence, end.detail, tuple(execution.steps),

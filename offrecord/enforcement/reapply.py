@@ -57,7 +57,7 @@ class Reapplier:
         """Handle one event. It costs almost nothing while no call has an intent."""
         if not len(self.context.intents):
             return
-        if isinstance(event, ev.MixMonitorStart):
+        if isinstance(event, ev.MixMonitorStart | ev.MonitorStart):
             self._started(event, graph)
         elif isinstance(event, ev.ConferenceMix):
             self._mixed(event, graph)
@@ -89,8 +89,8 @@ class Reapplier:
                 why_not = "it is not known whether one more recording runs on this paused call"
                 shared.alarm(intent, "unseen", why_not)
         else:
-            mixed = [channel for channel in call.channels if channel.mix]
-            found = [*call.monitored, *call.unknown_monitors, *mixed]
+            others = [c for c in call.channels if c.mix or c.runs_monitor]
+            found = [*call.monitored, *call.unknown_monitors, *others]
         if found:
             self._again(intent, found[0].name, found[0].uniqueid, why)
 
@@ -113,7 +113,7 @@ class Reapplier:
         if work.remote is None:
             work.remote = self.context.spawn(self._elsewhere(intent.id, work), "elsewhere")
 
-    def _started(self, event: ev.MixMonitorStart, graph: CallGraph) -> None:
+    def _started(self, event: ev.MixMonitorStart | ev.MonitorStart, graph: CallGraph) -> None:
         call = graph.call_of(event.uniqueid)
         if call is None:
             return
@@ -125,7 +125,7 @@ class Reapplier:
                 more = replace(intent, recorded=intent.recorded | {event.uniqueid})
                 intent = self.context.intents.put(more)
                 self.context.write(intent.id, "intent", intent.body())
-            self._again(intent, event.channel, event.uniqueid, "MixMonitorStart")
+            self._again(intent, event.channel, event.uniqueid, type(event).__name__)
 
     def _mixed(self, event: ev.ConferenceMix, graph: CallGraph) -> None:
         """Stop the recording of a whole conference when it starts under a stop."""

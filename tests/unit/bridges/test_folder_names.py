@@ -14,7 +14,7 @@ NAMES = ("recorder", "settings", "client", "messages", "find_call", "answers", "
 """What a kind can have; a part that it has is under this name and no other."""
 EVERY_KIND = {"recorder", "settings", "answers", "execute"}
 OWN = {
-    "asterisk": set[str](),
+    "asterisk": {"look"},
     "genesys": {"bayeux", "notifications", "session", "session_pool"},
     "imagicle": {"attempt"},
     "noojee": {"ended_calls"},

@@ -17,7 +17,7 @@ async def test_a_pause_is_proven_by_the_event_of_each_channel() -> None:
     result = await act(pbx, Verb.PAUSE)
 
     assert said(result) == (Outcome.CONFIRMED, Evidence.NOTHING_ELSE)
-    assert result.detail == "2 recordings muted"
+    assert result.detail == "2 MixMonitors muted"
     assert pbx.of("MixMonitorMute") == ["1.1", "1.2"]
     assert not pbx.of("StopMixMonitor")
 
@@ -29,30 +29,82 @@ async def test_only_channels_known_to_record_are_muted() -> None:
     assert pbx.of("MixMonitorMute") == ["1.2"]
 
 
-async def test_a_mute_without_its_event_is_accepted_and_not_proven() -> None:
+async def test_a_mute_without_its_event_is_not_proven_and_becomes_a_stop() -> None:
     pbx = two_phones(one=1)
     pbx.mute_events = False
     result = await act(pbx, Verb.PAUSE)
 
-    assert said(result) == (Outcome.ACCEPTED, Evidence.ACCEPTED)
+    assert said(result) == (Outcome.CONFIRMED, Evidence.NOTHING_ELSE)
+    assert result.detail.startswith(
+        "stopped instead of paused, as no event proved that it is muted"
+    )
     assert pbx.of("MixMonitorMute") == ["1.1"]
+    assert pbx.monitors["1.1"] == 0
+
+
+async def test_a_mute_that_somebody_else_did_proves_nothing() -> None:
+    pbx = two_phones(one=2)
+    pbx.happen(MixMonitorMute("", "1.1", "", "both", muted=True))  # of one of the two, by its id
+    result = await act(pbx, Verb.PAUSE)
+
+    assert said(result) == (Outcome.CONFIRMED, Evidence.NOTHING_ELSE)
+    assert result.detail == "2 MixMonitors muted"
+    assert pbx.of("MixMonitorMute") == ["1.1"]
+
+
+async def test_an_event_of_a_mute_from_before_our_own_proves_nothing() -> None:
+    pbx = two_phones(one=1)
+    pbx.mute_events = False
+    pbx.happen(MixMonitorMute("", "1.1", "", "both", muted=True))
+    result = await act(pbx, Verb.PAUSE)
+
+    assert result.detail.startswith("stopped instead of paused")
+
+
+@pytest.mark.parametrize("version", [(16, 28, 0), (18, 17), (19, 8), (20, 2, 1)])
+async def test_where_a_mute_reaches_one_of_several_they_are_stopped(
+    version: tuple[int, ...],
+) -> None:
+    pbx = two_phones(one=2)
+    pbx.version = version
+    result = await act(pbx, Verb.PAUSE)
+
+    assert said(result) == (Outcome.CONFIRMED, Evidence.NOTHING_ELSE)
+    assert "this Asterisk mutes one MixMonitor of a channel, and SIP/410-1 has 2" in result.detail
+    assert pbx.monitors["1.1"] == 0
+
+
+async def test_a_second_recording_that_starts_during_a_pause_is_stopped_there() -> None:
+    pbx = two_phones(one=1)
+    pbx.version = (16, 28, 0)
+
+    def start(name: str, _uniqueid: str) -> Response | None:
+        if name == "MixMonitorMute":
+            pbx.script = lambda _name, _uniqueid: None
+            pbx.monitors["1.1"] += 1
+            pbx.later(MixMonitorStart("", "1.1", ""))
+        return None
+
+    pbx.script = start
+    result = await act(pbx, Verb.PAUSE)
+
+    assert result.outcome is Outcome.CONFIRMED
+    assert result.detail.startswith("stopped instead of paused")
+    assert pbx.monitors["1.1"] == 0
 
 
 async def test_with_nothing_recorded_there_is_nothing_to_pause() -> None:
     pbx = two_phones()
 
     assert said(await act(pbx, Verb.PAUSE)) == (Outcome.NOTHING_TO_STOP, Evidence.NOTHING_ELSE)
-    assert {name for name, _ in pbx.sent} == {"Getvar"}
+    assert not pbx.sent
+    assert ("Getvar", "1.1", "MIXMONITOR_FILENAME") in pbx.asked
 
 
 async def test_a_file_named_without_an_event_makes_a_pause_a_stop() -> None:
     pbx = two_phones()
     pbx.monitors["1.1"] = 1  # an eventfilter kept its event from us
-    pbx.script = lambda name, uniqueid: (
-        Response(ok=True, message="", headers={"Value": "/spool/a.wav"})
-        if (name, uniqueid) == ("Getvar", "1.1")
-        else None
-    )
+    pbx.variables["1.1", "MIXMONITOR_FILENAME"] = "/spool/a.wav"
 
     result = await act(pbx, Verb.PAUSE)
 
@@ -119,7 +171,9 @@ async def test_while_the_calls_are_not_known_a_pause_mutes_nothing_and_fails() -
 async def test_a_recording_that_starts_during_a_pause_is_muted_as_well(leg: str) -> None:
     pbx = two_phones(one=1)
 
-    def start(_name: str, _uniqueid: str) -> Response:
+    def start(name: str, _uniqueid: str) -> Response | None:
+        if name != "MixMonitorMute":
+            return None
         pbx.script = lambda _name, _uniqueid: None
         pbx.monitors[leg] = pbx.monitors.get(leg, 0) + 1
         pbx.later(MixMonitorMute("", "1.1", "", "both", muted=True))
@@ -139,7 +193,9 @@ async def test_a_recording_that_starts_during_a_pause_is_muted_as_well(leg: str)
 async def test_a_call_that_ends_during_a_pause_has_ended() -> None:
     pbx = two_phones(one=1)
 
-    def end(_name: str, uniqueid: str) -> Response:
+    def end(name: str, _uniqueid: str) -> Response | None:
+        if name != "MixMonitorMute":
+            return None
         for one in ("1.1", "1.2"):
             pbx.later(hangup(one))
         return answer()
@@ -159,7 +215,7 @@ async def test_what_was_paused_is_resumed_and_proven_so() -> None:
     result = await act(pbx, Verb.RESUME)
 
     assert said(result) == (Outcome.CONFIRMED, Evidence.NOTHING_ELSE)
-    assert result.detail == "2 recordings resumed"
+    assert result.detail == "2 MixMonitors resumed"
     assert pbx.of("MixMonitorMute") == ["1.1", "1.2"]
 
 
@@ -201,7 +257,9 @@ async def test_recordings_that_ended_meanwhile_were_not_resumed() -> None:
     pbx = two_phones(one=1)
     await act(pbx, Verb.PAUSE)
 
-    def stopped(_name: str, uniqueid: str) -> Response:
+    def stopped(name: str, uniqueid: str) -> Response | None:
+        if name != "MixMonitorMute":
+            return None
         pbx.later(MixMonitorStop("", uniqueid, ""))
         return answer()
 

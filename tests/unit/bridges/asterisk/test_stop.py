@@ -33,7 +33,7 @@ async def test_every_recording_of_the_call_is_stopped_and_proven_so() -> None:
     result = await act(pbx)
 
     assert said(result) == (Outcome.CONFIRMED, Evidence.NOTHING_ELSE)
-    assert result.detail == "3 stopped, none left on 2 channels"
+    assert result.detail == "3 MixMonitors stopped, none left on 2 channels"
     assert pbx.monitors == {"1.1": 0, "1.2": 0}
     assert sorted(pbx.of("StopMixMonitor")) == ["1.1"] * 3 + ["1.2"] * 2
 
@@ -76,6 +76,46 @@ async def test_a_call_that_ends_after_its_recording_was_stopped_was_stopped() ->
     assert said(await act(pbx)) == (Outcome.CONFIRMED, Evidence.NOTHING_ELSE)
 
 
+async def dying(pbx: FakePbx, *, after: int, also: str = "") -> None:
+    """Hang up 1.1, and `also` another, once some turns have passed."""
+    for _ in range(after):
+        await asyncio.sleep(0)
+    for uniqueid in filter(None, ("1.1", also)):
+        pbx.happen(hangup(uniqueid))
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+@pytest.mark.parametrize("also", ["", "1.2"])
+@pytest.mark.parametrize("after", [0, 3, 10, 13])
+async def test_a_recorded_leg_that_is_being_hung_up_leaves_no_nothing_to_stop(
+    after: int, also: str, *, forgotten: bool
+) -> None:
+    # Asterisk takes the MixMonitors of a dying channel away before it says that it is gone.
+    pbx = two_phones(one=1)
+    if forgotten:
+        pbx.graph.mark_unknown()
+        pbx.graph.known = True
+    given = order(pbx)
+    pbx.monitors.clear()
+    ending = asyncio.create_task(dying(pbx, after=after, also=also))
+    result = await act(pbx, given=given)
+    await ending
+
+    assert result.outcome is (Outcome.CALL_ENDED if also else Outcome.CONFIRMED)
+    if not also:
+        assert result.detail.startswith("what recorded SIP/410-1")
+
+
+async def test_a_leg_that_was_not_recorded_may_go_and_nothing_was_to_stop() -> None:
+    pbx = two_phones()
+    given = order(pbx)
+    pbx.happen(hangup("1.2"))
+    result = await act(pbx, given=given)
+
+    assert said(result) == (Outcome.NOTHING_TO_STOP, Evidence.NOTHING_ELSE)
+    assert result.detail.endswith("on 1 channel")
+
+
 async def test_one_leg_gone_does_not_make_the_call_ended() -> None:
     pbx = two_phones(two=1)
     given = order(pbx)
@@ -101,7 +141,7 @@ async def test_a_recording_that_starts_in_the_middle_is_stopped_as_well() -> Non
     result = await act(pbx)
 
     assert result.outcome is Outcome.CONFIRMED
-    assert result.detail == "2 stopped, none left on 2 channels"
+    assert result.detail == "2 MixMonitors stopped, none left on 2 channels"
     assert pbx.monitors["1.1"] == 0
 
 
@@ -117,7 +157,7 @@ async def test_a_leg_that_joins_in_the_middle_is_drained_as_well() -> None:
     pbx.script = join
     result = await act(pbx)
 
-    assert result.detail == "2 stopped, none left on 3 channels"
+    assert result.detail == "2 MixMonitors stopped, none left on 3 channels"
     assert pbx.monitors["1.3"] == 0
 
 
