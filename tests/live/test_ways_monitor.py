@@ -27,8 +27,9 @@ async def monitored(here: LabSite, uniqueid: str) -> str:
 
 
 async def still(here: LabSite, name: str) -> bool:
-    """Return whether neither file of a Monitor grows any more."""
-    return await grown(wav(here, f"{name}-in.wav"), wav(here, f"{name}-out.wav")) == [0, 0]
+    """Return whether both files of a Monitor have taken voice, and grow no more."""
+    files = [wav(here, f"{name}-{way}.wav") for way in ("in", "out")]
+    return await grown(*files) == [0, 0] and all(length(file) > 1 for file in files)
 
 
 @pytest.mark.parametrize("forgotten", ["", "restart", "cut"])
@@ -49,7 +50,6 @@ async def test_a_monitor_beside_a_mixmonitor_is_stopped_too(
             assert (told["outcome"], evidence(told)) == (Outcome.CONFIRMED, "L4")
             assert detail(told) == "1 MixMonitor and 1 Monitor stopped, none left on 2 channels"
             assert await still(here, name)
-            assert length(wav(here, f"{name}-in.wav")) > 1
             again = await by_socket(here, "stop", uniqueid)
             assert (again["outcome"], evidence(again)) == (Outcome.NOTHING_TO_STOP, "L4")
 
@@ -73,7 +73,7 @@ async def test_a_monitor_alone_is_found_on_either_leg(
     site: SiteMaker, leg: str, *, restarted: bool
 ) -> None:
     async with site("16", more=LOCAL) as here:
-        talk = await here.talk("711")
+        talk = await here.talk("211")
         name = await monitored(here, getattr(talk, leg)["Uniqueid"])
         if restarted:
             await here.daemon.stop()
@@ -95,12 +95,12 @@ async def test_a_monitor_that_starts_under_a_stop_is_stopped_again(site: SiteMak
         name = await monitored(here, uniqueid)
         await here.pbx.wait_for(is_event("MonitorStop", Uniqueid=uniqueid))
 
-        assert await still(here, name)
+        assert await grown(wav(here, f"{name}-in.wav"), wav(here, f"{name}-out.wav")) == [0, 0]
 
 
 async def test_a_paused_monitor_holds_silence_and_is_not_called_proven(site: SiteMaker) -> None:
     async with site("16", more=LOCAL) as here:
-        talk = await here.talk("711")
+        talk = await here.talk("211")
         uniqueid = talk.calling["Uniqueid"]
         name = await monitored(here, uniqueid)
         await asyncio.sleep(2.5)
