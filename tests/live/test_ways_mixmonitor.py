@@ -14,6 +14,9 @@ from tests.live.conftest import SiteMaker
 CALLER = TONES["410"]
 TRIES = 40
 
+ONE_PRESS = 4.5
+"""Seconds after which the same press is another one."""
+
 
 @pytest.mark.parametrize("release", ["22", "16"])
 async def test_a_plain_call_is_proven_with_the_account_as_shipped(
@@ -23,6 +26,7 @@ async def test_a_plain_call_is_proven_with_the_account_as_shipped(
         recorded = await here.talk()
         told = await by_socket(here, "stop", recorded.calling["Uniqueid"])
         await here.people.hang_up_all()
+        here.pbx.events.clear()
         plain = await here.talk("711")
         none = await by_socket(here, "stop", plain.calling["Uniqueid"])
 
@@ -39,6 +43,7 @@ async def test_a_queue_call_is_proven_with_the_account_as_shipped(
     async with site(release, more=LOCAL) as here:
         talk = await here.talk("600", caller="410", callee="412")
         told = await by_socket(here, "stop", talk.answering["Uniqueid"])
+        await asyncio.sleep(ONE_PRESS)
         again = await by_socket(here, "stop", talk.answering["Uniqueid"])
 
         assert (told["outcome"], evidence(told)) == (Outcome.CONFIRMED, "L4")
