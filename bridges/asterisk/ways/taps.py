@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Taps: whoever listens to a call without being a party of it.
+
+Whether a tap records cannot be told, so a stop beside one is not proven, unless the site answers
+for it in `[taps]`, or has every other one hung up. A recording on the listening channel itself is
+one of this call: the ways that stop recordings are given those channels by `recording_listeners`.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Final
+
+from ami.errors import AmiDenied
+from bridges.asterisk.ways.listeners import Tap, find_taps, recording_listeners
+from bridges.asterisk.ways.way import Sweep, WayReport, WayState
+from bridges.model import Evidence
+
+__all__ = ["TapSettings", "Taps", "recording_listeners"]
+
+FIX: Final = 'name its extension or context in [taps], or set on_stop = "hangup" there'
+
+NO_CHANNEL: Final = "No such channel"
+
+_TICK: Final = 0.02
+"""Seconds between two looks for a channel that was told to hang up."""
+_TICKS: Final = 50
+_ROUNDS: Final = 3
+"""How often listeners are looked for again, because one came while others were hung up."""
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,148}")
+"""A uniqueid that Hangup takes as such. One between slashes would be a regular expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class TapSettings:
+    """`[taps]`: whose listening the site answers for, and what is done about the others.
+
+    `extensions`, `contexts` and `apps` (applications of ARI) are shell patterns. `hang_up`: a stop
+    or a pause ends whoever is not named.
+    """
+
+    extensions: tuple[str, ...] = ()
+    contexts: tuple[str, ...] = ()
+    apps: tuple[str, ...] = ()
+    hang_up: bool = False
+
+    def names(self, one: Tap) -> bool:
+        """Return whether the site answers for a listener."""
+        return any(
+            value and any(fnmatchcase(value, pattern) for pattern in patterns)
+            for value, patterns in (
+                (one.extension, self.extensions),
+                (one.context, self.contexts),
+                (one.app, self.apps),
+            )
+        )
+
+
+class Taps:
+    """The way of the taps. `recorded` tells of a snoop whether another way knows what it records.
+
+    Then it is that way's to stop and to prove.
+    """
+
+    name = "taps"
+
+    def __init__(
+        self,
+        settings: TapSettings | None = None,
+        recorded: Callable[[str], bool] = lambda _uniqueid: False,
+    ) -> None:
+        self._settings = settings or TapSettings()
+        self._recorded = recorded
+
+    async def stop(self, sweep: Sweep) -> WayReport:
+        """Report who listens; hang up those that the site does not name, where it says so."""
+        ended: dict[str, Tap] = {}
+        wrong: dict[str, str] = {}
+        for _ in range(_ROUNDS):
+            call = sweep.call_now()
+            if call is None:
+                return WayReport(self.name, WayState.ENDED, "its channels have gone")
+            heard = find_taps(sweep.pbx.graph, call, sweep.look)
+            heard = tuple(one for one in heard if one.uniqueid not in ended)
+            others = [one for one in heard if not self._is_settled(one)]
+            asked = [one for one in others if one.uniqueid not in wrong and not one.party]
+            if not (self._settings.hang_up and asked):
+                break
+            for one in asked:
+                why = await self._hang_up(sweep, one)
+                if why:
+                    wrong[one.uniqueid] = why
+                else:
+                    ended[one.uniqueid] = one
+        named = [one for one in heard if self._settings.names(one)]
+        others = [one for one in others if one.uniqueid not in ended]
+        return self._report(sweep, named, others, tuple(ended.values()), wrong)
+
+    async def pause(self, sweep: Sweep) -> WayReport:
+        """Do as for a stop: a tap cannot be muted."""
+        return await self.stop(sweep)
+
+    async def resume(self, sweep: Sweep) -> WayReport:
+        """Do nothing: nothing was paused in this way."""
+        return WayReport(self.name, WayState.NOTHING, "")
+
+    def plan(self, sweep: Sweep) -> Iterable[str]:
+        """Return the hang-ups that `stop` would send."""
+        call = sweep.call_now()
+        if call is None or not self._settings.hang_up:
+            return ()
+        heard = find_taps(sweep.pbx.graph, call, sweep.look)
+        return tuple(
+            f"Hangup Channel={one.uniqueid} ({one.shown})"
+            for one in heard
+            if not (one.party or self._is_settled(one))
+        )
+
+    def _is_settled(self, one: Tap) -> bool:
+        return self._settings.names(one) or self._recorded(one.uniqueid)
+
+    async def _hang_up(self, sweep: Sweep, one: Tap) -> str:
+        """Hang up a listener, until it has gone; return why it has not, empty when it has."""
+        if not _PLAIN.fullmatch(one.uniqueid):
+            return "its id is not plain"
+        since = sweep.clock()
+        answer = await sweep.pbx.action("Hangup", {"Channel": one.uniqueid})
+        gone = answer.message == NO_CHANNEL
+        if answer.ok:
+            gone = await self._is_gone(sweep, one.uniqueid)
+        sent = f"Hangup {one.uniqueid} ({one.shown})"
+        level = Evidence.READ_BACK if gone else Evidence.ACCEPTED
+        sweep.note(since, sent, NO_CHANNEL if gone else answer.message, level)
+        if gone:
+            return ""
+        return "it was told to hang up and is still there" if answer.ok else answer.message[:100]
+
+    async def _is_gone(self, sweep: Sweep, uniqueid: str) -> bool:
+        for _ in range(_TICKS):
+            try:
+                await sweep.pbx.getvar(uniqueid, "CHANNEL(state)")
+            except AmiDenied:
+                return True
+            await sweep.sleep(_TICK)
+        return False
+
+    def _report(
+        self,
+        sweep: Sweep,
+        named: Sequence[Tap],
+        others: Sequence[Tap],
+        ended: Sequence[Tap],
+        wrong: dict[str, str],
+    ) -> WayReport:
+        parts = [f"{one.shown}, which listened {one.how}, was hung up" for one in ended]
+        parts += [f"{one.shown} listens {one.how}, as [taps] names it" for one in named]
+        parts += [f"{_others(one)}{_why(wrong.get(one.uniqueid))}" for one in others]
+        said = "; ".join(parts)
+        if any(one.sure for one in others):
+            return WayReport(self.name, WayState.RECORDS, said, fix=FIX)
+        if others:
+            return WayReport(self.name, WayState.NOT_SEEN, said, fix=FIX)
+        problem = sweep.look.problem
+        if problem or not sweep.pbx.graph.known:
+            why = problem or "the PBX's calls are not known"
+            said = "; ".join([*parts, f"who else listens to this call is not known: {why}"])
+            return WayReport(self.name, WayState.NOT_SEEN, said, fix="see the AMI link and account")
+        return WayReport(self.name, WayState.STOPPED if ended else WayState.NOTHING, said)
+
+
+def _others(one: Tap) -> str:
+    if not one.sure:
+        return f"{one.shown} is in {one.how.removeprefix('by ')}; whom it listens to is not known"
+    return f"{one.shown} listens {one.how}; whether that is recorded cannot be told"
+
+
+def _why(problem: str | None) -> str:
+    return f" ({problem})" if problem else ""
