@@ -224,9 +224,9 @@ def _listening(found: Found) -> list[str]:
     tree = parsed(found)
     if not spying or tree.get("taps"):
         return []
-    contexts = json.dumps(sorted(spying))
-    return [
-        "the dialplan has ChanSpy: a stop of a call that somebody listens to is failed, unless"
-        f" you answer for them in {found.places.config}: [taps] contexts = {contexts}"
-        " (or extensions, or on_stop); name only what records nothing"
-    ]
+    named = f"[taps] contexts = {json.dumps(sorted(spying))}"
+    step = (
+        "the dialplan has ChanSpy: a stop of a call that somebody listens to is failed, unless you"
+        f" answer for them in {found.places.config}, as {named}; name only what records nothing"
+    )
+    return [step]

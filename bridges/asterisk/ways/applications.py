@@ -62,11 +62,11 @@ class Applications:
         """Do as for a stop."""
         return await self.stop(sweep)
 
-    async def resume(self, sweep: Sweep) -> WayReport:
+    async def resume(self, sweep: Sweep) -> WayReport:  # noqa: ARG002
         """Do nothing: nothing was paused in this way."""
         return WayReport(self.name, WayState.NOTHING, "")
 
-    def plan(self, sweep: Sweep) -> Iterable[str]:
+    def plan(self, sweep: Sweep) -> Iterable[str]:  # noqa: ARG002
         """Return nothing: nothing can be sent."""
         return ()
 

@@ -78,45 +78,44 @@ class Taps:
         """Report who listens; hang up those that the site does not name, where it says so."""
         ended: dict[str, Tap] = {}
         wrong: dict[str, str] = {}
+        heard: list[Tap] = []
         for _ in range(_ROUNDS):
             call = sweep.call_now()
             if call is None:
                 return WayReport(self.name, WayState.ENDED, "its channels have gone")
-            heard = find_taps(sweep.pbx.graph, call, sweep.look)
-            heard = tuple(one for one in heard if one.uniqueid not in ended)
-            others = [one for one in heard if not self._is_settled(one)]
-            asked = [one for one in others if one.uniqueid not in wrong and not one.party]
-            if not (self._settings.hang_up and asked):
+            found = find_taps(sweep.pbx.graph, call, sweep.look)
+            heard = [one for one in found if one.uniqueid not in ended]
+            fresh = [one for one in self._to_end(heard) if one.uniqueid not in wrong]
+            if not fresh:
                 break
-            for one in asked:
+            for one in fresh:
                 why = await self._hang_up(sweep, one)
                 if why:
                     wrong[one.uniqueid] = why
                 else:
                     ended[one.uniqueid] = one
-        named = [one for one in heard if self._settings.names(one)]
-        others = [one for one in others if one.uniqueid not in ended]
-        return self._report(sweep, named, others, tuple(ended.values()), wrong)
+        left = [one for one in heard if one.uniqueid not in ended]
+        return self._report(sweep, left, tuple(ended.values()), wrong)
 
     async def pause(self, sweep: Sweep) -> WayReport:
         """Do as for a stop: a tap cannot be muted."""
         return await self.stop(sweep)
 
-    async def resume(self, sweep: Sweep) -> WayReport:
+    async def resume(self, sweep: Sweep) -> WayReport:  # noqa: ARG002
         """Do nothing: nothing was paused in this way."""
         return WayReport(self.name, WayState.NOTHING, "")
 
     def plan(self, sweep: Sweep) -> Iterable[str]:
         """Return the hang-ups that `stop` would send."""
         call = sweep.call_now()
-        if call is None or not self._settings.hang_up:
-            return ()
-        heard = find_taps(sweep.pbx.graph, call, sweep.look)
-        return tuple(
-            f"Hangup Channel={one.uniqueid} ({one.shown})"
-            for one in heard
-            if not (one.party or self._is_settled(one))
-        )
+        heard = () if call is None else find_taps(sweep.pbx.graph, call, sweep.look)
+        return [f"Hangup Channel={one.uniqueid} ({one.shown})" for one in self._to_end(heard)]
+
+    def _to_end(self, heard: Sequence[Tap]) -> list[Tap]:
+        """Return those that are to be hung up."""
+        if not self._settings.hang_up:
+            return []
+        return [one for one in heard if not (one.party or self._is_settled(one))]
 
     def _is_settled(self, one: Tap) -> bool:
         return self._settings.names(one) or self._recorded(one.uniqueid)
@@ -149,11 +148,12 @@ class Taps:
     def _report(
         self,
         sweep: Sweep,
-        named: Sequence[Tap],
-        others: Sequence[Tap],
+        heard: Sequence[Tap],
         ended: Sequence[Tap],
         wrong: dict[str, str],
     ) -> WayReport:
+        named = [one for one in heard if self._settings.names(one)]
+        others = [one for one in heard if not self._is_settled(one)]
         parts = [f"{one.shown}, which listened {one.how}, was hung up" for one in ended]
         parts += [f"{one.shown} listens {one.how}, as [taps] names it" for one in named]
         parts += [f"{_others(one)}{_why(wrong.get(one.uniqueid))}" for one in others]
