@@ -49,6 +49,9 @@ PROGRAMS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Applications by which a program hears the very channel that runs them."""
 
+SNOOPING: Final = "a snoop of ARI"
+
+_BRACKETS: Final = re.compile(r"\([^)]*\)")
 _SNOOP: Final = re.compile(r"Snoop/(.+)-[0-9a-f]{8}")
 
 
@@ -59,7 +62,7 @@ class Tap:
     `shown` is for people, as `PJSIP/490 (490)`; `how` as `by ChanSpy`. `app` is the application of
     ARI that the channel is in. `sure` is False for a spy of which it is not known whom it hears;
     `aimed` tells whether its arguments name a channel of this call then. `party`: the channel is
-    itself a party of the call, and must not be hung up.
+    itself a party of the call, and must not be hung up. `records`: its arguments say that it does.
     """
 
     uniqueid: str
@@ -71,6 +74,7 @@ class Tap:
     sure: bool = True
     aimed: bool = True
     party: bool = False
+    records: bool = False
 
 
 def find_taps(graph: CallGraph, call: Call, look: PbxLook) -> tuple[Tap, ...]:
@@ -130,9 +134,10 @@ def _by_events(graph: CallGraph, call: Call, look: PbxLook) -> Iterator[Tap]:
             row, live = look.rows.get(uniqueid), graph.channel(uniqueid)
             if row is None and live is None:
                 continue  # it has hung up
-            application = row.application if row is not None else ""
-            how = f"by {SPIES.get(application.lower(), 'ChanSpy')}"
-            yield _tap(graph, uniqueid, row, how)
+            name = live.name if live is not None else row.channel if row is not None else ""
+            application = row.application.lower() if row is not None else ""
+            by = SNOOPING if _SNOOP.fullmatch(name) else SPIES.get(application, "ChanSpy")
+            yield _tap(graph, uniqueid, row, f"by {by}")
 
 
 def _by_rows(graph: CallGraph, call: Call, look: PbxLook) -> Iterator[Tap]:
@@ -147,7 +152,7 @@ def _by_rows(graph: CallGraph, call: Call, look: PbxLook) -> Iterator[Tap]:
         spied = _SNOOP.fullmatch(row.channel)
         if spied is not None:
             if spied[1] in own:
-                yield _tap(graph, uniqueid, row, "by a snoop of ARI")
+                yield _tap(graph, uniqueid, row, f"by {SNOOPING}")
         elif application in SPIES:
             busy = _spying(graph) if busy is None else busy
             aimed = _is_aimed(row, call, look)
@@ -184,6 +189,7 @@ def _tap(
         sure,
         aimed,
         party,
+        row is not None and row.application.lower() in SPIES and _writes_a_file(row),
     )
 
 
@@ -233,3 +239,9 @@ def _target(row: ChannelRow) -> str:
     """Return whom a spy is for, by its arguments; empty for anybody."""
     target = row.application_data.partition(",")[0].strip()
     return "" if target == "all" else target
+
+
+def _writes_a_file(row: ChannelRow) -> bool:
+    """Return whether a spy has the option `r`, by which it records what it hears."""
+    options = row.application_data.partition(",")[2]
+    return "r" in _BRACKETS.sub("", options)

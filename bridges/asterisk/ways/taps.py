@@ -7,7 +7,7 @@ one of this call: the ways that stop recordings are given those channels by `rec
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
@@ -20,6 +20,10 @@ from bridges.model import Evidence
 __all__ = ["TapSettings", "Taps", "recording_listeners"]
 
 FIX: Final = 'name its extension or context in [taps], or set on_stop = "hangup" there'
+
+FIX_RECORDS: Final = (
+    'take the option r out of that ChanSpy in the dialplan, or set on_stop = "hangup" in [taps]'
+)
 
 NO_CHANNEL: Final = "No such channel"
 
@@ -58,21 +62,20 @@ class TapSettings:
         )
 
 
-class Taps:
-    """The way of the taps. `recorded` tells of a snoop whether another way knows what it records.
+REPORT: Final = TapSettings()
+"""What counts without `[taps]`: nobody is named, and nobody is hung up."""
 
-    Then it is that way's to stop and to prove.
+
+class Taps:
+    """The way of the taps. It comes after the ways that name `Sweep.recorded_listeners`.
+
+    A snoop of which another way knows what it records is that way's to stop and to prove.
     """
 
     name = "taps"
 
-    def __init__(
-        self,
-        settings: TapSettings | None = None,
-        recorded: Callable[[str], bool] = lambda _uniqueid: False,
-    ) -> None:
-        self._settings = settings or TapSettings()
-        self._recorded = recorded
+    def __init__(self, settings: TapSettings = REPORT) -> None:
+        self._settings = settings
 
     async def stop(self, sweep: Sweep) -> WayReport:
         """Report who listens; hang up those that the site does not name, where it says so."""
@@ -81,11 +84,14 @@ class Taps:
         heard: list[Tap] = []
         for _ in range(_ROUNDS):
             call = sweep.call_now()
-            if call is None:
+            if call is None and not ended:
                 return WayReport(self.name, WayState.ENDED, "its channels have gone")
+            if call is None:
+                heard = []
+                break
             found = find_taps(sweep.pbx.graph, call, sweep.look)
             heard = [one for one in found if one.uniqueid not in ended]
-            fresh = [one for one in self._to_end(heard) if one.uniqueid not in wrong]
+            fresh = [one for one in self._to_end(sweep, heard) if one.uniqueid not in wrong]
             if not fresh:
                 break
             for one in fresh:
@@ -109,16 +115,24 @@ class Taps:
         """Return the hang-ups that `stop` would send."""
         call = sweep.call_now()
         heard = () if call is None else find_taps(sweep.pbx.graph, call, sweep.look)
-        return [f"Hangup Channel={one.uniqueid} ({one.shown})" for one in self._to_end(heard)]
+        return [
+            f"Hangup Channel={one.uniqueid} ({one.shown})" for one in self._to_end(sweep, heard)
+        ]
 
-    def _to_end(self, heard: Sequence[Tap]) -> list[Tap]:
+    def _to_end(self, sweep: Sweep, heard: Sequence[Tap]) -> list[Tap]:
         """Return those that are to be hung up."""
         if not self._settings.hang_up:
             return []
-        return [one for one in heard if not (one.party or self._is_settled(one))]
+        return [one for one in self._others(sweep, heard) if not one.party]
 
-    def _is_settled(self, one: Tap) -> bool:
-        return self._settings.names(one) or self._recorded(one.uniqueid)
+    def _others(self, sweep: Sweep, heard: Sequence[Tap]) -> list[Tap]:
+        """Return those that neither the site answers for nor another way.
+
+        No word of the site's counts against the option by which a ChanSpy records.
+        """
+        known = sweep.recorded_listeners
+        unknown = [one for one in heard if one.uniqueid not in known]
+        return [one for one in unknown if one.records or not self._settings.names(one)]
 
     async def _hang_up(self, sweep: Sweep, one: Tap) -> str:
         """Hang up a listener, until it has gone; return why it has not, empty when it has."""
@@ -152,14 +166,15 @@ class Taps:
         ended: Sequence[Tap],
         wrong: dict[str, str],
     ) -> WayReport:
-        named = [one for one in heard if self._settings.names(one)]
-        others = [one for one in heard if not self._is_settled(one)]
+        others = self._others(sweep, heard)
+        named = [one for one in heard if one not in others and self._settings.names(one)]
         parts = [f"{one.shown}, which listened {one.how}, was hung up" for one in ended]
         parts += [f"{one.shown} listens {one.how}, as [taps] names it" for one in named]
         parts += [f"{_others(one)}{_why(wrong.get(one.uniqueid))}" for one in others]
         said = "; ".join(parts)
         if any(one.sure for one in others):
-            return WayReport(self.name, WayState.RECORDS, said, fix=FIX)
+            fix = FIX_RECORDS if any(one.records for one in others) else FIX
+            return WayReport(self.name, WayState.RECORDS, said, fix=fix)
         if others:
             return WayReport(self.name, WayState.NOT_SEEN, said, fix=FIX)
         problem = sweep.look.problem
@@ -173,6 +188,8 @@ class Taps:
 def _others(one: Tap) -> str:
     if not one.sure:
         return f"{one.shown} is in {one.how.removeprefix('by ')}; whom it listens to is not known"
+    if one.records:
+        return f"{one.shown} listens {one.how} and records it, by the option r"
     return f"{one.shown} listens {one.how}; whether that is recorded cannot be told"
 
 

@@ -92,7 +92,7 @@ async def test_nobody_listens() -> None:
 
 
 async def test_who_listens_is_named_with_channel_and_extension() -> None:
-    report = await stop(pbx_with(SUPERVISOR, SPIES), spy(data="SIP/410,qr(x)"))
+    report = await stop(pbx_with(SUPERVISOR, SPIES), spy(data="SIP/410,qg(r)"))
     assert report.state is WayState.RECORDS
     said = "PJSIP/490 (490) listens by ChanSpy; whether that is recorded cannot be told"
     assert report.detail == said
@@ -112,6 +112,18 @@ async def test_a_name_in_the_settings_is_the_sites_word(named: dict[str, object]
     report = await stop(pbx_with(SUPERVISOR, SPIES), spy(), hang_up=True, **named)
     assert report.state is WayState.NOTHING
     assert report.detail == "PJSIP/490 (490) listens by ChanSpy, as [taps] names it"
+
+
+@pytest.mark.parametrize("data", ["SIP/410,qr(x)", "SIP/410,r", "SIP/410,qg(x)r"])
+async def test_a_spy_that_records_by_its_arguments_is_no_matter_of_a_word(data: str) -> None:
+    report = await stop(pbx_with(SUPERVISOR, SPIES), spy(data=data), extensions=("490",))
+    assert report.state is WayState.RECORDS
+    assert report.detail == "PJSIP/490 (490) listens by ChanSpy and records it, by the option r"
+    assert report.fix == FIX_RECORDS
+    report = await stop(
+        pbx_with(SUPERVISOR, SPIES), spy(data=data), extensions=("490",), hang_up=True
+    )
+    assert report.state is WayState.STOPPED
 
 
 async def test_a_name_of_another_names_nobody() -> None:
@@ -195,8 +207,10 @@ async def test_a_snoop_names_the_channel_that_it_is_on() -> None:
 
 async def test_a_snoop_whose_recording_is_known_is_left_to_its_way() -> None:
     seen = spy("Stasis", "transcribe", name=SNOOP)
-    way = Taps(TapSettings(hang_up=True), recorded=lambda uniqueid: uniqueid == "3.1")
-    assert (await way.stop(sweep_of(pbx_with(), seen))).state is WayState.NOTHING
+    sweep = sweep_of(pbx_with(), seen)
+    sweep.recorded_listeners.add("3.1")
+    report = await Taps(TapSettings(hang_up=True)).stop(sweep)
+    assert (report.state, report.detail) == (WayState.NOTHING, "")
 
 
 @pytest.mark.parametrize(
