@@ -14,7 +14,7 @@ from ami.events.types import ChanSpyStart, ChanSpyStop, LocalBridge
 from ami.link.actions import Response
 from bridges.asterisk.look import PbxLook
 from bridges.asterisk.ways.listeners import find_taps, recording_listeners
-from bridges.asterisk.ways.taps import FIX, Taps, TapSettings
+from bridges.asterisk.ways.taps import FIX, FIX_RECORDS, Taps, TapSettings
 from bridges.asterisk.ways.way import Sweep, WayReport, WayState
 from bridges.model import Evidence
 from tests.kits.call_kit import TWO_PHONES, enter, graph, hangup, new, row
@@ -201,6 +201,9 @@ async def test_a_snoop_names_the_channel_that_it_is_on() -> None:
     assert report.state is WayState.RECORDS
     assert report.detail.startswith(f"{SNOOP} listens by a snoop of ARI;")
     assert (await stop(pbx_with(), seen, apps=("transcribe",))).state is WayState.NOTHING
+    # known by its event alone, when it came after the look
+    pbx = pbx_with(new("3.1", SNOOP), ChanSpyStart(SNOOP, "3.1", "3.1", "SIP/410-1", "1.1", "1.1"))
+    assert (await stop(pbx)).detail.startswith(f"{SNOOP} listens by a snoop of ARI;")
     elsewhere = seen._replace(channel="Snoop/1.17-00000000")
     assert (await stop(pbx_with(), elsewhere)).state is WayState.NOTHING
 
