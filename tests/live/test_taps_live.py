@@ -62,7 +62,10 @@ class Scene:
 
     @property
     def call(self) -> Call:
-        [leg] = self.pbx.graph.live_on("410")
+        return self.call_of("410")
+
+    def call_of(self, phone: str) -> Call:
+        [leg] = self.pbx.graph.live_on(phone)
         call = self.pbx.graph.call_of(leg.uniqueid)
         assert call is not None
         return call
@@ -86,10 +89,10 @@ class Scene:
             await until(lambda: any(one.listeners for one in self.call.channels))
         return packet
 
-    async def ask(self, way: Way, verb: Verb = Verb.STOP) -> WayReport:
+    async def ask(self, way: Way, verb: Verb = Verb.STOP, *, phone: str = "410") -> WayReport:
         seen = await look(self.pbx)
         assert not seen.problem
-        order = Order("p", verb, self.call)
+        order = Order("p", verb, self.call_of(phone))
         sweep = Sweep(self.pbx, order, seen, time.time, asyncio.sleep)
         return await (way.pause(sweep) if verb is Verb.PAUSE else way.stop(sweep))
 
@@ -114,11 +117,11 @@ async def until(true: Callable[[], bool], seconds: float = 10) -> None:
             await asyncio.sleep(0.02)
 
 
-async def grows(path: Path) -> bool:
-    """Return whether a file is written to within 2.5 seconds."""
+async def grows(path: Path, seconds: float = 2.5) -> bool:
+    """Return whether a file is written to within some seconds: one of 16 bits is every 2.04 s."""
     before = path.stat().st_size
     try:
-        await until(lambda: path.stat().st_size > before, 2.5)
+        await until(lambda: path.stat().st_size > before, seconds)
     except TimeoutError:
         return False
     return True
@@ -269,6 +272,7 @@ async def test_a_snoop_of_ari_is_named_and_ended(pbx_of: PbxOf, release: str) ->
             assert "listens by a snoop of ARI" in report.detail
             assert (await here.ask(Taps(TapSettings(apps=("taps",))))).state is WayState.NOTHING
             assert (await here.ask(Taps(TapSettings(hang_up=True)))).state is WayState.STOPPED
+            await until(lambda: not any(one.listeners for one in here.call.channels))
             assert (await here.ask(Taps())).state is WayState.NOTHING
             assert here.bridged("411")
 
@@ -364,12 +368,63 @@ async def test_record_on_a_call_of_one_channel_is_named(pbx_of: PbxOf, release: 
         inside = f"{here.asterisks.pbx.inside}/spool/monitor/record.wav"
         await here.originate(here.device("410"), Application="Record", Data=f"{inside},0,60,q")
         await until(file.is_file)
-        assert await grows(file)
+        assert await grows(file, 10)
         report = await here.ask(Applications())
         assert report.state is WayState.RECORDS
         said = "is in Record(): a press cannot stop it but by hanging up"
         assert report.detail == f"{here.device('410')} (410) {said}"
         assert (await here.ask(Taps())).state is WayState.NOTHING
+
+
+@BOTH
+async def test_dictation_is_named(pbx_of: PbxOf, release: str) -> None:
+    async with scene(pbx_of(release)) as here:
+        await here.originate(here.device("410"), Application="Dictate", Data="/tmp,dictated")
+        assert "410 (410) is in Dictate(): a press cannot stop it" in await named_for(here)
+
+
+async def test_voicemail_is_named(pbx_of: PbxOf) -> None:
+    # Debian's 16 has no voicemail
+    async with scene(pbx_of("22")) as here:
+        pbx = here.asterisks.pbx
+        box = "[general]\nformat=wav\n[default]\n410 => 1234,Somebody\n"
+        pbx.write_file("voicemail.conf", box)
+        pbx.console("module load app_voicemail.so")
+        await here.originate(here.device("411"), Application="VoiceMail", Data="410@default,s")
+        files = pbx.root / "spool" / "voicemail" / "default" / "410"
+        await until(lambda: any(files.rglob("*.wav")))
+        [file] = files.rglob("*.wav")
+        assert await grows(file, 10)
+        assert "411 (411) is in VoiceMail(): a press cannot stop it" in await named_for(here, "411")
+
+
+async def named_for(here: Scene, phone: str = "410") -> str:
+    """Return what is reported of a phone that is in an application, once it is."""
+    async with asyncio.timeout(10):
+        while True:
+            if here.pbx.graph.live_on(phone):
+                report = await here.ask(Applications(), phone=phone)
+                if report.state is WayState.RECORDS:
+                    return report.detail
+            await asyncio.sleep(0.1)
+
+
+@BOTH
+async def test_a_program_that_hears_its_channel_is_a_listener(pbx_of: PbxOf, release: str) -> None:
+    async with scene(pbx_of(release)) as here:
+        pbx = here.asterisks.pbx
+        script = pbx.root / "agi-bin" / "listen.sh"
+        script.write_text(f"#!/bin/sh\ncat <&3 >{pbx.inside}/spool/monitor/heard.raw\n")
+        script.chmod(0o755)
+        pbx.share(script)
+        await here.originate(here.device("410"), Application="EAGI", Data="listen.sh")
+        file = pbx.monitor / "heard.raw"
+        await until(file.is_file)
+        assert await grows(file)
+        report = await here.ask(Taps(TapSettings(hang_up=True)))
+        assert report.state is WayState.RECORDS
+        assert f"{here.device('410')} (410) listens by EAGI()" in report.detail
+        assert await grows(file), "a party is not hung up"
 
 
 @BOTH
