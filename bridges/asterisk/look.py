@@ -64,6 +64,10 @@ class PbxLook:
     problem: str = ""
 
 
+NO_LOOK: Final = PbxLook(complete=False, problem="the PBX was not asked")
+"""What stands for a look where none is taken: what events told is all there is."""
+
+
 async def look(pbx: PbxPort) -> PbxLook:
     """Ask the PBX what it shows; a question that is refused or not answered is a `problem`."""
     try:
