@@ -46,8 +46,8 @@ class PbxWithPhones:
 
     `release` is "22" (PJSIP), "16" (chan_sip) or "16-pjsip"; the farm is always 22. `fastagi` is
     the address that the PBX's dialplan sends presses to. `far_port` is the port that its trunk
-    sends calls to: `OtherPlatform` listens there, see `LabSite`. `ari_port` is that of ARI, with the
-    users `offrecord`, `reader` (read only) and `lab` (the site's own applications).
+    sends calls to: `OtherPlatform` listens there, see `LabSite`. `ari_port` is that of ARI; its
+    users are `offrecord`, `reader` (read only) and `lab` (the site's own applications).
     """
 
     release: str
@@ -160,13 +160,15 @@ def pbx_files(pbx: Asterisk, far_port: int, fastagi: str, features: str) -> dict
 
 
 def _ari_conf(port: int) -> dict[str, str]:
-    users = "".join(
+    users = "#include ari-offrecord.conf\n" + "".join(
         f"[{name}]\ntype=user\npassword={ARI_SECRET}\nread_only={read_only}\n"
-        for name, read_only in (("offrecord", "no"), ("reader", "yes"), ("lab", "no"))
+        for name, read_only in (("reader", "yes"), ("lab", "no"))
     )
     return {
         "http.conf": f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport={port}\n",
         "ari.conf": f"[general]\nenabled=yes\n{users}",
+        "ari-offrecord.conf": example("ari-offrecord.conf"),
+        "offrecord-ari-secret.conf": f"password = {ARI_SECRET}\n",
     }
 
 

@@ -214,19 +214,18 @@ def next_steps(found: Found, answers: Answers) -> list[str]:
         ]
     elif answers.layout is Layout.PLAIN:
         steps.append("offrecord check")
-    return [*_listening(found), *steps]
+    return steps
 
 
-def _listening(found: Found) -> list[str]:
+def listening(found: Found) -> list[str]:
     """Return how to name the listening of supervisors, where the dialplan has it."""
     said = conf_parser.lines(found.tree, "extensions.conf", str(found.places.etc))
     spying = {line.section for line in said if _SPY.search(line.value)} - {_OURS}
-    tree = parsed(found)
-    if not spying or tree.get("taps"):
+    if not spying or parsed(found).get("taps"):
         return []
     named = f"[taps] contexts = {json.dumps(sorted(spying))}"
-    step = (
+    note = (
         "the dialplan has ChanSpy: a stop of a call that somebody listens to is failed, unless you"
         f" answer for them in {found.places.config}, as {named}; name only what records nothing"
     )
-    return [step]
+    return [note]
