@@ -41,7 +41,8 @@ def plan(found: Found, answers: Answers, secrets: Secrets) -> Plan:
     changes = [*site, *pbx.changes]
     changes += manifest(found, changes)
     return Plan(
-        tuple(changes), (*pbx.notes, *listening(found)), tuple(next_steps(found, answers) if changes else ()),
+        tuple(changes), (*pbx.notes, *listening(found)),
+        tuple(next_steps(found, answers) if changes else ()),
         _reloads(found, changes), (*pbx.problems, *problems),
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 
 Whether a tap records cannot be told, so a stop beside one is not proven, unless the site answers
 for it in `[taps]`, or has every other one hung up. A recording on the listening channel itself is
-one of this call: the ways that stop recordings are given those channels by `recording_listeners`.
+one of this call, and is stopped with it (`listening_legs`).
 """
 
 import re
@@ -13,11 +13,10 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from ami.errors import AmiDenied
-from bridges.asterisk.ways.listeners import Tap, find_taps, recording_listeners
+from bridges.asterisk.ways.listeners import Tap, find_taps
+from bridges.asterisk.ways.listening_legs import ListeningLegs, plan_on_listeners, stop_on_listeners
 from bridges.asterisk.ways.way import Sweep, WayReport, WayState
 from bridges.model import Evidence
-
-__all__ = ["TapSettings", "Taps", "recording_listeners"]
 
 FIX: Final = 'name its extension or context in [taps], or set on_stop = "hangup" there'
 
@@ -78,14 +77,18 @@ class Taps:
         self._settings = settings
 
     async def stop(self, sweep: Sweep) -> WayReport:
-        """Report who listens; hang up those that the site does not name, where it says so."""
+        """Stop what records on channels that listen, and report who listens.
+
+        Those that the site does not name are hung up, where it says so.
+        """
+        if sweep.call_now() is None:
+            return WayReport(self.name, WayState.ENDED, "its channels have gone")
+        legs = await stop_on_listeners(sweep)
         ended: dict[str, Tap] = {}
         wrong: dict[str, str] = {}
         heard: list[Tap] = []
         for _ in range(_ROUNDS):
             call = sweep.call_now()
-            if call is None and not ended:
-                return WayReport(self.name, WayState.ENDED, "its channels have gone")
             if call is None:
                 heard = []
                 break
@@ -101,7 +104,7 @@ class Taps:
                 else:
                     ended[one.uniqueid] = one
         left = [one for one in heard if one.uniqueid not in ended]
-        return self._report(sweep, left, tuple(ended.values()), wrong)
+        return self._report(sweep, left, tuple(ended.values()), wrong, legs)
 
     async def pause(self, sweep: Sweep) -> WayReport:
         """Do as for a stop: a tap cannot be muted."""
@@ -112,12 +115,12 @@ class Taps:
         return WayReport(self.name, WayState.NOTHING, "")
 
     def plan(self, sweep: Sweep) -> Iterable[str]:
-        """Return the hang-ups that `stop` would send."""
+        """Return the stops and hang-ups that `stop` would send, as far as `look` shows."""
+        yield from plan_on_listeners(sweep)
         call = sweep.call_now()
         heard = () if call is None else find_taps(sweep.pbx.graph, call, sweep.look)
-        return [
-            f"Hangup Channel={one.uniqueid} ({one.shown})" for one in self._to_end(sweep, heard)
-        ]
+        for one in self._to_end(sweep, heard):
+            yield f"Hangup Channel={one.uniqueid} ({one.shown})"
 
     def _to_end(self, sweep: Sweep, heard: Sequence[Tap]) -> list[Tap]:
         """Return those that are to be hung up."""
@@ -165,13 +168,17 @@ class Taps:
         heard: Sequence[Tap],
         ended: Sequence[Tap],
         wrong: dict[str, str],
+        legs: ListeningLegs,
     ) -> WayReport:
         others = self._others(sweep, heard)
         named = [one for one in heard if one not in others and self._settings.names(one)]
-        parts = [f"{one.shown}, which listened {one.how}, was hung up" for one in ended]
+        parts = [*legs.wrong, *legs.stopped]
+        parts += [f"{one.shown}, which listened {one.how}, was hung up" for one in ended]
         parts += [f"{one.shown} listens {one.how}, as [taps] names it" for one in named]
         parts += [f"{_others(one)}{_why(wrong.get(one.uniqueid))}" for one in others]
         said = "; ".join(parts)
+        if legs.wrong:
+            return WayReport(self.name, WayState.RECORDS, said, fix="see what starts them")
         if any(one.sure for one in others):
             fix = FIX_RECORDS if any(one.records for one in others) else FIX
             return WayReport(self.name, WayState.RECORDS, said, fix=fix)
@@ -182,7 +189,8 @@ class Taps:
             why = problem or "the PBX's calls are not known"
             said = "; ".join([*parts, f"who else listens to this call is not known: {why}"])
             return WayReport(self.name, WayState.NOT_SEEN, said, fix="see the AMI link and account")
-        return WayReport(self.name, WayState.STOPPED if ended else WayState.NOTHING, said)
+        stopped = ended or legs.stopped
+        return WayReport(self.name, WayState.STOPPED if stopped else WayState.NOTHING, said)
 
 
 def _others(one: Tap) -> str:

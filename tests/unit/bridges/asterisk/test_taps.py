@@ -146,12 +146,15 @@ async def test_those_that_are_not_named_are_hung_up_until_they_have_gone() -> No
     pbx = pbx_with(SUPERVISOR, SPIES)
     sweep = sweep_of(pbx, spy())
     way = Taps(TapSettings(hang_up=True))
-    assert way.plan(sweep) == ["Hangup Channel=3.1 (PJSIP/490 (490))"]
+    assert [*way.plan(sweep)] == [
+        "StopMixMonitor Channel=3.1 (PJSIP/490 (490), which listens)",
+        "Hangup Channel=3.1 (PJSIP/490 (490))",
+    ]
     report = await way.stop(sweep)
     assert report.state is WayState.STOPPED
     assert report.detail == "PJSIP/490 (490), which listened by ChanSpy, was hung up"
     assert pbx.of("Hangup") == ["3.1"]
-    [step] = sweep.steps
+    step = sweep.steps[-1]
     assert (step.answer, step.evidence) == ("No such channel", Evidence.READ_BACK)
 
 
@@ -308,6 +311,35 @@ async def test_a_call_that_is_over_is_told_as_ended() -> None:
     for uniqueid in ("1.1", "1.2"):
         pbx.graph.apply(hangup(uniqueid))
     assert (await Taps().stop(sweep)).state is WayState.ENDED
+
+
+async def test_what_records_on_the_listeners_leg_is_stopped_with_the_call() -> None:
+    pbx = pbx_with(SUPERVISOR, SPIES)
+    pbx.record("3.1")
+    pbx.record("3.1")
+    sweep = sweep_of(pbx, spy())
+    report = await Taps(TapSettings(extensions=("490",))).stop(sweep)
+    assert report.state is WayState.STOPPED
+    assert report.detail == (
+        "2 MixMonitors of PJSIP/490 (490), which listens, stopped;"
+        " PJSIP/490 (490) listens by ChanSpy, as [taps] names it"
+    )
+    assert pbx.monitors["3.1"] == 0
+    [step] = sweep.steps
+    assert step.answer == "Could not stop monitoring channel"
+
+
+async def test_a_listeners_leg_that_keeps_recording_is_no_proof() -> None:
+    pbx = pbx_with(SUPERVISOR, SPIES)
+
+    def again(name: str, uniqueid: str) -> None:
+        if name == "StopMixMonitor" and not pbx.monitors.get(uniqueid):
+            asyncio.get_running_loop().call_soon(pbx.record, uniqueid)
+
+    pbx.script = again
+    report = await Taps(TapSettings(extensions=("490",))).stop(sweep_of(pbx))
+    assert report.state is WayState.RECORDS
+    assert "recordings keep starting on PJSIP/490 (490), which listens" in report.detail
 
 
 def test_the_channels_whose_recordings_hold_the_call_too() -> None:
