@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from ami.errors import AmiDenied
 from bridges.asterisk.look import PbxLook, look
 from bridges.asterisk.ways.listeners import shown
 from bridges.asterisk.ways.way import Sweep, WayReport, WayState
@@ -25,7 +26,7 @@ RECORDING: Final[Mapping[str, str]] = MappingProxyType(
 
 
 class Applications:
-    """The way of the applications. `silent` applications are named by nobody: see `RECORDING`."""
+    """The way of the applications of `RECORDING`."""
 
     name = "applications"
 
@@ -50,7 +51,10 @@ class Applications:
                 self.name, WayState.RECORDS, detail,
                 fix=f"hang up {names}, or lead it to another place of the dialplan",
             )  # fmt: skip
-        unseen = [channel.name for channel in call.channels if channel.uniqueid not in seen.rows]
+        unseen = [
+            channel.name for channel in call.channels
+            if channel.uniqueid not in seen.rows and await _lives(sweep, channel.uniqueid)
+        ]  # fmt: skip
         if seen.problem or unseen:
             why = seen.problem or f"{', '.join(unseen)} was in no listing"
             detail = f"in which application its channels are is not known: {why}"
@@ -69,6 +73,15 @@ class Applications:
     def plan(self, sweep: Sweep) -> Iterable[str]:  # noqa: ARG002
         """Return nothing: nothing can be sent."""
         return ()
+
+
+async def _lives(sweep: Sweep, uniqueid: str) -> bool:
+    """Return whether a channel is still there by the PBX's own answer: events may be behind."""
+    try:
+        await sweep.pbx.getvar(uniqueid, "CHANNEL(state)")
+    except AmiDenied:
+        return False
+    return True
 
 
 def _found(sweep: Sweep, seen: PbxLook) -> dict[str, str]:

@@ -18,6 +18,7 @@ class Pbx(FakePbx):
 
     rows: tuple[ChannelRow, ...] = ()
     denied = False
+    gone: frozenset[str] = frozenset()
 
     async def action_list(
         self,
@@ -37,6 +38,11 @@ class Pbx(FakePbx):
             )
             for one in rows
         ]  # fmt: skip
+
+    async def getvar(self, uniqueid: str, _name: str) -> str:
+        if uniqueid in self.gone:
+            raise AmiDenied("Getvar", "No such channel")
+        return "Up"
 
     async def action(self, name: str, fields: object) -> Response:
         return answer()
@@ -88,6 +94,12 @@ async def test_what_no_listing_shows_is_not_seen() -> None:
     report = await stop(pbx, seen())
     assert report.state is WayState.NOT_SEEN
     assert report.detail.endswith("SIP/411-2 was in no listing")
+
+
+async def test_a_channel_whose_hangup_is_on_its_way_is_not_waited_for() -> None:
+    pbx = pbx_of_two()
+    pbx.rows, pbx.gone = talking()[:1], frozenset({"1.2"})
+    assert (await stop(pbx, seen())).state is WayState.NOTHING
 
 
 async def test_a_listing_that_is_refused_is_told() -> None:
