@@ -22,7 +22,8 @@ from ami.pbx import Pbx
 from ami.settings import AmiSettings
 from bridges.asterisk.look import PbxLook, look
 from bridges.asterisk.ways.applications import Applications
-from bridges.asterisk.ways.taps import Taps, TapSettings, recording_listeners
+from bridges.asterisk.ways.listeners import recording_listeners
+from bridges.asterisk.ways.taps import Taps, TapSettings
 from bridges.asterisk.ways.way import Sweep, Way, WayReport, WayState
 from bridges.model import Order, Verb
 from lab.pbx import audio
