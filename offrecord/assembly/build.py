@@ -9,7 +9,7 @@ from ami.calls import channel_names
 from ami.keypad import Keypad
 from ami.pbx import Pbx
 from ami.settings import AmiSettings
-from bridges.asterisk.ways.taps import TapSettings
+from bridges.asterisk.ways.taps import TapSettings, UsesTaps
 from bridges.model import Recorder
 from bridges.registry import UnknownKind, find
 from bridges.routing import Router, Rule
@@ -132,7 +132,9 @@ def recorders(loaded: Loaded, pbx: Pbx) -> dict[str, Recorder]:
                 loaded.problem(("recorders", name, "kind"), f"{given.kind!r} is unknown", fix)
             ) from None
         settings = recorder_settings(loaded, name, kind.Settings)
-        made[name] = kind.build(name, settings, pbx)
+        recorder = made[name] = kind.build(name, settings, pbx)
+        if isinstance(recorder, UsesTaps):
+            recorder.use_taps(taps(loaded.config))
     return made
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ami.errors import AmiDenied
-from bridges.asterisk.look import PbxLook, look
+from bridges.asterisk.look import NO_LOOK, PbxLook, answered
 from bridges.asterisk.ways.listeners import shown
 from bridges.asterisk.ways.way import Sweep, WayReport, WayState
 
@@ -32,11 +32,14 @@ class Applications:
 
     async def stop(self, sweep: Sweep) -> WayReport:
         """Report each channel of the call that is in an application which records it."""
-        call, seen = sweep.call_now(), sweep.look
+        call = sweep.call_now()
         if call is None:
             return WayReport(self.name, WayState.ENDED, "its channels have gone")
+        seen = await answered(sweep.pbx, sweep.look)
         if any(channel.uniqueid not in seen.rows for channel in call.channels):
-            seen = await look(sweep.pbx)  # one that joined after the look, or that has just gone
+            seen = await answered(
+                sweep.pbx, NO_LOOK
+            )  # one that joined after the look, or that has just gone
             call = sweep.call_now()
             if call is None:
                 return WayReport(self.name, WayState.ENDED, "its channels have gone")
@@ -55,11 +58,10 @@ class Applications:
             channel.name for channel in call.channels
             if channel.uniqueid not in seen.rows and await _lives(sweep, channel.uniqueid)
         ]  # fmt: skip
-        if seen.problem or unseen:
-            why = seen.problem or f"{', '.join(unseen)} was in no listing"
-            detail = f"in which application its channels are is not known: {why}"
-            fix = "give the AMI account write = reporting" if seen.problem else ""
-            return WayReport(self.name, WayState.NOT_SEEN, detail, fix=fix)
+        if unseen:
+            names = ", ".join(unseen)
+            detail = f"in which application {names} is cannot be told: no listing has it"
+            return WayReport(self.name, WayState.NOT_SEEN, detail)
         return WayReport(self.name, WayState.NOTHING, "")
 
     async def pause(self, sweep: Sweep) -> WayReport:

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
-from ami.errors import AmiDenied
+from ami.errors import AmiDenied, AmiError
+from bridges.asterisk.look import answered
 from bridges.asterisk.ways.listeners import Tap, find_taps
 from bridges.asterisk.ways.listening_legs import ListeningLegs, plan_on_listeners, stop_on_listeners
 from bridges.asterisk.ways.way import Sweep, WayReport, WayState
@@ -65,6 +66,14 @@ REPORT: Final = TapSettings()
 """What counts without `[taps]`: nobody is named, and nobody is hung up."""
 
 
+@runtime_checkable
+class UsesTaps(Protocol):
+    """A recorder that looks for taps on calls."""
+
+    def use_taps(self, settings: TapSettings) -> None:
+        """Take whose listening the site answers for, before the first order."""
+
+
 class Taps:
     """The way of the taps. It comes after the ways that name `Sweep.recorded_listeners`.
 
@@ -83,6 +92,7 @@ class Taps:
         """
         if sweep.call_now() is None:
             return WayReport(self.name, WayState.ENDED, "its channels have gone")
+        missed = await self._look(sweep)
         legs = await stop_on_listeners(sweep)
         ended: dict[str, Tap] = {}
         wrong: dict[str, str] = {}
@@ -104,7 +114,18 @@ class Taps:
                 else:
                     ended[one.uniqueid] = one
         left = [one for one in heard if one.uniqueid not in ended]
+        if missed is not None and not self._others(sweep, left):
+            raise missed
         return self._report(sweep, left, tuple(ended.values()), wrong, legs)
+
+    @staticmethod
+    async def _look(sweep: Sweep) -> AmiError | None:
+        """Look again where the first look failed; return why there is none, None when there is."""
+        try:
+            sweep.look = await answered(sweep.pbx, sweep.look)
+        except AmiError as problem:
+            return problem
+        return None
 
     async def pause(self, sweep: Sweep) -> WayReport:
         """Do as for a stop: a tap cannot be muted."""
@@ -172,23 +193,23 @@ class Taps:
     ) -> WayReport:
         others = self._others(sweep, heard)
         named = [one for one in heard if one not in others and self._settings.names(one)]
-        parts = [*legs.wrong, *legs.stopped]
+        parts = [*legs.wrong, *legs.unseen, *legs.stopped]
         parts += [f"{one.shown}, which listened {one.how}, was hung up" for one in ended]
         parts += [f"{one.shown} listens {one.how}, as [taps] names it" for one in named]
         parts += [f"{_others(one)}{_why(wrong.get(one.uniqueid))}" for one in others]
         said = "; ".join(parts)
         if legs.wrong:
-            return WayReport(self.name, WayState.RECORDS, said, fix="see what starts them")
+            return WayReport(self.name, WayState.RECORDS, said, fix=legs.fix)
         if any(one.sure for one in others):
             fix = FIX_RECORDS if any(one.records for one in others) else FIX
             return WayReport(self.name, WayState.RECORDS, said, fix=fix)
-        if others:
-            return WayReport(self.name, WayState.NOT_SEEN, said, fix=FIX)
-        problem = sweep.look.problem
-        if problem or not sweep.pbx.graph.known:
-            why = problem or "the PBX's calls are not known"
+        if others or legs.unseen:
+            fix = FIX if others else legs.fix
+            return WayReport(self.name, WayState.NOT_SEEN, said, fix=fix)
+        if not sweep.pbx.graph.known:
+            why = "the PBX's calls are not known"
             said = "; ".join([*parts, f"who else listens to this call is not known: {why}"])
-            return WayReport(self.name, WayState.NOT_SEEN, said, fix="see the AMI link and account")
+            return WayReport(self.name, WayState.NOT_SEEN, said, fix="see the AMI link")
         stopped = ended or legs.stopped
         return WayReport(self.name, WayState.STOPPED if stopped else WayState.NOTHING, said)
 

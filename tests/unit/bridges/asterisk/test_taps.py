@@ -296,13 +296,29 @@ async def test_a_spy_for_this_channel_whose_event_never_came_is_not_overlooked()
 
 
 async def test_without_a_look_it_is_not_known_who_listens() -> None:
-    sweep = sweep_of(pbx_with(), problem="Permission denied")
-    report = await Taps().stop(sweep)
-    assert report.state is WayState.NOT_SEEN
-    assert report.detail == "who else listens to this call is not known: Permission denied"
+    def refuse(name: str, _uniqueid: str) -> Response | None:
+        return answer("Permission denied") if name == "CoreShowChannels" else None
+
+    pbx = pbx_with()
+    pbx.script = refuse
+    with pytest.raises(AmiDenied):
+        await Taps().stop(sweep_of(pbx, problem="Permission denied"))
     # who is known by events is told all the same
-    report = await Taps().stop(sweep_of(pbx_with(SUPERVISOR, SPIES), problem="Permission denied"))
+    pbx = pbx_with(SUPERVISOR, SPIES)
+    pbx.script = refuse
+    report = await Taps().stop(sweep_of(pbx, problem="Permission denied"))
     assert report.state is WayState.RECORDS
+
+
+async def test_a_look_that_failed_is_taken_again() -> None:
+    assert (await Taps().stop(sweep_of(pbx_with(), problem="slow"))).state is WayState.NOTHING
+
+
+async def test_calls_that_are_not_known_prove_nothing() -> None:
+    pbx = pbx_with()
+    sweep = sweep_of(pbx)
+    pbx.graph.mark_unknown()
+    assert (await Taps().stop(sweep)).state is WayState.NOT_SEEN
 
 
 async def test_a_call_that_is_over_is_told_as_ended() -> None:
