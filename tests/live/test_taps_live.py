@@ -25,14 +25,16 @@ from bridges.asterisk.ways.applications import Applications
 from bridges.asterisk.ways.listeners import recording_listeners
 from bridges.asterisk.ways.taps import Taps, TapSettings
 from bridges.asterisk.ways.way import Sweep, Way, WayReport, WayState
-from bridges.model import Order, Verb
+from bridges.model import Order, Outcome, Verb
 from lab.pbx import audio
 from lab.pbx.cuttable_link import CuttableLink
 from lab.pbx.second_ami import Packet, SecondAmi
 from lab.pbx_with_phones import AMI_SECRET, ARI_SECRET, TONES, PbxWithPhones, People, example
 from offrecord.enforcement.call_mute import CallMute
+from offrecord.journal import show
 from offrecord.notify import prompt_sounds
 from offrecord.notify.late_tone import Whispers
+from tests.live.conftest import SiteMaker
 
 BOTH = pytest.mark.parametrize("release", ["22", "16"])
 PbxOf = Callable[[str], PbxWithPhones]
@@ -221,6 +223,52 @@ async def test_a_mixmonitor_on_the_supervisors_own_leg_is_stopped_with_the_call(
         assert any(audio.heard(file, TONES["411"]))
         assert (await here.ask(named)).state is WayState.NOTHING
         assert any(one.listeners for one in here.call.channels)
+
+
+async def test_a_monitor_on_the_supervisors_own_leg_is_stopped_too(pbx_of: PbxOf) -> None:
+    async with scene(pbx_of("16")) as here:
+        await here.talk()
+        spying = await here.listen("7411")
+        files = here.asterisks.pbx.monitor
+        name = f"listener-{spying['SpyerUniqueid']}"
+        await until(lambda: any(files.glob(f"{name}*")))
+        file = max(files.glob(f"{name}*"), key=lambda path: path.stat().st_size)
+        assert await grows(file)
+        report = await here.ask(Taps(TapSettings(extensions=("412",))))
+        assert report.state is WayState.STOPPED
+        assert report.detail.startswith("1 Monitor of who listens stopped;")
+        assert not await grows(file)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("taps", "outcome", "heard"),
+    [
+        ({}, Outcome.FAILED, "whether that is recorded cannot be told"),
+        ({"extensions": ["412"]}, Outcome.CONFIRMED, "as [taps] names it"),
+        ({"on_stop": "hangup"}, Outcome.CONFIRMED, "was hung up"),
+    ],
+    ids=["unnamed", "named", "hung up"],
+)
+async def test_a_press_beside_a_supervisor_is_failed_unless_the_site_names_them(
+    site: SiteMaker, release: str, taps: dict[str, object], outcome: Outcome, heard: str
+) -> None:
+    async with site(release, more={"routes": {"default": ["local"]}, "taps": taps}) as here:
+        talk = await here.talk()
+        device = f"{here.asterisks.technology}/412"
+        await here.pbx.action(
+            "Originate", Channel=device, Context="lab-supervisors", Exten="411",
+            Priority="1", Async="true", Timeout="10000",
+        )  # fmt: skip
+        await here.pbx.wait_for(lambda p: p.get("Event") == "ChanSpyStart", timeout=10)
+        await here.people.press(talk.caller, "*1")
+        [press] = await here.daemon.verdicts()
+        records = await asyncio.to_thread(show, here.daemon.journal, press.press)
+        local = next(one.body for one in records if one.body.get("recorder") == "local")
+        assert press.outcome == outcome
+        assert f"{device} (412)" in local["detail"]
+        assert heard in local["detail"]
+        assert "1 MixMonitor stopped" in local["detail"]
 
 
 @BOTH
