@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 
 from ami.calls.channel_names import DEFAULT_RULES, Rules
 from ami.calls.joined_calls import LiveChannel, LiveChannels
+from ami.calls.own_channels import OwnChannels
 from ami.events import types as ev
 
 SEEN: Final = 1
@@ -25,7 +26,8 @@ class EventApplier:
     """The live channels of one PBX, updated by its events.
 
     `rules`: how channel names become extensions. `known` is False until a listing has been
-    reconciled, and again after `mark_unknown`.
+    reconciled, and again after `mark_unknown`. `own_channels`: those that we originate ourselves;
+    whoever sends an Originate adds to it.
     """
 
     def __init__(self, rules: Rules = DEFAULT_RULES) -> None:
@@ -36,6 +38,7 @@ class EventApplier:
         """Names of events that an `eventfilter` of the account is known to keep from us."""
         self.starts_seen = self.stops_seen = False
         """Whether a MixMonitorStart, or a MixMonitorStop, has come since the login."""
+        self.own_channels = OwnChannels()
         self._live = LiveChannels(rules)
         # Flags by uniqueid of what events said while a listing is on its way; None when none is.
         self._since: dict[str, int] | None = {}

@@ -138,6 +138,11 @@ class CallGraph(EventApplier):
         live = self._live.channels.get(uniqueid)
         return None if live is None else self._call(live.call)
 
+    def heard_by(self, uniqueid: str) -> Channel | None:
+        """Return the channel that a channel listens to by ChanSpy or as a snoop, or None."""
+        live = self._live.channels.get(uniqueid)
+        return None if live is None or live.spied is None else _snapshot(live.spied)
+
     def call_in(self, bridge_id: str) -> Call | None:
         """Return the call in a bridge, or None when there is no such bridge."""
         bridge = self._live.bridges.get(bridge_id)

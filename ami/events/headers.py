@@ -16,7 +16,10 @@ _CRLF: Final = "\r\n"
 
 
 class ChannelRow(NamedTuple):
-    """One live channel of a CoreShowChannels listing. `bridge_id` is empty outside of a bridge."""
+    """One live channel of a CoreShowChannels listing. `bridge_id` is empty outside of a bridge.
+
+    `application_data`: the arguments that the dialplan gave the application.
+    """
 
     channel: str
     uniqueid: str
@@ -30,6 +33,7 @@ class ChannelRow(NamedTuple):
     exten: str
     application: str
     bridge_id: str
+    application_data: str = ""
 
 
 class BridgeRow(NamedTuple):
@@ -73,6 +77,7 @@ def channel_row(fields: Mapping[str, str] | Iterable[tuple[str, str]]) -> Channe
         exten=get("Exten", ""),
         application=get("Application", ""),
         bridge_id=get("BridgeId", ""),
+        application_data=get("ApplicationData", ""),
     )
 
 

@@ -64,16 +64,29 @@ class PbxLook:
     problem: str = ""
 
 
+NO_LOOK: Final = PbxLook(complete=False, problem="the PBX was not asked")
+"""What stands for a look where none is taken: what events told is all there is."""
+
+
 async def look(pbx: PbxPort) -> PbxLook:
     """Ask the PBX what it shows; a question that is refused or not answered is a `problem`."""
     try:
-        channels, bridges, (hidden, complete) = await asyncio.gather(
-            pbx.action_list("CoreShowChannels", {}, timeout=LISTING_TIMEOUT),
-            pbx.action_list("BridgeList", {}, timeout=LISTING_TIMEOUT),
-            hidden_channels(pbx),
-        )
+        return await _ask(pbx)
     except AmiError as problem:
         return PbxLook(complete=False, problem=problem.message)
+
+
+async def answered(pbx: PbxPort, seen: PbxLook) -> PbxLook:
+    """Return `seen` where every question was answered, else a new look. Raises AmiError."""
+    return await _ask(pbx) if seen.problem else seen
+
+
+async def _ask(pbx: PbxPort) -> PbxLook:
+    channels, bridges, (hidden, complete) = await asyncio.gather(
+        pbx.action_list("CoreShowChannels", {}, timeout=LISTING_TIMEOUT),
+        pbx.action_list("BridgeList", {}, timeout=LISTING_TIMEOUT),
+        hidden_channels(pbx),
+    )
     rows = (channel_row(one.headers) for one in channels)
     found = (bridge_row(one.headers) for one in bridges)
     return PbxLook(

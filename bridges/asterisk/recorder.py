@@ -10,9 +10,11 @@ from ami.calls.snapshots import Channel
 from ami.ports import PbxPort
 from bridges.asterisk.execute import NOT_LOOKED, OrderExecution, Ways, recorded_leg
 from bridges.asterisk.settings import MixMonitorSettings
+from bridges.asterisk.ways.applications import Applications
 from bridges.asterisk.ways.conference import ConferenceWay
 from bridges.asterisk.ways.mixmonitor import MixMonitorWay
 from bridges.asterisk.ways.monitor import MonitorWay
+from bridges.asterisk.ways.taps import REPORT, Taps, TapSettings
 from bridges.asterisk.ways.way import Sweep
 from bridges.model import (
     ORDERS,
@@ -51,7 +53,12 @@ class MixMonitorRecorder:
         self._pbx = pbx
         self._clock = clock
         self._sleep = sleep
-        self._ways = Ways((MixMonitorWay(), MonitorWay()), (ConferenceWay(),))
+        self.use_taps(REPORT)
+
+    def use_taps(self, settings: TapSettings) -> None:
+        """Take whose listening the site answers for; see `UsesTaps`."""
+        after_look = (ConferenceWay(), Taps(settings), Applications())
+        self._ways = Ways((MixMonitorWay(), MonitorWay()), after_look)
 
     @classmethod
     def build(cls, name: str, settings: MixMonitorSettings, pbx: PbxPort) -> Self:

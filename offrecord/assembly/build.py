@@ -9,6 +9,7 @@ from ami.calls import channel_names
 from ami.keypad import Keypad
 from ami.pbx import Pbx
 from ami.settings import AmiSettings
+from bridges.asterisk.ways.taps import TapSettings, UsesTaps
 from bridges.model import Recorder
 from bridges.registry import UnknownKind, find
 from bridges.routing import Router, Rule
@@ -131,8 +132,18 @@ def recorders(loaded: Loaded, pbx: Pbx) -> dict[str, Recorder]:
                 loaded.problem(("recorders", name, "kind"), f"{given.kind!r} is unknown", fix)
             ) from None
         settings = recorder_settings(loaded, name, kind.Settings)
-        made[name] = kind.build(name, settings, pbx)
+        recorder = made[name] = kind.build(name, settings, pbx)
+        if isinstance(recorder, UsesTaps):
+            recorder.use_taps(taps(loaded.config))
     return made
+
+
+def taps(config: Config) -> TapSettings:
+    """Return whose listening the site answers for."""
+    given = config.taps
+    return TapSettings(
+        given.extensions, given.contexts, given.apps, hang_up=given.on_stop == "hangup"
+    )
 
 
 def enforcement(loaded: Loaded) -> EnforcementSettings:

@@ -70,12 +70,13 @@ def _in_force(intent: IntentView) -> str:
 
 
 def people(call: CallView) -> str:
-    """Return who is on a call: extensions with their logins, other channels by name."""
+    """Return who is on a call: extensions with their logins, other channels, who listens."""
     named = [
         f"{one} ({call.agents[one]})" if one in call.agents else one for one in call.extensions
     ]
     others = [one.channel for one in call.channels if not one.extension]
-    return ", ".join([*named, *others])
+    listening = [f"listening: {one}" for one in call.listeners]
+    return ", ".join([*named, *others, *listening])
 
 
 def calls_table(calls: Sequence[CallView], now: float) -> Table:

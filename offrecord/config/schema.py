@@ -28,7 +28,12 @@ from offrecord.config.sections.pbx import (
 from offrecord.config.sections.policy import PolicyConfig
 from offrecord.config.sections.press import PressConfig
 from offrecord.config.sections.reconcile import ReconcileConfig
-from offrecord.config.sections.recorders import RecorderConfig, RouteRule, RoutesConfig
+from offrecord.config.sections.recorders import (
+    RecorderConfig,
+    RouteRule,
+    RoutesConfig,
+    TapsConfig,
+)
 
 
 class Config(Section):
@@ -63,6 +68,7 @@ class Config(Section):
         description="tables written as [recorders.NAME]",
     )
     routes: RoutesConfig = Field(default_factory=RoutesConfig)
+    taps: TapsConfig = Field(default_factory=TapsConfig)
 
     def routed(self, rule: RouteRule | None = None) -> tuple[str, ...]:
         """Return the enabled recorders of a rule, or of the default route when `rule` is None."""

@@ -152,6 +152,7 @@ class CallMute:
         why = problem(leg.name, leg.uniqueid, self.sounds)
         if why is not None:
             return why
+        self.pbx.graph.own_channels.add(name, f"{name}-spy")
         try:
             answer = await self.pbx.action("Originate", {
                 "Channel": f"Local/hold@{CONTEXT}/n", "Context": CONTEXT, "Exten": "music",

@@ -59,6 +59,8 @@ class Reapplier:
             return
         if isinstance(event, ev.MixMonitorStart | ev.MonitorStart):
             self._started(event, graph)
+        elif isinstance(event, ev.ChanSpyStart):
+            self._listens(event.spyer_channel, event.spyer_uniqueid, graph, "ChanSpyStart")
         elif isinstance(event, ev.ConferenceMix):
             self._mixed(event, graph)
         elif isinstance(event, ev.Hangup):
@@ -126,6 +128,18 @@ class Reapplier:
                 intent = self.context.intents.put(more)
                 self.context.write(intent.id, "intent", intent.body())
             self._again(intent, event.channel, event.uniqueid, type(event).__name__)
+        self._listens(event.channel, event.uniqueid, graph, type(event).__name__)
+
+    def _listens(self, channel: str, uniqueid: str, graph: CallGraph, why: str) -> None:
+        """Send the order again for the call that a channel listens to, unless it is our own."""
+        heard = graph.heard_by(uniqueid)
+        if heard is None or uniqueid in graph.own_channels:
+            return
+        call = graph.call_of(heard.uniqueid)
+        intent = self._first(call) if call is not None else None
+        if intent is not None:
+            self._count(intent)
+            self._again(intent, channel, uniqueid, why)
 
     def _mixed(self, event: ev.ConferenceMix, graph: CallGraph) -> None:
         """Stop the recording of a whole conference when it starts under a stop."""

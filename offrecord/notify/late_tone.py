@@ -20,7 +20,7 @@ from typing import Final
 import structlog
 
 from ami.errors import AmiDenied, AmiError
-from ami.ports import Actions
+from ami.ports import CallActions
 from offrecord.model.outcome_codes import is_sound
 
 CONTEXT: Final = "offrecord-tell"
@@ -71,8 +71,8 @@ def problem(channel: str, uniqueid: str, sounds: Sequence[str]) -> str | None:
     return None
 
 
-def fields(whisper: Whisper) -> dict[str, str | Sequence[str]]:
-    """Return the headers of the Originate."""
+def fields(whisper: Whisper, halves: tuple[str, str]) -> dict[str, str | Sequence[str]]:
+    """Return the headers of the Originate; `halves` are the uniqueids of its two channels."""
     return {
         "Channel": f"Local/{WHISPER}@{CONTEXT}/n",
         "Context": CONTEXT,
@@ -80,6 +80,8 @@ def fields(whisper: Whisper) -> dict[str, str | Sequence[str]]:
         "Priority": "1",
         "Async": "true",
         "Timeout": str(RING),
+        "ChannelId": halves[0],
+        "OtherChannelId": halves[1],
         "Variable": [
             f"__OFFRECORD_TELL_CHANNEL={whisper.channel}",
             f"__OFFRECORD_TELL_UNIQUEID={whisper.uniqueid}",
@@ -97,7 +99,7 @@ class Whispers:
 
     def __init__(
         self,
-        pbx: Actions,
+        pbx: CallActions,
         lost: Callable[[str], None],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
@@ -160,8 +162,10 @@ class Whispers:
             self._drop(whisper.channel, "it came too late to be true still")
             return
         self._free[whisper.uniqueid] = self._clock() + SPACING
+        # Its ChanSpy is no listener of somebody else's: known by these ids.
+        sent = fields(whisper, self._pbx.graph.own_channels.pair("whisper"))
         try:
-            answer = await self._pbx.action("Originate", fields(whisper), timeout=ACTION)
+            answer = await self._pbx.action("Originate", sent, timeout=ACTION)
         except AmiError as error:
             # Never twice: the tone may be playing.
             self._drop(whisper.channel, str(error))

@@ -12,6 +12,7 @@ from offrecord.setup.changes import Change, Owner, Plan, fingerprint
 from offrecord.setup.plan_pbx import DIALPLAN, SECRET, PbxPlan
 from offrecord.setup.plan_site import (
     AMI_SECRET,
+    listening,
     manifest,
     next_steps,
     parsed,
@@ -40,7 +41,8 @@ def plan(found: Found, answers: Answers, secrets: Secrets) -> Plan:
     changes = [*site, *pbx.changes]
     changes += manifest(found, changes)
     return Plan(
-        tuple(changes), tuple(pbx.notes), tuple(next_steps(found, answers) if changes else ()),
+        tuple(changes), (*pbx.notes, *listening(found)),
+        tuple(next_steps(found, answers) if changes else ()),
         _reloads(found, changes), (*pbx.problems, *problems),
     )  # fmt: skip
 

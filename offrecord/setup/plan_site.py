@@ -17,6 +17,9 @@ from offrecord.setup.toml_edit import Keys, Unreachable, value_of, with_keys
 _HEAD: Final = (
     "# offrecord beside Asterisk, made by `offrecord init`. Every key: docs/configuration.md\n\n"
 )
+_SPY = re.compile(r"\b(?:Chan|Exten)Spy\(", re.IGNORECASE)
+_OURS: Final = "offrecord-tell"
+"""The context of our own late tones, which whisper by ChanSpy."""
 _CREDENTIAL = re.compile(r"^LoadCredential=(\S+?):(\S+)$", re.MULTILINE)
 AMI_SECRET: Final = "ami.secret"  # noqa: S105 - a file's name
 NOOJEE_KEY: Final = "noojee.key"
@@ -212,3 +215,17 @@ def next_steps(found: Found, answers: Answers) -> list[str]:
     elif answers.layout is Layout.PLAIN:
         steps.append("offrecord check")
     return steps
+
+
+def listening(found: Found) -> list[str]:
+    """Return how to name the listening of supervisors, where the dialplan has it."""
+    said = conf_parser.lines(found.tree, "extensions.conf", str(found.places.etc))
+    spying = {line.section for line in said if _SPY.search(line.value)} - {_OURS}
+    if not spying or parsed(found).get("taps"):
+        return []
+    named = f"[taps] contexts = {json.dumps(sorted(spying))}"
+    note = (
+        "the dialplan has ChanSpy: a stop of a call that somebody listens to is failed, unless you"
+        f" answer for them in {found.places.config}, as {named}; name only what records nothing"
+    )
+    return [note]

@@ -11,6 +11,8 @@ from typing import Any
 
 from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Call
+from bridges.asterisk.look import NO_LOOK
+from bridges.asterisk.ways.listeners import find_taps
 from bridges.model import Outcome, Recorder, Verb
 from offrecord.journal.journal import Record
 from offrecord.model.intents import Intent, Intents
@@ -111,9 +113,11 @@ class LiveView:
             )
             for one in call.channels
         )  # fmt: skip
+        listening = find_taps(self._graph(), call, NO_LOOK)
         return CallView(
             call.linkedid, tuple(call.extensions), people, channels,
             tuple(map(_intent_view, intents)), tuple(self._recorders(call, intents)),
+            tuple(f"{one.shown} {one.how}" for one in listening),
         )  # fmt: skip
 
     def _recorders(self, call: Call, intents: list[Intent]) -> Iterator[RecorderStatus]:

@@ -132,6 +132,8 @@ class CallView:
     intents: tuple[IntentView, ...]
     """what presses hold for it"""
     recorders: tuple[RecorderStatus, ...]
+    listeners: tuple[str, ...] = ()
+    """who listens without being a party, as `PJSIP/490 (490) by ChanSpy`; those known by events"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sections about recorders, and the routes that say which of them hold a call."""
+"""The sections about recorders, the routes that say which of them hold a call, and taps."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -79,3 +79,26 @@ class RoutesConfig(Section):
         default=None, description="a list of recorder names, for calls that no rule matches"
     )
     rule: tuple[RouteRule, ...] = Field(default=(), description="tables written as [[routes.rule]]")
+
+
+class TapsConfig(Section):
+    """`[taps]`: who else listens to calls. Whether a listener records cannot be told.
+
+    A stop beside one is `failed`, unless the site answers for it here.
+    """
+
+    extensions: tuple[Text, ...] = Field(
+        default=(),
+        description='shell patterns of extensions whose listening records nothing, as ["490"]',
+    )
+    contexts: tuple[Text, ...] = Field(
+        default=(),
+        description='the same by the dialplan\'s context that listens, as ["supervisors"]',
+    )
+    apps: tuple[Text, ...] = Field(
+        default=(), description='the same by application of ARI, as ["voice-bot"]'
+    )
+    on_stop: Literal["report", "hangup"] = Field(
+        default="report",
+        description="hangup to end every other listener at a stop or pause, else report",
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ami.events.types import BlindTransfer, ConferenceMix, Pickup
+from ami.events.types import BlindTransfer, ChanSpyStart, ConferenceMix, MixMonitorStart, Pickup
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
 from offrecord.enforcement.enforcer import State
 from offrecord.journal import show
@@ -213,6 +213,31 @@ async def test_recordings_that_start_without_end_are_an_alarm_and_go_on_slower(
         assert [b["what"] for b in await here.bodies("alarm")] == ["runaway"]
         assert paced == 0
         assert here.bench.pbx.graph.channel("1.1").monitors == 0  # type: ignore[union-attr]
+
+
+async def test_who_begins_to_listen_to_a_stopped_call_has_the_order_sent_again(
+    tmp_path: Path,
+) -> None:
+    spies = ChanSpyStart("PJSIP/490-7", "7.1", "7.1", "", "1.2", "")
+    async with keeping(tmp_path) as here:
+        await here.pressed(Verb.STOP)
+        await here.pass_(2)
+        before = len(here.local.orders)
+        own, _ = here.bench.pbx.graph.own_channels.pair("whisper")
+        here.happen(new(own, "Local/whisper-8;2"), spies._replace(spyer_uniqueid=own))
+        await settle()
+        assert len(here.local.orders) == before, "our own whisper is none"
+        here.happen(new("7.1", "PJSIP/490-7"), spies)
+        await settle()
+        assert len(here.local.orders) == before + 1
+        # and what then records on the listener's own leg
+        here.happen(MixMonitorStart("PJSIP/490-7", "7.1", "7.1"))
+        await settle()
+        assert len(here.local.orders) == before + 2
+        # somebody else's call is somebody else's
+        here.happen(new("8.1", "SIP/413-8"), spies._replace(spyee_uniqueid="8.1"))
+        await settle()
+        assert len(here.local.orders) == before + 2
 
 
 async def test_a_recording_that_does_not_stop_again_is_an_alarm(tmp_path: Path) -> None:

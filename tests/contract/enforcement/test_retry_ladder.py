@@ -290,6 +290,8 @@ async def test_a_call_is_held_until_the_recorder_obeys(tmp_path: Path) -> None:
             [("1.1", "VOLUME(RX)"), ("1.2", "MUTEAUDIO(in)")],
         )  # fmt: skip
         assert len(music) == 1
+        for half in ("ChannelId", "OtherChannelId"):
+            assert music[0][half] in here.bench.pbx.graph.own_channels
         assert "OFFRECORD_TELL_SOUNDS=moh/calm" in music[0]["Variable"]
         assert "__OFFRECORD_TELL_UNIQUEID=1.2" in music[0]["Variable"]
         assert [one["Channel"] for one in done(here, "Hangup")] == [music[0]["ChannelId"]]

@@ -6,13 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ami.events.types import ChanSpyStart
 from bridges.model import Evidence, Outcome, Verb
 from bridges.routing import Router
+from offrecord.cli.tables import people
 from offrecord.journal.journal import Record
 from offrecord.model.intents import Intent
 from offrecord.status.live_view import LiveView
 from offrecord.status.view_types import RecorderState, RecorderStatus
-from tests.kits.call_kit import hangup, leave
+from tests.kits.call_kit import hangup, leave, new
 from tests.kits.enforcement_kit import Kept, keeping, record, settle
 from tests.kits.lifecycle_kit import FakeRecorder, result
 
@@ -44,6 +46,23 @@ async def test_a_call_before_anybody_pressed(tmp_path: Path) -> None:
         assert call.extensions == ("410", "411")
         assert call.agents == {"410": "fred"}
         assert call.intents == ()
+
+
+async def test_who_listens_is_shown_and_our_own_whisper_is_not(tmp_path: Path) -> None:
+    async with keeping(tmp_path, FakeRecorder("noojee")) as here:
+        board = board_of(here)
+        own, _ = here.bench.pbx.graph.own_channels.pair("whisper")
+        here.happen(
+            new("7.1", "PJSIP/490-7"),
+            new(own, "Local/whisper@offrecord-tell-8;2"),
+            ChanSpyStart("PJSIP/490-7", "7.1", "7.1", "", "1.1", ""),
+            ChanSpyStart("Local/whisper@offrecord-tell-8;2", own, own, "", "1.1", ""),
+        )
+        talk = next(call for call in board.calls() if call.call == "1.1")
+        assert talk.listeners == ("PJSIP/490 (490) by ChanSpy",)
+        assert people(talk).endswith("listening: PJSIP/490 (490) by ChanSpy")
+        here.happen(hangup("7.1"))
+        assert board.calls()[0].listeners == ()
 
 
 async def test_a_stop_is_shown_with_its_proof(tmp_path: Path) -> None:

@@ -171,13 +171,15 @@ def test_what_is_not_plain_is_whispered_to_nobody(channel: str, uniqueid: str, s
 def test_the_originate_goes_to_the_one_context_and_to_one_channel() -> None:
     one = late_tone.Whisper("PJSIP/410-00000001", "1.1", ("offrecord/failed", "beep"), 0.0)
 
-    assert late_tone.fields(one) == {
+    assert late_tone.fields(one, ("offrecord-1", "offrecord-2")) == {
         "Channel": "Local/whisper@offrecord-tell/n",
         "Context": "offrecord-tell",
         "Exten": "play",
         "Priority": "1",
         "Async": "true",
         "Timeout": "3000",
+        "ChannelId": "offrecord-1",
+        "OtherChannelId": "offrecord-2",
         "Variable": [
             "__OFFRECORD_TELL_CHANNEL=PJSIP/410-00000001",
             "__OFFRECORD_TELL_UNIQUEID=1.1",

@@ -53,6 +53,23 @@ def texts(done: Plan) -> dict[str, str | None]:
 # plain Asterisk
 
 
+SPYING = "\n[spies]\nexten => _5XX,1,ChanSpy(PJSIP/4${EXTEN:1},q)\n"
+
+
+def test_who_has_supervisors_that_listen_is_told_how_to_name_them() -> None:
+    tree = {**PLAIN, "extensions.conf": PLAIN["extensions.conf"] + SPYING}
+    [note] = [one for one in made(found(tree)).notes if "ChanSpy" in one]
+    assert '[taps] contexts = ["spies"]' in note
+    there = {CONFIG: '[taps]\nextensions = ["490"]\n'}
+    assert not [one for one in made(found(tree, files=there)).notes if "ChanSpy" in one]
+
+
+def test_the_context_of_our_own_tones_is_no_supervisor() -> None:
+    ours = SPYING.replace("[spies]", "[offrecord-tell]")
+    tree = {**PLAIN, "extensions.conf": PLAIN["extensions.conf"] + ours}
+    assert not [one for one in made(found(tree)).notes if "ChanSpy" in one]
+
+
 def test_a_plain_site_gets_account_codes_dialplan_and_configuration() -> None:
     done = made(found(PLAIN))
 
