@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lab.pbx.asterisk import Asterisk
 from lab.pbx.chroot import ensure
-from lab.pbx.ports import free_udp
+from lab.pbx.ports import free_tcp, free_udp
 from lab.pbx.second_ami import Packet, SecondAmi
 
 PHONES = ("410", "411", "412", "413")
@@ -25,6 +25,7 @@ FAR = "far-side"
 """The farm's endpoint for calls into the trunk from outside numbers."""
 TONES = {"410": 440, "411": 1000, "412": 1700, "413": 2300, TRUNK: 700}
 AMI_SECRET = "lab-offrecord"  # noqa: S105 - the laboratory's own account on loopback
+ARI_SECRET = "lab-ari"  # noqa: S105 - same
 _FOLDER = Path(__file__).parent
 
 
@@ -45,7 +46,8 @@ class PbxWithPhones:
 
     `release` is "22" (PJSIP), "16" (chan_sip) or "16-pjsip"; the farm is always 22. `fastagi` is
     the address that the PBX's dialplan sends presses to. `far_port` is the port that its trunk
-    sends calls to: `OtherPlatform` listens there, see `LabSite`.
+    sends calls to: `OtherPlatform` listens there, see `LabSite`. `ari_port` is that of ARI, with the
+    users `offrecord`, `reader` (read only) and `lab` (the site's own applications).
     """
 
     release: str
@@ -53,6 +55,7 @@ class PbxWithPhones:
     farm: Asterisk
     fastagi: str
     far_port: int
+    ari_port: int
 
     @property
     def technology(self) -> str:
@@ -120,10 +123,10 @@ def build(release: str, *, fastagi: str, features: str, label: str) -> PbxWithPh
     pbx = Asterisk(chroot, f"{label}-{release}", chan_sip=release == "16")
     pbx.environment["OFFRECORD_SOCKET"] = f"{pbx.inside}/offrecord.sock"
     farm = Asterisk(ensure("22", quiet), f"{label}-{release}-farm")
-    far_port = free_udp()
-    pbx.files.update(pbx_files(pbx, far_port, fastagi, features))
+    far_port, ari_port = free_udp(), free_tcp()
+    pbx.files.update(pbx_files(pbx, far_port, fastagi, features) | _ari_conf(ari_port))
     farm.files.update(farm_files(pbx, farm, far_port))
-    return PbxWithPhones(release, pbx, farm, fastagi, far_port)
+    return PbxWithPhones(release, pbx, farm, fastagi, far_port, ari_port)
 
 
 def pbx_files(pbx: Asterisk, far_port: int, fastagi: str, features: str) -> dict[str, str]:
@@ -154,6 +157,17 @@ def pbx_files(pbx: Asterisk, far_port: int, fastagi: str, features: str) -> dict
     )
     files |= _sip_conf(pbx, far_port) if pbx.chan_sip else _pjsip_conf(pbx, far_port)
     return files
+
+
+def _ari_conf(port: int) -> dict[str, str]:
+    users = "".join(
+        f"[{name}]\ntype=user\npassword={ARI_SECRET}\nread_only={read_only}\n"
+        for name, read_only in (("offrecord", "no"), ("reader", "yes"), ("lab", "no"))
+    )
+    return {
+        "http.conf": f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport={port}\n",
+        "ari.conf": f"[general]\nenabled=yes\n{users}",
+    }
 
 
 def _pjsip_conf(pbx: Asterisk, far_port: int) -> dict[str, str]:

@@ -20,7 +20,7 @@ from lab.pbx.ports import free_rtp_block, free_tcp, free_udp
 _NOT_LOADED = (
     "app_voicemail", "app_minivm", "cdr_csv", "cdr_custom", "cdr_manager", "cel_custom",
     "cel_manager", "chan_dahdi", "chan_iax2", "chan_mgcp", "chan_skinny", "chan_unistim",
-    "chan_motif", "chan_ooh323", "pbx_ael", "pbx_dundi", "pbx_lua", "res_calendar", "res_ari",
+    "chan_motif", "chan_ooh323", "pbx_ael", "pbx_dundi", "pbx_lua", "res_calendar",
     "res_config_ldap", "res_config_odbc", "res_config_pgsql", "res_config_sqlite3", "res_corosync",
     "res_fax", "res_hep", "res_http_post", "res_odbc", "res_phoneprov", "res_pjsip_phoneprov",
     "res_pjsip_phoneprov_provider", "res_resolver_unbound", "res_smdi", "res_snmp", "res_statsd",

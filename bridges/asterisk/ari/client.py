@@ -82,7 +82,8 @@ class AriClient:
     """ARI at one address, with one account. Every method raises `AriError`.
 
     `now` returns seconds since the epoch; it and `transport` are seams. `trace` is called with
-    each exchange, free of secrets, where a method is given it.
+    each exchange, free of secrets, where a method is given it. Raises `ValueError` for an address
+    or a CA file that cannot be used.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class AriClient:
     ) -> None:
         self._settings = settings
         url = httpx.URL(settings.url)
-        self._base = url.path.rstrip("/") + "/ari"
+        self._base = url.path.rstrip("/").removesuffix("/ari") + "/ari"
         origin = str(url.copy_with(path="/")).rstrip("/")
         self._authorization = {"Authorization": basic(settings.username, settings.secret)}
         self._line = HttpLine(
