@@ -46,8 +46,8 @@ class PbxWithPhones:
 
     `release` is "22" (PJSIP), "16" (chan_sip) or "16-pjsip"; the farm is always 22. `fastagi` is
     the address that the PBX's dialplan sends presses to. `far_port` is the port that its trunk
-    sends calls to: `OtherPlatform` listens there, see `LabSite`. `ari_port` is that of ARI, with the
-    users `offrecord`, `reader` (read only) and `lab` (the site's own applications).
+    sends calls to: `OtherPlatform` listens there, see `LabSite`. `ari_port` is that of ARI; its
+    users are `offrecord`, `reader` (read only) and `lab` (the site's own applications).
     """
 
     release: str

@@ -187,7 +187,17 @@ class Asterisk:
 
     def _lay_folders(self) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
-        for folder in ("etc", "lib", "db", "keys", "spool/monitor", "run", "log", "agi-bin"):
+        for folder in (
+            "etc",
+            "lib",
+            "db",
+            "keys",
+            "spool/monitor",
+            "spool/recording",
+            "run",
+            "log",
+            "agi-bin",
+        ):
             (self.root / folder).mkdir(parents=True)
 
     def _ids(self) -> tuple[int, int]:

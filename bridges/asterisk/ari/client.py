@@ -26,7 +26,10 @@ AT_ONCE: Final = 8
 """Questions for live recordings under way at once."""
 
 RECORDING_EVENTS: Final = ("RecordingStarted", "RecordingFinished", "RecordingFailed")
-"""The only events that the application asks for."""
+"""The events that are taken."""
+
+REPLACED_EVENT: Final = "ApplicationReplaced"
+"""The last event of a connection when another client takes its name; a filter hides it too."""
 
 _OVER: Final = frozenset({"done", "failed", "canceled"})
 _JSON: Final = {"Content-Type": "application/json"}
@@ -35,6 +38,7 @@ _FIX_AWAY: Final = (
 )
 _FIX_LOGIN: Final = "see `username` and `secret` in [ari], and that user in ari.conf"
 _FIX_READ_ONLY: Final = "set `read_only = no` for that user in ari.conf"
+_FIX_FOLDER: Final = "see that Asterisk can read its folder spool/recording"
 _FIX_ODD: Final = "see Asterisk's log"
 
 
@@ -155,8 +159,8 @@ class AriClient:
         return True
 
     async def filter_events(self) -> None:
-        """Have Asterisk send our application the events of recordings and no others."""
-        wanted = {"allowed": [{"type": name} for name in RECORDING_EVENTS]}
+        """Have Asterisk send our application the events of recordings and hardly any others."""
+        wanted = {"allowed": [{"type": name} for name in (*RECORDING_EVENTS, REPLACED_EVENT)]}
         app = quote(self._settings.app, safe="")
         exchange = await self._ask(
             "PUT", f"/applications/{app}/eventFilter", json.dumps(wanted).encode()
@@ -194,7 +198,10 @@ class AriClient:
         return tuple(found)
 
     async def _stored(self) -> Iterable[str]:
-        told = _json(self._expect(await self._ask("GET", "/recordings/stored"), {200}))
+        exchange = await self._ask("GET", "/recordings/stored")
+        if exchange.status == 500:  # so says a PBX without that folder
+            raise AriError(f"ARI cannot list stored recordings ({exchange.said})", _FIX_FOLDER)
+        told = _json(self._expect(exchange, {200}))
         rows = told if isinstance(told, list) else []
         return [row["name"] for row in rows if isinstance(row, dict) and _named(row)]
 

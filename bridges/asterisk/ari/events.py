@@ -10,7 +10,7 @@ from typing import Any, Final
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
 
-from bridges.asterisk.ari.client import AriClient, AriError
+from bridges.asterisk.ari.client import REPLACED_EVENT, AriClient, AriError
 
 PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds before each new attempt; the last one goes on for ever."""
@@ -107,7 +107,7 @@ class AriEvents:
     async def _read(self, socket: ClientConnection) -> None:
         """Take events until the connection ends, and raise then."""
         async for event in _events(socket):
-            if event.get("type") == "ApplicationReplaced":
+            if event.get("type") == REPLACED_EVENT:
                 raise Replaced
             self._event(event)
         raise AriError("the connection was closed", "see Asterisk's log")
