@@ -8,8 +8,10 @@ from typing import Final, Self
 
 from ami.calls.snapshots import Channel
 from ami.ports import PbxPort
+from bridges.asterisk.ari import NO_ARI, Ari
 from bridges.asterisk.execute import NOT_LOOKED, OrderExecution, Ways, recorded_leg
 from bridges.asterisk.settings import MixMonitorSettings
+from bridges.asterisk.ways.ari import AriWay
 from bridges.asterisk.ways.conference import ConferenceWay
 from bridges.asterisk.ways.mixmonitor import MixMonitorWay
 from bridges.asterisk.ways.monitor import MonitorWay
@@ -51,12 +53,16 @@ class MixMonitorRecorder:
         self._pbx = pbx
         self._clock = clock
         self._sleep = sleep
-        self._ways = Ways((MixMonitorWay(), MonitorWay()), (ConferenceWay(),))
+        self._ways = _ways(NO_ARI)
 
     @classmethod
     def build(cls, name: str, settings: MixMonitorSettings, pbx: PbxPort) -> Self:
         """Return the recorder called `name` on one PBX."""
         return cls(name, settings, pbx)
+
+    def use_ari(self, ari: Ari) -> None:
+        """Use the site's ARI from now on; orders under way go on with the former one."""
+        self._ways = _ways(ari)
 
     async def open(self) -> None:
         """Do nothing: the link to the PBX is the daemon's."""
@@ -98,6 +104,10 @@ class MixMonitorRecorder:
             self.name, self.kind, end.outcome, end.evidence, end.detail, tuple(execution.steps),
             retryable=end.outcome is Outcome.FAILED,
         )  # fmt: skip
+
+
+def _ways(ari: Ari) -> Ways:
+    return Ways((MixMonitorWay(), MonitorWay()), (ConferenceWay(), AriWay(ari)))
 
 
 _PLANS: Final[dict[Verb, Callable[[Order], tuple[str, Sequence[Channel]]]]] = {

@@ -21,6 +21,9 @@ from bridges.model import Evidence, Verb
 GIVE_ACCOUNT: Final = (
     "give an ARI account: `offrecord init --ari`, or `url`, `username` and `secret` in [ari]"
 )
+BRIDGE, CHANNEL, SNOOP = "ari_bridge", "ari_channel", "ari_snoop"
+"""The rows of the table that this way is; a report about several names the first found."""
+
 _SEE_LOG: Final = "see Asterisk's log"
 _ROUNDS: Final = 4
 """How often recordings are looked for again because one started meanwhile."""
@@ -71,8 +74,8 @@ class AriWay:
         scene = scene_of(sweep.call_now() or sweep.order.call, sweep.look)
         if not scene.possible:
             if scene.alive:
-                return WayReport(self.name, WayState.NOTHING, "no channel of this call is in ARI")
-            return WayReport(self.name, WayState.ENDED, "its channels have gone")
+                return WayReport(BRIDGE, WayState.NOTHING, "no channel of this call is in ARI")
+            return WayReport(BRIDGE, WayState.ENDED, "its channels have gone")
         scene = replace(scene, recorders=await _recorders_now(sweep, scene))
         return await _Carrying(self._ari, sweep, scene, verb).carry_out()
 
@@ -82,7 +85,7 @@ class _Carrying:
     """One order on a call that ARI may record, and what it came to so far.
 
     `done`, `bad` and `unseen` are words for people; `names` the recordings that were acted upon,
-    `bridged` how many of them are of a bridge.
+    `bridged` how many of them are of a bridge, `row` the row of the first in the table.
     """
 
     ari: Ari
@@ -91,6 +94,7 @@ class _Carrying:
     verb: Verb
     names: set[str] = field(default_factory=set)
     bridged: int = 0
+    row: str = ""
     done: list[str] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
@@ -136,6 +140,7 @@ class _Carrying:
         """Act on one recording and read back what came of it."""
         client, trace = known.client, self.sweep.steps.append
         self.names.add(one.name)
+        self.row = self.row or self._row(one)
         self.bridged += one.target.startswith("bridge:")
         if one.target in self.scene.snoops:
             self.sweep.recorded_listeners.add(self.scene.snoops[one.target])
@@ -206,18 +211,23 @@ class _Carrying:
     # what it came to
 
     def _report(self) -> WayReport:
-        count = len(self.done)
+        count, row = len(self.done), self.row or BRIDGE
         if self.bad or self.unseen:
             state = WayState.RECORDS if self.bad else WayState.NOT_SEEN
             detail = "; ".join((*self.done, *self.bad, *self.unseen))
-            return WayReport(AriWay.name, state, detail, count, self.fix or _SEE_LOG)
+            return WayReport(row, state, detail, count, self.fix or _SEE_LOG)
         if self.done:
             state = WayState.RESUMED if self.verb is Verb.RESUME else WayState.STOPPED
-            return WayReport(AriWay.name, state, "; ".join(self.done), count)
+            return WayReport(row, state, "; ".join(self.done), count)
         if not self.scene.alive:
-            return WayReport(AriWay.name, WayState.ENDED, "its channels have gone")
+            return WayReport(row, WayState.ENDED, "its channels have gone")
         word = "is paused" if self.verb is Verb.RESUME else "runs"
-        return WayReport(AriWay.name, WayState.NOTHING, f"no ARI recording of this call {word}")
+        return WayReport(row, WayState.NOTHING, f"no ARI recording of this call {word}")
+
+    def _row(self, one: LiveRecording) -> str:
+        if one.target.startswith("bridge:"):
+            return BRIDGE
+        return SNOOP if one.target in self.scene.snoops else CHANNEL
 
     def _words(self, one: LiveRecording) -> str:
         return f"ARI recording {one.name!r} of {self.scene.targets[one.target]}"
