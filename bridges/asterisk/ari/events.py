@@ -125,6 +125,7 @@ class AriEvents:
             additional_headers=self._client.headers,
             ssl=self._client.tls(),
             proxy=None,
+            compression=None,
             open_timeout=OPEN,
             ping_interval=PING,
             ping_timeout=PING,
