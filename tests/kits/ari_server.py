@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import httpx
+from starlette.types import Receive, Scope, Send
 from websockets.asyncio.server import Request, Response, ServerConnection, serve
 
 from bridges.asterisk.ari import AriClient, AriRecordings, AriSettings
@@ -55,6 +56,8 @@ class ScriptedAri:
         scripted = self.script(request.method, path)
         if scripted is not None:
             return scripted
+        if path.startswith("/asterisk/info"):
+            return httpx.Response(200, json={"system": {"version": "22.10.1"}})
         if path == "/recordings/stored":
             names = [*self.stored, *self.live]
             return httpx.Response(200, json=[{"name": one, "format": "wav"} for one in names])
@@ -75,6 +78,17 @@ class ScriptedAri:
         else:
             self.live[name] = (target, "paused" if method == "POST" else "recording")
         return httpx.Response(204)
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer over HTTP; for a `SimServer`."""
+        body = (await receive()).get("body", b"")
+        headers = [(name.decode(), value.decode()) for name, value in scope["headers"]]
+        query = scope["query_string"].decode()
+        url = "http://ari" + scope["raw_path"].decode() + (f"?{query}" if query else "")
+        answer = self.answer(httpx.Request(scope["method"], url, headers=headers, content=body))
+        head = [(name, value) for name, value in answer.headers.raw if name != b"Content-Length"]
+        await send({"type": "http.response.start", "status": answer.status_code, "headers": head})
+        await send({"type": "http.response.body", "body": answer.content})
 
     # events
 

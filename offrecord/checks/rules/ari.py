@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rule about ARI: it answers, the account may stop recordings, and no other machine reaches it."""
+"""The rule about ARI: it answers, its account may stop recordings, other machines reach it not."""
 
 import re
 from typing import Final
