@@ -53,8 +53,8 @@ class HiddenChannel:
 class PbxLook:
     """The answers, or why there are none.
 
-    `rows` by uniqueid; `bridges` by bridge id. `problem` is empty when all three were answered;
-    `complete` is False when the hidden channels may be more than those named.
+    `rows` by uniqueid; `bridges` by bridge id. `problem` is empty when all three were answered,
+    and `fix` says what the administrator can do about one. `complete` is False when the hidden channels may be more than those named.
     """
 
     rows: Mapping[str, ChannelRow] = field(default_factory=dict)
@@ -62,6 +62,7 @@ class PbxLook:
     hidden: tuple[HiddenChannel, ...] = ()
     complete: bool = True
     problem: str = ""
+    fix: str = ""
 
 
 async def look(pbx: PbxPort) -> PbxLook:
@@ -73,7 +74,7 @@ async def look(pbx: PbxPort) -> PbxLook:
             hidden_channels(pbx),
         )
     except AmiError as problem:
-        return PbxLook(complete=False, problem=problem.message)
+        return PbxLook(complete=False, problem=problem.message, fix=problem.fix)
     rows = (channel_row(one.headers) for one in channels)
     found = (bridge_row(one.headers) for one in bridges)
     return PbxLook(

@@ -2,15 +2,20 @@
 """Recordings of ARI applications on real Asterisks, judged by their files and by ARI itself."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from bridges.asterisk.ari import Ari
 from bridges.asterisk.ways.way import WayState
-from bridges.model import Verb
+from bridges.model import Outcome, Verb
+from bridges.shared.http_line import basic
 from lab.pbx.cuttable_link import CuttableLink
-from lab.pbx_with_phones import PbxWithPhones
+from lab.pbx_with_phones import ARI_SECRET, PbxWithPhones
+from lab.site import LabSite
 from tests.kits.ari_kit import SiteApp, account, bench, until_known
+from tests.kits.ways_live import LOCAL, by_socket, detail, evidence
+from tests.live.conftest import SiteMaker
 
 PbxOf = Callable[[str], PbxWithPhones]
 both = pytest.mark.parametrize("release", ["16", "22"])
@@ -206,3 +211,78 @@ async def test_two_daemons_with_one_name_lose_no_recording(release: str, pbx_of:
             report, _ = await here.order(one, Verb.STOP, first)
             assert report.state is WayState.STOPPED, report
             assert await app.state(name) is None
+
+
+# by the daemon
+
+ALONE = {**LOCAL, "press": {"join_window": 0.1}}
+"""A site without another recorder, where two stops are two presses."""
+
+
+async def in_bridge(here: LabSite, app: SiteApp) -> tuple[str, str]:
+    """Have two phones talk in a bridge of the application; return a uniqueid and the bridge."""
+    ids = []
+    for phone in ("410", "411"):
+        mark = len(here.pbx.events)
+        await here.people.call(phone, "907")
+        start = f"{here.asterisks.technology}/{phone}-"
+        _, packet = await here.pbx.wait_for(
+            lambda p, start=start: (  # type: ignore[misc]
+                p.get("Event") == "Newchannel" and p["Channel"].startswith(start)
+            ),
+            since=mark,
+        )
+        await app.entered(packet["Uniqueid"])
+        ids.append(packet["Uniqueid"])
+    return ids[0], await app.bridge(*ids)
+
+
+@both
+async def test_a_press_with_the_account_and_the_daemon_restarted(
+    release: str, site: SiteMaker, tmp_path: Path
+) -> None:
+    lab_secret = tmp_path / "ari.secret"
+    lab_secret.write_text(ARI_SECRET)
+    lab_secret.chmod(0o600)
+    name = f"pressed-{release}"
+    here: LabSite = site(release)
+    ari = {"url": f"http://127.0.0.1:{here.asterisks.ari_port}", "username": "offrecord",
+           "secret": {"file": str(lab_secret)}}  # fmt: skip
+    here = site(release, more={**ALONE, "ari": ari})
+    async with here, SiteApp(here.asterisks) as app:
+        uniqueid, bridge = await in_bridge(here, app)
+        await app.record("bridges", bridge, name)
+        told = await by_socket(here, "stop", uniqueid)
+        assert (told["outcome"], evidence(told)) == (Outcome.CONFIRMED, "L4"), told
+        assert name in detail(told)
+        assert await app.state(name) is None
+        again = await by_socket(here, "stop", uniqueid)
+        assert (again["outcome"], evidence(again)) == (Outcome.NOTHING_TO_STOP, "L4"), again
+
+        await app.record("bridges", bridge, f"{name}-again")
+        await here.daemon.stop()
+        await here.daemon.start()
+        await here.known()
+        told = await by_socket(here, "stop", uniqueid)
+        assert (told["outcome"], evidence(told)) == (Outcome.CONFIRMED, "L4"), told
+        assert await app.state(f"{name}-again") is None
+        assert not await app.grows(f"{name}-again", 2)
+        assert ARI_SECRET not in here.daemon.log.read_text()
+        assert basic("offrecord", ARI_SECRET).split()[1] not in here.daemon.log.read_text()
+
+
+@both
+async def test_a_press_without_the_account_fails_with_the_fix(
+    release: str, site: SiteMaker
+) -> None:
+    name = f"failed-{release}"
+    async with site(release, more=ALONE) as here, SiteApp(here.asterisks) as app:
+        uniqueid, bridge = await in_bridge(here, app)
+        none = await by_socket(here, "stop", uniqueid)
+        assert (none["outcome"], evidence(none)) == (Outcome.NOTHING_TO_STOP, "L4"), none
+        await app.record("bridges", bridge, name)
+        told = await by_socket(here, "stop", uniqueid)
+        assert told["outcome"] == Outcome.FAILED, told
+        assert "Recorder/ARI-" in detail(told)
+        assert "[ari]" in detail(told)
+        assert await app.state(name) == "recording"

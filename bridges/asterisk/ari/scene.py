@@ -28,7 +28,7 @@ class AriScene:
     channels that record a bridge of this call, one name each. `alone`: the names of its channels
     that are in Stasis and in no bridge. `legs`: the uniqueid of one channel in each of its bridges
     that is of ARI. `alive`: some channel of it is up. `problem`: why the PBX could not be looked
-    at; empty otherwise.
+    at, and `fix` what can be done about that; empty otherwise.
     """
 
     targets: Mapping[str, str]
@@ -38,6 +38,7 @@ class AriScene:
     legs: tuple[str, ...]
     alive: bool
     problem: str
+    fix: str
 
     @property
     def possible(self) -> bool:
@@ -71,6 +72,7 @@ def scene_of(call: Call, look: PbxLook) -> AriScene:
         tuple(leg for bridge_id, leg in legs.items() if _is_stasis(look, bridge_id)),
         bool(rows),
         look.problem,
+        look.fix,
     )
 
 

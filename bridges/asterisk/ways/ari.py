@@ -21,9 +21,6 @@ from bridges.model import Evidence, Verb
 GIVE_ACCOUNT: Final = (
     "give an ARI account: `offrecord init --ari`, or `url`, `username` and `secret` in [ari]"
 )
-BRIDGE, CHANNEL, SNOOP = "ari_bridge", "ari_channel", "ari_snoop"
-"""The rows of the table that this way is; a report about several names the first found."""
-
 _SEE_LOG: Final = "see Asterisk's log"
 _ROUNDS: Final = 4
 """How often recordings are looked for again because one started meanwhile."""
@@ -74,8 +71,8 @@ class AriWay:
         scene = scene_of(sweep.call_now() or sweep.order.call, sweep.look)
         if not scene.possible:
             if scene.alive:
-                return WayReport(BRIDGE, WayState.NOTHING, "no channel of this call is in ARI")
-            return WayReport(BRIDGE, WayState.ENDED, "its channels have gone")
+                return WayReport(self.name, WayState.NOTHING, "")
+            return WayReport(self.name, WayState.ENDED, "its channels have gone")
         scene = replace(scene, recorders=await _recorders_now(sweep, scene))
         return await _Carrying(self._ari, sweep, scene, verb).carry_out()
 
@@ -85,7 +82,7 @@ class _Carrying:
     """One order on a call that ARI may record, and what it came to so far.
 
     `done`, `bad` and `unseen` are words for people; `names` the recordings that were acted upon,
-    `bridged` how many of them are of a bridge, `row` the row of the first in the table.
+    `bridged` how many of them are of a bridge.
     """
 
     ari: Ari
@@ -94,7 +91,6 @@ class _Carrying:
     verb: Verb
     names: set[str] = field(default_factory=set)
     bridged: int = 0
-    row: str = ""
     done: list[str] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
@@ -113,7 +109,8 @@ class _Carrying:
                 self.bad += [f"{self._words(one)}: {problem.message}" for one in missed]
                 await self._without(problem.fix, problem.message)
         if self.scene.problem:
-            self.unseen.append(f"whether ARI records this call is not known: {self.scene.problem}")
+            # the same for every way that needs the look, and said once
+            self.unseen.append(self.scene.problem)
         return self._report()
 
     # with an account
@@ -140,7 +137,6 @@ class _Carrying:
         """Act on one recording and read back what came of it."""
         client, trace = known.client, self.sweep.steps.append
         self.names.add(one.name)
-        self.row = self.row or self._row(one)
         self.bridged += one.target.startswith("bridge:")
         if one.target in self.scene.snoops:
             self.sweep.recorded_listeners.add(self.scene.snoops[one.target])
@@ -176,7 +172,7 @@ class _Carrying:
     async def _without(self, fix: str, why: str = "") -> None:
         """Deal with what the AMI account alone shows; `why` ARI could not be asked."""
         scene, because = self.scene, f": {why}" if why else ""
-        self.fix = fix
+        self.fix = scene.fix if scene.problem and not why else fix
         if self.verb is Verb.RESUME:
             if why:
                 self.unseen.append(f"whether ARI has paused a recording is not known{because}")
@@ -211,23 +207,17 @@ class _Carrying:
     # what it came to
 
     def _report(self) -> WayReport:
-        count, row = len(self.done), self.row or BRIDGE
+        count = len(self.done)
         if self.bad or self.unseen:
             state = WayState.RECORDS if self.bad else WayState.NOT_SEEN
             detail = "; ".join((*self.done, *self.bad, *self.unseen))
-            return WayReport(row, state, detail, count, self.fix or _SEE_LOG)
+            return WayReport(AriWay.name, state, detail, count, self.fix)
         if self.done:
             state = WayState.RESUMED if self.verb is Verb.RESUME else WayState.STOPPED
-            return WayReport(row, state, "; ".join(self.done), count)
+            return WayReport(AriWay.name, state, "; ".join(self.done), count)
         if not self.scene.alive:
-            return WayReport(row, WayState.ENDED, "its channels have gone")
-        word = "is paused" if self.verb is Verb.RESUME else "runs"
-        return WayReport(row, WayState.NOTHING, f"no ARI recording of this call {word}")
-
-    def _row(self, one: LiveRecording) -> str:
-        if one.target.startswith("bridge:"):
-            return BRIDGE
-        return SNOOP if one.target in self.scene.snoops else CHANNEL
+            return WayReport(AriWay.name, WayState.ENDED, "its channels have gone")
+        return WayReport(AriWay.name, WayState.NOTHING, "")
 
     def _words(self, one: LiveRecording) -> str:
         return f"ARI recording {one.name!r} of {self.scene.targets[one.target]}"
