@@ -54,7 +54,8 @@ class PbxLook:
     """The answers, or why there are none.
 
     `rows` by uniqueid; `bridges` by bridge id. `problem` is empty when all three were answered,
-    and `fix` says what the administrator can do about one. `complete` is False when the hidden channels may be more than those named.
+    and `fix` says what the administrator can do about one. `complete` is False when
+    the hidden channels may be more than those named.
     """
 
     rows: Mapping[str, ChannelRow] = field(default_factory=dict)

@@ -215,7 +215,7 @@ async def test_two_daemons_with_one_name_lose_no_recording(release: str, pbx_of:
 
 # by the daemon
 
-ALONE = {**LOCAL, "press": {"join_window": 0.1}}
+ALONE = {**LOCAL, "press": {"join_window": 0}}
 """A site without another recorder, where two stops are two presses."""
 
 
