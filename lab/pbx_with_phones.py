@@ -160,13 +160,15 @@ def pbx_files(pbx: Asterisk, far_port: int, fastagi: str, features: str) -> dict
 
 
 def _ari_conf(port: int) -> dict[str, str]:
-    users = "".join(
+    users = "#include ari-offrecord.conf\n" + "".join(
         f"[{name}]\ntype=user\npassword={ARI_SECRET}\nread_only={read_only}\n"
-        for name, read_only in (("offrecord", "no"), ("reader", "yes"), ("lab", "no"))
+        for name, read_only in (("reader", "yes"), ("lab", "no"))
     )
     return {
         "http.conf": f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport={port}\n",
         "ari.conf": f"[general]\nenabled=yes\n{users}",
+        "ari-offrecord.conf": example("ari-offrecord.conf"),
+        "offrecord-ari-secret.conf": f"password = {ARI_SECRET}\n",
     }
 
 

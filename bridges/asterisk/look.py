@@ -53,8 +53,9 @@ class HiddenChannel:
 class PbxLook:
     """The answers, or why there are none.
 
-    `rows` by uniqueid; `bridges` by bridge id. `problem` is empty when all three were answered;
-    `complete` is False when the hidden channels may be more than those named.
+    `rows` by uniqueid; `bridges` by bridge id. `problem` is empty when all three were answered,
+    and `fix` says what the administrator can do about one. `complete` is False when
+    the hidden channels may be more than those named.
     """
 
     rows: Mapping[str, ChannelRow] = field(default_factory=dict)
@@ -62,6 +63,7 @@ class PbxLook:
     hidden: tuple[HiddenChannel, ...] = ()
     complete: bool = True
     problem: str = ""
+    fix: str = ""
 
 
 NO_LOOK: Final = PbxLook(complete=False, problem="the PBX was not asked")
@@ -73,7 +75,7 @@ async def look(pbx: PbxPort) -> PbxLook:
     try:
         return await _ask(pbx)
     except AmiError as problem:
-        return PbxLook(complete=False, problem=problem.message)
+        return PbxLook(complete=False, problem=problem.message, fix=problem.fix)
 
 
 async def answered(pbx: PbxPort, seen: PbxLook) -> PbxLook:

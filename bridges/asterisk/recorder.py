@@ -8,9 +8,11 @@ from typing import Final, Self
 
 from ami.calls.snapshots import Channel
 from ami.ports import PbxPort
+from bridges.asterisk.ari import NO_ARI, Ari
 from bridges.asterisk.execute import NOT_LOOKED, OrderExecution, Ways, recorded_leg
 from bridges.asterisk.settings import MixMonitorSettings
 from bridges.asterisk.ways.applications import Applications
+from bridges.asterisk.ways.ari import AriWay
 from bridges.asterisk.ways.conference import ConferenceWay
 from bridges.asterisk.ways.mixmonitor import MixMonitorWay
 from bridges.asterisk.ways.monitor import MonitorWay
@@ -53,17 +55,23 @@ class MixMonitorRecorder:
         self._pbx = pbx
         self._clock = clock
         self._sleep = sleep
-        self.use_taps(REPORT)
+        self._taps, self._ari = REPORT, NO_ARI
+        self._ways = _ways(self._ari, self._taps)
 
     def use_taps(self, settings: TapSettings) -> None:
         """Take whose listening the site answers for; see `UsesTaps`."""
-        after_look = (ConferenceWay(), Taps(settings), Applications())
-        self._ways = Ways((MixMonitorWay(), MonitorWay()), after_look)
+        self._taps = settings
+        self._ways = _ways(self._ari, self._taps)
 
     @classmethod
     def build(cls, name: str, settings: MixMonitorSettings, pbx: PbxPort) -> Self:
         """Return the recorder called `name` on one PBX."""
         return cls(name, settings, pbx)
+
+    def use_ari(self, ari: Ari) -> None:
+        """Use the site's ARI from now on; orders under way go on with the former one."""
+        self._ari = ari
+        self._ways = _ways(self._ari, self._taps)
 
     async def open(self) -> None:
         """Do nothing: the link to the PBX is the daemon's."""
@@ -105,6 +113,12 @@ class MixMonitorRecorder:
             self.name, self.kind, end.outcome, end.evidence, end.detail, tuple(execution.steps),
             retryable=end.outcome is Outcome.FAILED,
         )  # fmt: skip
+
+
+def _ways(ari: Ari, taps: TapSettings) -> Ways:
+    # The taps come behind ARI, which names the listeners whose recordings it knows.
+    after_look = (ConferenceWay(), AriWay(ari), Taps(taps), Applications())
+    return Ways((MixMonitorWay(), MonitorWay()), after_look)
 
 
 _PLANS: Final[dict[Verb, Callable[[Order], tuple[str, Sequence[Channel]]]]] = {

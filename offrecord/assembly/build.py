@@ -9,6 +9,7 @@ from ami.calls import channel_names
 from ami.keypad import Keypad
 from ami.pbx import Pbx
 from ami.settings import AmiSettings
+from bridges.asterisk.ari import Ari, AriClient, AriRecordings, AriSettings
 from bridges.asterisk.ways.taps import TapSettings, UsesTaps
 from bridges.model import Recorder
 from bridges.registry import UnknownKind, find
@@ -62,6 +63,26 @@ def ami_settings(config: Config) -> AmiSettings:
         whispers=config.tell.whisper or config.retry.holds,
         raises_events=config.tell.event,
     )
+
+
+def ari(loaded: Loaded) -> Ari:
+    """Return the site's ARI, not opened yet. Raises `ConfigError`."""
+    given = loaded.config.ari
+    if given.username is None or given.secret is None:
+        return Ari(hang_up_recorders=given.hang_up_recorders)
+    settings = AriSettings(
+        url=given.url,
+        username=given.username,
+        secret=given.secret.reveal(),
+        ca_file=given.ca_file,
+        app=given.app,
+    )
+    try:
+        client = AriClient(settings)
+    except ValueError as problem:
+        fix = "name the PEM file of the authority that signed the certificate there"
+        raise ConfigError(loaded.problem(("ari", "ca_file"), str(problem), fix)) from None
+    return Ari(AriRecordings(client), given.hang_up_recorders)
 
 
 def keypad(loaded: Loaded) -> Keypad | None:

@@ -11,6 +11,7 @@ from agi.server import FastAgiServer
 from agi.session import FastAgiSettings
 from ami.calls.graph import CallGraph
 from ami.pbx import Pbx
+from bridges.asterisk.ari import NO_ARI, Ari, UsesAri
 from bridges.model import Outcome, Recorder, Verb, hook_of
 from offrecord.assembly import build
 from offrecord.assembly.core_objects import Clock, PressPath
@@ -52,8 +53,10 @@ class Components:
         self.config: Config = config
         self.loaded = loaded
         self.pbx = pbx or Pbx(build.ami_settings(config), graph=CallGraph(build.name_rules(config)))
+        # A replay has a PBX of its own, and no ARI behind it.
+        self.ari: Ari = build.ari(loaded) if pbx is None else NO_ARI
         self._make_recorders = recorders
-        self.recorders = recorders(loaded, self.pbx)
+        self.recorders = self._made(loaded)
         copy_to = config.audit.syslog
         self.syslog = Syslog(place(copy_to)) if copy_to else None
         self.journal = journal or Journal(
@@ -102,6 +105,14 @@ class Components:
         for callback in (self.intake.event, self.notifier.event, self.call_watch.event):
             self.pbx.subscribe(callback)
 
+    def _made(self, loaded: Loaded) -> dict[str, Recorder]:
+        """Return the enabled recorders; those on the PBX have the site's ARI."""
+        made = self._make_recorders(loaded, self.pbx)
+        for recorder in made.values():
+            if isinstance(recorder, UsesAri):
+                recorder.use_ari(self.ari)
+        return made
+
     def _notifier(self) -> Notifier:
         sounds = self.config.sounds
         try:
@@ -126,7 +137,7 @@ class Components:
         then nothing has changed.
         """
         config = loaded.config
-        made = self._make_recorders(loaded, self.pbx)
+        made = self._made(loaded)
         enforcement = build.enforcement(loaded)
         build.keypad(loaded)
         settings = build.site(loaded, self.pbx, made, self.site.settings.policy.limits)

@@ -19,8 +19,11 @@ from offrecord.base.secrets import MASK, Secret
 CARD: Final = "[digits]"
 """Replaces 12 to 19 digits in a log."""
 
-NOISY: Final = ("httpx", "httpcore", "panoramisk", "uvicorn", "uvicorn.error", "asyncio")
-"""Libraries logged from WARNING up. httpx would log each URL with its query at INFO."""
+NOISY: Final = (
+    "httpx", "httpcore", "panoramisk", "uvicorn", "uvicorn.error", "asyncio", "websockets",
+)  # fmt: skip
+"""Libraries logged from WARNING up. httpx would log each URL with its query at INFO,
+websockets each header at DEBUG."""
 
 SILENT: Final = ("uvicorn.access",)
 """Logged from CRITICAL up: an access line holds a URL with its query."""

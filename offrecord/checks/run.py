@@ -8,6 +8,7 @@ from typing import Final
 from offrecord.checks.finding import Finding
 from offrecord.checks.inputs import CheckInputs, Places, gather_inputs
 from offrecord.checks.rules.account import account, pbx, version
+from offrecord.checks.rules.ari import ari
 from offrecord.checks.rules.certificates import SOON, certificates
 from offrecord.checks.rules.dialplan import dialplan, tones
 from offrecord.checks.rules.fastagi import fastagi
@@ -62,6 +63,11 @@ RULES: Final = (
     Rule(
         "version", "what is known of this version of Asterisk", "-",
         "it has [a known fault](#versions-of-asterisk)", version,
+    ),
+    Rule(
+        "ari", "the account of `[ari]`, where there is one",
+        "ARI does not answer, refuses it, or lets it stop nothing; http.conf has ARI answer other"
+        " machines without TLS", "-", ari,
     ),
     Rule(
         "codes", "`features.conf`, as it runs and as it is written",

@@ -37,6 +37,7 @@ class Flags:
     trunks: tuple[str, ...]
     noojee: Mapping[str, str | None]
     key_file: Path | None
+    ari: bool | None
     unit: bool | None
     overwrite: bool
 
@@ -55,6 +56,7 @@ def answer(found: Found, usual: Answers, flags: Flags, *, ask: bool) -> Answers:
         agi=_address(flags.agi or usual.agi),
         move=usual.move if flags.move is None else flags.move,
         trunks=tuple(_checked(_NAME, one, "--trunk") for one in flags.trunks) or usual.trunks,
+        ari=usual.ari if flags.ari is None else flags.ari,
         unit=usual.unit if flags.unit is None else flags.unit,
         overwrite=flags.overwrite,
     )
@@ -71,6 +73,7 @@ def answer(found: Found, usual: Answers, flags: Flags, *, ask: bool) -> Answers:
         names = () if text == "none" else tuple(text.split())
         given = replace(given, trunks=tuple(_checked(_NAME, one, "--trunk") for one in names))
     given = _codes(found, given, flags, ask=ask)
+    given = _ari(usual, given, flags, ask=ask)
     if wants_noojee or usual.noojee or any(flags.noojee.values()) or flags.key_file:
         given = replace(given, noojee=_noojee(given.noojee, flags.noojee, ask=ask))
     return given
@@ -110,6 +113,18 @@ def _dialplan(given: Answers, flags: Flags, *, ask: bool) -> Answers:
                             "dialplan of your own", default=phones or "none")  # fmt: skip
         phones = None if text == "none" else text
     return replace(given, phones=None if phones is None else _checked(_PHONES, phones, "--phones"))
+
+
+def _ari(usual: Answers, given: Answers, flags: Flags, *, ask: bool) -> Answers:
+    if usual.ari and flags.ari is False:
+        raise click.UsageError("--no-ari: to take the ARI account back, give --remove, then again")
+    if not ask or usual.ari or flags.ari is not None:
+        return given
+    click.echo(
+        "An ARI account stops what ARI applications (Stasis) record of a call. It can also place "
+        "calls, listen and hang up."
+    )
+    return replace(given, ari=click.confirm("Make an ARI account for offrecord?", default=False))
 
 
 # the codes

@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from offrecord.config.fields import Frozen, Section, Text
+from offrecord.config.sections.ari import AriConfig
 from offrecord.config.sections.daemon import LogConfig, ShutdownConfig, SocketConfig
 from offrecord.config.sections.enforcement import PauseConfig, RetryConfig
 from offrecord.config.sections.http import ApiConfig, HttpConfig
@@ -40,6 +41,7 @@ class Config(Section):
     """The whole configuration."""
 
     ami: AmiConfig = Field(description="[ami] with at least `username` and `secret`")
+    ari: AriConfig = Field(default_factory=AriConfig)
     agi: AgiConfig = Field(default_factory=AgiConfig)
     http: HttpConfig = Field(default_factory=HttpConfig)
     api: ApiConfig = Field(default_factory=ApiConfig)

@@ -20,7 +20,7 @@ from offrecord.config.sections.recorders import RecorderConfig
 
 _Section = TypeVar("_Section", bound=BaseModel)
 
-_SECRETS: Final = frozenset({("ami", "secret"), ("tell", "webhook_secret")})
+_SECRETS: Final = frozenset({("ami", "secret"), ("ari", "secret"), ("tell", "webhook_secret")})
 """The keys of our own sections that hold a secret."""
 _LOOKS_SECRET = re.compile(
     r"(^|[_-])(secret|passw(or)?d|passphrase|token|api[_-]?key|private[_-]?key)$", re.IGNORECASE

@@ -37,7 +37,8 @@ from offrecord.web.server import HttpServer
 from offrecord.web.vendor_callbacks import hooks
 
 _AT_START = (
-    "ami", "agi", "http", "api", "socket", "journal", "keypad", "user_event", "tell", "audit",
+    "ami", "ari", "agi", "http", "api", "socket", "journal", "keypad", "user_event", "tell",
+    "audit",
 )  # fmt: skip
 """Sections that apply from the next start on: what they describe is open already."""
 
@@ -110,6 +111,9 @@ class Daemon:
         self._open_work = await scan.read_or_nothing(components.journal.path)
         stack.push_async_callback(self._close_journal)
         stack.push_async_callback(self._close_recorders)
+        if components.ari.recordings is not None:
+            components.ari.recordings.open()
+            stack.push_async_callback(components.ari.recordings.close)
         for recorder in components.recorders.values():
             await recorder.open()
         components.notifier.open()

@@ -41,8 +41,9 @@ class Answers:
 
     `move`: whether Asterisk's own codes may be changed where they conflict with ours; None means
     only its defaults. `phones`: the pattern of extensions for the contexts of the snippet, None
-    where the site has a dialplan of its own. `unit` is False where systemd does not start the
-    daemon. `overwrite`: also replace files that were changed since an earlier run.
+    where the site has a dialplan of its own. `ari`: make an ARI account of our own. `unit` is False
+    where systemd does not start the daemon. `overwrite`: also replace files that were changed
+    since an earlier run.
     """
 
     layout: Layout
@@ -54,16 +55,21 @@ class Answers:
     phones: str | None = "_4XX"
     trunks: tuple[str, ...] = ()
     noojee: NoojeeAnswers | None = None
+    ari: bool = False
     unit: bool = True
     overwrite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The secrets to write. `noojee_key` is None to keep the present one."""
+    """The secrets to write.
+
+    `noojee_key` is None to keep the present one; `ari` is None without an ARI account.
+    """
 
     ami: Secret
     noojee_key: Secret | None = None
+    ari: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,12 @@ from typing import Any
 from offrecord.asterisk_files import conf_parser, feature_codes
 from offrecord.setup.answers import Answers, Found, Layout, NoojeeAnswers, Secrets
 from offrecord.setup.changes import Change, Owner, Plan, fingerprint
+from offrecord.setup.plan_ari import SECRET as ARI_SECRET_FILE
+from offrecord.setup.plan_ari import plan_ari
 from offrecord.setup.plan_pbx import DIALPLAN, SECRET, PbxPlan
 from offrecord.setup.plan_site import (
     AMI_SECRET,
+    ARI_SECRET,
     listening,
     manifest,
     next_steps,
@@ -25,6 +28,8 @@ RELOADS = {
     "extensions": "dialplan reload",
     "globals": "dialplan reload",
     "features": "module reload features",
+    "http": "module reload http",
+    "ari": "module reload res_ari.so",
 }
 """Console commands that reload the files whose names begin with the key."""
 
@@ -37,6 +42,8 @@ def plan(found: Found, answers: Answers, secrets: Secrets) -> Plan:
     """
     pbx = PbxPlan(found, answers, secrets)
     pbx.make()
+    if answers.ari and secrets.ari is not None:
+        plan_ari(pbx, found, answers, secrets.ari)
     site, problems = site_changes(found, answers, secrets)
     changes = [*site, *pbx.changes]
     changes += manifest(found, changes)
@@ -49,7 +56,8 @@ def plan(found: Found, answers: Answers, secrets: Secrets) -> Plan:
 
 def _reloads(found: Found, changes: list[Change]) -> tuple[str, ...]:
     names = [change.path.name for change in changes if change.path.parent == found.places.etc]
-    names = ["manager.conf" if name == SECRET else name for name in names]
+    of = {SECRET: "manager.conf", ARI_SECRET_FILE: "ari.conf"}
+    names = [of.get(name, name) for name in names]
     return tuple(dict.fromkeys(
         command for start, command in RELOADS.items()
         if any(name.startswith(start) for name in names)
@@ -88,6 +96,12 @@ def removal(found: Found) -> Plan:
     return Plan(tuple(changes), tuple(notes), reload=_reloads(found, changes))
 
 
+def kept_ari_secret(found: Found) -> str | None:
+    """Return the ARI secret of an earlier run."""
+    text = found.text(found.places.credentials / ARI_SECRET)
+    return text.strip() or None if text is not None else None
+
+
 def kept_secret(found: Found) -> str | None:
     """Return the AMI secret of an earlier run or of a manual set-up."""
     text = found.text(found.places.credentials / AMI_SECRET)
@@ -117,6 +131,7 @@ def usual(found: Found) -> Answers:
         phones=_phones(found),
         trunks=tuple(map(str, _at(tree, "extensions", "trunks") or ())),
         noojee=_noojee(tree),
+        ari=found.text(found.places.credentials / ARI_SECRET) is not None,
         unit=_unit(found, tree),
     )
 

@@ -31,6 +31,7 @@ _NO_AUTOMON: Final = (21,)
 _TRUE: Final = frozenset({"yes", "true", "y", "t", "1", "on"})
 _CUSTOM: Final = {
     "manager.conf": "manager_custom.conf",
+    "ari.conf": "ari_additional_custom.conf",
     "general": "features_general_custom.conf",
     "applicationmap": "features_applicationmap_custom.conf",
     "globals": "globals_custom.conf",
@@ -56,7 +57,7 @@ class PbxPlan:
         self._codes()
         self._dialplan()
 
-    def _put(self, name: str, after: str, why: str, owner: Owner = Owner.ASTERISK) -> bool:
+    def put(self, name: str, after: str, why: str, owner: Owner = Owner.ASTERISK) -> bool:
         """Plan one file; return whether it changes."""
         path = self._found.places.etc / name
         before = self._found.tree.get(name)
@@ -82,10 +83,10 @@ class PbxPlan:
         if not self._enabled() or not self._no_other_account(name):
             return
         secret = f"secret = {self._secrets.ami.reveal()}\n"
-        self._put(SECRET, secret, "the secret of the AMI account", Owner.ASTERISK_SECRET)
+        self.put(SECRET, secret, "the secret of the AMI account", Owner.ASTERISK_SECRET)
         text = snippet(ACCOUNT).replace("[offrecord]", f"[{name}]")
-        self._put(ACCOUNT, text, f"the AMI account [{name}], with no more rights than it uses")
-        self._included("manager.conf", ACCOUNT, "includes the account")
+        self.put(ACCOUNT, text, f"the AMI account [{name}], with no more rights than it uses")
+        self.included("manager.conf", ACCOUNT, "includes the account")
 
     def _enabled(self) -> bool:
         """Plan to enable AMI; False where another tool decides that."""
@@ -125,7 +126,7 @@ class PbxPlan:
             ))  # fmt: skip
         return place is None
 
-    def _included(self, parent: str, name: str, why: str) -> None:
+    def included(self, parent: str, name: str, why: str) -> None:
         """Plan to include `name` from `parent`, or from its custom file under FreePBX."""
         line = f'#include "{name}"'
         if self._answers.layout is Layout.FREEPBX:
@@ -138,7 +139,7 @@ class PbxPlan:
             {parent: conf_parser.without_block(text)}, parent, self._folder
         ):
             text = with_block(text, "include", line)
-        self._put(parent, text, why)
+        self.put(parent, text, why)
 
     # the codes
 
@@ -226,11 +227,11 @@ class PbxPlan:
             if rows:
                 text += f"\n[{section}]\n" + "".join(f"{row}\n" for row in rows)
         codes = ", ".join(f"{code} {verb.value}" for verb, code in self._answers.codes.items())
-        if self._put(OWN_FILE, text, f"the codes {codes}"):
+        if self.put(OWN_FILE, text, f"the codes {codes}"):
             was = {(other.section, other.name): other.code for other in others}
             self.notes += [f"{name} moves from {was[section, name]} to {code}"
                            for (section, name), code in moves.items()]  # fmt: skip
-        self._included("features.conf", OWN_FILE, "includes the codes")
+        self.included("features.conf", OWN_FILE, "includes the codes")
 
     def _freepbx_codes(self) -> None:
         timeout = feature_codes.shipped().digit_timeout
@@ -259,8 +260,8 @@ class PbxPlan:
         globals_, _, contexts = text.partition("[globals]\n")[2].partition("\n\n")
         contexts = "\n" + contexts.replace("_4XX", phones) if phones else ""
         head = _HEAD.format(what="where the daemon listens, and recorded calls.")
-        self._put(DIALPLAN, f"{head}\n[globals]\n{globals_}\n{contexts}", "the dialplan")
-        self._included("extensions.conf", DIALPLAN, "includes the dialplan")
+        self.put(DIALPLAN, f"{head}\n[globals]\n{globals_}\n{contexts}", "the dialplan")
+        self.included("extensions.conf", DIALPLAN, "includes the dialplan")
 
     def _freepbx_globals(self) -> None:
         tree = {name: conf_parser.without_block(text) for name, text in self._found.tree.items()}
@@ -303,7 +304,7 @@ class PbxPlan:
                 "have the PBX write its files anew (fwconsole reload), or give --pbx plain",
             ))  # fmt: skip
             return
-        self._put(name, with_block(tree.get(name, ""), "lines", body), why)
+        self.put(name, with_block(tree.get(name, ""), "lines", body), why)
 
 
 def _reached(tree: conf_parser.Tree, name: str, folder: str) -> Iterator[str]:

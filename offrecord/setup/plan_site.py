@@ -12,6 +12,7 @@ from offrecord.asterisk_files.shipped import unit
 from offrecord.base.errors import UserError
 from offrecord.setup.answers import CONFIG, Answers, Found, Layout, NoojeeAnswers, Secrets
 from offrecord.setup.changes import Change, Owner, fingerprint, problem
+from offrecord.setup.plan_ari import ari_keys
 from offrecord.setup.toml_edit import Keys, Unreachable, value_of, with_keys
 
 _HEAD: Final = (
@@ -22,6 +23,7 @@ _OURS: Final = "offrecord-tell"
 """The context of our own late tones, which whisper by ChanSpy."""
 _CREDENTIAL = re.compile(r"^LoadCredential=(\S+?):(\S+)$", re.MULTILINE)
 AMI_SECRET: Final = "ami.secret"  # noqa: S105 - a file's name
+ARI_SECRET: Final = "ari.secret"  # noqa: S105 - same
 NOOJEE_KEY: Final = "noojee.key"
 
 
@@ -55,6 +57,9 @@ def _secrets(found: Found, secrets: Secrets) -> list[Change]:
     folder = found.places.credentials
     changes = _changed(found, folder / AMI_SECRET, f"{secrets.ami.reveal()}\n", Owner.SECRET,
                        "the secret of the AMI account, for the daemon")  # fmt: skip
+    if secrets.ari is not None:
+        changes += _changed(found, folder / ARI_SECRET, f"{secrets.ari.reveal()}\n", Owner.SECRET,
+                            "the secret of the ARI account, for the daemon")  # fmt: skip
     key = secrets.noojee_key
     after = f"{key.reveal()}\n" if key is not None else found.text(folder / NOOJEE_KEY)
     if after is not None:
@@ -85,6 +90,8 @@ def config_keys(found: Found, answers: Answers) -> Keys:
         keys["extensions", "trunks"] = list(answers.trunks)
     if recorder(tree, "mixmonitor") is None:
         keys["recorders.local", "kind"] = "mixmonitor"
+    if answers.ari:
+        keys |= ari_keys(found, _reference(found, answers, ARI_SECRET))
     if answers.noojee is not None:
         keys |= _noojee(found, answers, answers.noojee, tree)
     return keys
@@ -146,7 +153,7 @@ def ami_port(found: Found) -> int:
 
 
 def _unit(found: Found, answers: Answers) -> list[Change]:
-    needed = [AMI_SECRET]
+    needed = [AMI_SECRET, *([ARI_SECRET] if answers.ari else [])]
     key = found.places.credentials / NOOJEE_KEY
     if answers.noojee is not None or found.text(key) is not None:
         needed.append(NOOJEE_KEY)

@@ -13,8 +13,9 @@ from typing import Final
 from offrecord.asterisk_files import conf_parser
 from offrecord.setup.answers import PROGRAM, Found, Layout, Places
 from offrecord.setup.changes import problem
+from offrecord.setup.plan_ari import SECRET as ARI_SECRET_FILE
 from offrecord.setup.plan_pbx import SECRET
-from offrecord.setup.plan_site import AMI_SECRET, NOOJEE_KEY
+from offrecord.setup.plan_site import AMI_SECRET, ARI_SECRET, NOOJEE_KEY
 
 _PACKAGED: Final = ("usr/lib/systemd/system", "lib/systemd/system")
 _FREEPBX: Final = ("etc/freepbx.conf", "etc/issabelpbx.conf", "etc/issabel.conf")
@@ -33,13 +34,15 @@ def look(root: Path, places: Places) -> Found:
     credentials = places.credentials
     wanted = (
         places.config, places.manifest, places.unit, places.drop_in,
-        credentials / AMI_SECRET, credentials / NOOJEE_KEY,
+        credentials / AMI_SECRET, credentials / ARI_SECRET, credentials / NOOJEE_KEY,
     )  # fmt: skip
     files = {path: text for path in wanted if (text := read(outside(root, path))) is not None}
     secrets = {
         credentials / AMI_SECRET: 0o077,
+        credentials / ARI_SECRET: 0o077,
         credentials / NOOJEE_KEY: 0o077,
         places.etc / SECRET: 0o007,
+        places.etc / ARI_SECRET_FILE: 0o007,
     }
     version = _version(root)
     return Found(

@@ -104,6 +104,7 @@ TABLE: Final = (
         paused_by="ARI",
         proven_by="ARI: 204, then 404",
         after_reconnect="nothing",
+        live_test="test_ari_live.py::test_a_recorded_bridge_is_stopped_and_read_back",
         way="ari",
     ),
     WayRow(
@@ -116,6 +117,7 @@ TABLE: Final = (
         paused_by="ARI",
         proven_by="ARI: 204, then 404",
         after_reconnect="everything, without [ari]",
+        live_test="test_ari_live.py::test_a_channel_alone_and_a_snoop_of_another_application",
         way="ari",
     ),
     WayRow(
@@ -128,6 +130,7 @@ TABLE: Final = (
         paused_by="ARI",
         proven_by="ARI: 204, then 404",
         after_reconnect="whether it records, without [ari]",
+        live_test="test_ari_live.py::test_a_snoop_on_a_plain_call_and_another_call_that_goes_on",
         way="ari",
     ),
     WayRow(

@@ -315,6 +315,7 @@ def test_a_person_at_a_terminal_is_asked_and_shown_every_change(tmp_path: Path) 
     there.expect("Extensions for", "_5XX")
     there.expect("Endpoints that are trunks", "my-trunk")
     there.expect("Move Asterisk's codes", "move")
+    there.expect("Make an ARI account", "")
     there.expect("Address of Noojee", "https://noojee.example")
     there.expect("Noojee user", "")
     there.expect("How Noojee takes its key", "")
@@ -336,15 +337,39 @@ def test_a_person_can_take_other_codes_and_say_no(tmp_path: Path) -> None:
     there = Terminal("--root", str(tmp_path), "--code", "stop=*1")
     there.expect("Kind of PBX", "")
     there.expect("Endpoints", "")
+    there.expect("Make an ARI account", "")
     there.expect("apprecord is *1")
     assert there.end() == Exit.CONFIG
 
     there = Terminal("--root", str(tmp_path))
     there.expect("Kind of PBX", "")
     there.expect("Endpoints", "")
+    there.expect("Make an ARI account", "n")
     there.expect("changes?", "n")
     assert there.end() == 130
     assert "nothing was changed" in there.seen
+    assert snapshot(tmp_path) == before
+
+
+def test_an_ari_account_is_told_as_what_it_is_and_taken_back(tmp_path: Path) -> None:
+    etc = machine(tmp_path)
+    before = snapshot(tmp_path)
+    done = run(tmp_path, "--yes", "--ari")
+    assert done.return_value == Exit.OK, done.output
+    assert "can place calls" in done.output
+    loaded = load(tmp_path / CONFIG, {"CREDENTIALS_DIRECTORY": str(tmp_path / CREDENTIALS)})
+    secret = loaded.config.ari.secret
+    assert secret is not None
+    assert (etc / "offrecord-ari-secret.conf").read_text() == f"password = {secret.reveal()}\n"
+    assert secret.reveal() not in done.output
+    assert (
+        "LoadCredential=ari.secret:"
+        in (tmp_path / "etc/systemd/system/offrecord.service").read_text()
+    )
+
+    assert run(tmp_path, "--yes").output.endswith("nothing to do\n")
+    assert "--remove" in str(run(tmp_path, "--yes", "--no-ari").exception)
+    assert run(tmp_path, "--yes", "--remove").return_value == Exit.OK
     assert snapshot(tmp_path) == before
 
 

@@ -531,3 +531,76 @@ def test_answers_of_an_earlier_run_are_the_usual_ones() -> None:
 
     assert {verb: again.codes[verb] for verb in given.codes} == dict(given.codes)
     assert replace(again, codes=given.codes, move=given.move) == given
+
+
+# ARI
+
+WITH_ARI = Secrets(Secret("0123456789abcdef"), ari=Secret("fedcba9876543210"))
+
+
+def with_ari(tree: dict[str, str], layout: Layout = Layout.PLAIN) -> Plan:
+    at = found(tree, layout)
+    return plan(at, replace(usual(at), ari=True), WITH_ARI)
+
+
+def test_no_ari_account_is_made_unasked() -> None:
+    at = found(PLAIN)
+    assert not usual(at).ari
+    assert not any("ari" in name for name in texts(made(at)))
+
+
+def test_an_ari_account_is_a_user_of_its_own_on_loopback() -> None:
+    done = with_ari(PLAIN)
+    assert not done.problems
+    files = texts(done)
+    http = files["http.conf"]
+    assert http is not None
+    assert "enabled = yes\nbindaddr = 127.0.0.1" in http
+    assert "[offrecord]\ntype = user\nread_only = no" in str(files["ari-offrecord.conf"])
+    assert '#include "ari-offrecord.conf"' in str(files["ari.conf"])
+    assert files["offrecord-ari-secret.conf"] == "password = fedcba9876543210\n"
+    assert '[ari]\nusername = "offrecord"' in str(files["offrecord.toml"])
+    assert "module reload http" in done.reload
+    assert "module reload res_ari.so" in done.reload
+    at = after(found(PLAIN), done)
+    assert usual(at).ari
+    assert not plan(at, usual(at), WITH_ARI).changes
+    assert after(at, removal(at)).tree == PLAIN
+
+
+def test_the_port_and_prefix_of_http_are_taken_over() -> None:
+    http = "[general]\nenabled = yes\nbindaddr = 127.0.0.1\nbindport = 8089\nprefix = pbx\n"
+    text = texts(with_ari({**PLAIN, "http.conf": http}))["offrecord.toml"]
+    assert 'url = "http://127.0.0.1:8089/pbx"' in str(text)
+
+
+@pytest.mark.parametrize(
+    ("files", "layout", "says"),
+    [
+        ({"http.conf": "[general]\nenabled=yes\n"}, Layout.PLAIN, "every address"),
+        ({"http.conf": "[general]\nenabled=yes\nbindaddr=0.0.0.0\n"}, Layout.PLAIN, "0.0.0.0"),
+        ({"ari.conf": "[general]\nenabled=no\n"}, Layout.PLAIN, "ARI is off"),
+        ({"ari.conf": "[offrecord]\ntype=user\n"}, Layout.PLAIN, "a site's own is not used"),
+        ({}, Layout.FREEPBX, "the HTTP server is off"),
+    ],
+)
+def test_what_stands_against_an_ari_account_is_refused(
+    files: dict[str, str], layout: Layout, says: str
+) -> None:
+    tree = PLAIN if layout is Layout.PLAIN else FREEPBX
+    problems = [str(one) for one in with_ari({**tree, **files}, layout).problems]
+    assert len(problems) == 1
+    assert says in problems[0]
+
+
+def test_freepbx_gets_the_ari_account_in_its_custom_file() -> None:
+    tree = {
+        **FREEPBX,
+        "http.conf": "[general]\nenabled=yes\nbindaddr=127.0.0.1\n",
+        "ari.conf": "[general]\nenabled=yes\n#include ari_additional.conf\n"
+        "#include ari_additional_custom.conf\n",
+    }
+    done = with_ari(tree, Layout.FREEPBX)
+    assert not done.problems
+    assert "ari.conf" not in texts(done)
+    assert '#include "ari-offrecord.conf"' in str(texts(done)["ari_additional_custom.conf"])

@@ -39,6 +39,9 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--noojee-key-file", "key_file",
                      type=click.Path(path_type=Path, exists=True, dir_okay=False),
                      help="A file with Noojee's API key, to be copied."),
+        click.option("--ari/--no-ari", "ari", default=None,
+                     help="Make an ARI account, which stops what ARI applications record, and "
+                          "could also place calls; none if not given."),
         click.option("--account", metavar="NAME", help="The name of the AMI account."),
         click.option("--agi", metavar="HOST:PORT", help="Where the daemon listens for FastAGI."),
         click.option("--unit/--no-unit", default=None,

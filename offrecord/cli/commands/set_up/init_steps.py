@@ -17,7 +17,7 @@ from offrecord.cli.interview import Flags, answer, noojee_key
 from offrecord.setup.answers import Answers, Found, Layout, Places, Secrets
 from offrecord.setup.apply import Written, preflight, write
 from offrecord.setup.changes import Change, Plan, Refused, diff, problem
-from offrecord.setup.plan import kept_secret, plan, removal, usual
+from offrecord.setup.plan import kept_ari_secret, kept_secret, plan, removal, usual
 from offrecord.setup.survey import look
 
 _KIND_COLOURS = {"new": "green", "changed": "yellow", "removed": "red", "mode": "yellow"}
@@ -66,8 +66,9 @@ def _planned(found: Found, flags: Flags, *, ask: bool) -> Plan:
     answers = answer(found, before, flags, ask=ask)
     key = noojee_key(found, answers, flags, ask=ask)
     ami = kept_secret(found) or randomness.token_hex(24)
+    ari = Secret(kept_ari_secret(found) or randomness.token_hex(24)) if answers.ari else None
     _say_answers(answers)
-    return plan(found, answers, Secrets(Secret(ami), key))
+    return plan(found, answers, Secrets(Secret(ami), key, ari))
 
 
 def _say_found(found: Found) -> None:

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings of ARI applications on real Asterisks, judged by their files and by ARI itself."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bridges.asterisk.ari import Ari
+from bridges.asterisk.ways.way import WayState
+from bridges.model import Outcome, Verb
+from bridges.shared.http_line import basic
+from lab.pbx.cuttable_link import CuttableLink
+from lab.pbx_with_phones import ARI_SECRET, PbxWithPhones
+from lab.site import LabSite
+from tests.kits.ari_kit import SiteApp, account, bench, until_known
+from tests.kits.ways_live import LOCAL, by_socket, detail, evidence
+from tests.live.conftest import SiteMaker
+
+PbxOf = Callable[[str], PbxWithPhones]
+both = pytest.mark.parametrize("release", ["16", "22"])
+
+
+@both
+async def test_a_recorded_bridge_is_stopped_and_read_back(release: str, pbx_of: PbxOf) -> None:
+    lab = pbx_of(release)
+    async with bench(lab) as here, SiteApp(lab) as app, account(lab.ari_port) as ari:
+        one, two = await here.phones_in(app, "410", "411")
+        bridge = await app.bridge(one, two)
+        await here.joined(one, two)
+        await app.record("bridges", bridge, f"bridge-{release}")
+
+        report, sweep = await here.order(two, Verb.STOP, ari)
+
+        assert report.state is WayState.STOPPED, report
+        assert report.count == 1
+        assert f"bridge-{release}" in report.detail
+        assert await app.state(f"bridge-{release}") is None
+        assert not await app.grows(f"bridge-{release}", 3)
+        assert any("/stop" in step.sent and "204" in step.answer for step in sweep.steps)
+        assert "lab-ari" not in str(sweep.steps)
+        again, _ = await here.order(two, Verb.STOP, ari)
+        assert again.state is WayState.NOTHING, again
+
+
+@both
+async def test_a_bridge_is_paused_and_resumed(release: str, pbx_of: PbxOf) -> None:
+    lab, name = pbx_of(release), f"day one/paused-{release}"
+    async with bench(lab) as here, SiteApp(lab) as app, account(lab.ari_port) as ari:
+        (lab.pbx.root / "spool" / "recording" / "day one").mkdir(parents=True, exist_ok=True)
+        lab.pbx.share(lab.pbx.root / "spool" / "recording" / "day one")
+        one, two = await here.phones_in(app, "410", "411")
+        bridge = await app.bridge(one, two)
+        await here.joined(one, two)
+        await app.record("bridges", bridge, name)
+
+        paused, _ = await here.order(one, Verb.PAUSE, ari)
+        assert paused.state is WayState.STOPPED, paused
+        assert await app.state(name) == "paused"
+        assert not await app.grows(name, 3)
+
+        resumed, _ = await here.order(one, Verb.RESUME, ari)
+        assert resumed.state is WayState.RESUMED, resumed
+        assert await app.state(name) == "recording"
+        assert await app.grows(name)
+        nothing, _ = await here.order(one, Verb.RESUME, ari)
+        assert nothing.state is WayState.NOTHING, nothing
+
+
+@both
+async def test_a_channel_alone_and_a_snoop_of_another_application(
+    release: str, pbx_of: PbxOf
+) -> None:
+    lab = pbx_of(release)
+    alone, spied = f"alone-{release}", f"spied-{release}"
+    async with (
+        bench(lab) as here, SiteApp(lab) as app, SiteApp(lab, "other") as other,
+        account(lab.ari_port) as ari,
+    ):  # fmt: skip
+        [one] = await here.phones_in(app, "410")
+        await app.record("channels", one, alone)
+        snoop = await other.snoop(one)
+        await other.record("channels", snoop, spied)
+
+        report, sweep = await here.order(one, Verb.STOP, ari)
+
+        assert report.state is WayState.STOPPED, report
+        assert report.count == 2
+        assert alone in report.detail
+        assert spied in report.detail
+        assert "Snoop/" in report.detail
+        assert sweep.recorded_listeners == {snoop}
+        for name in (alone, spied):
+            assert await app.state(name) is None
+            assert not await app.grows(name, 2)
+
+
+@both
+async def test_a_snoop_on_a_plain_call_and_another_call_that_goes_on(
+    release: str, pbx_of: PbxOf
+) -> None:
+    lab, spied, others = pbx_of(release), f"plain-{release}", f"others-{release}"
+    async with bench(lab) as here, SiteApp(lab) as app, account(lab.ari_port) as ari:
+        await here.people.call("410", "211")
+        one, two = await here.channel("410"), await here.channel("411")
+        await here.joined(one, two)
+        plain, sweep = await here.order(one, Verb.STOP, ari)
+        assert plain.state is WayState.NOTHING, plain
+        assert not sweep.steps
+        [other] = await here.phones_in(app, "412")
+        await app.record("channels", other, others)
+        await app.record("channels", await app.snoop(two), spied)
+
+        report, _ = await here.order(one, Verb.STOP, ari)
+
+        assert report.state is WayState.STOPPED, report
+        assert await app.state(spied) is None
+        assert await app.state(others) == "recording"
+        assert await app.grows(others)
+
+
+@both
+async def test_without_an_account_what_records_is_named_with_the_fix(
+    release: str, pbx_of: PbxOf
+) -> None:
+    lab, name = pbx_of(release), f"unasked-{release}"
+    async with bench(lab) as here, SiteApp(lab) as app:
+        [alone] = await here.phones_in(app, "412")
+        unseen, _ = await here.order(alone, Verb.STOP, Ari())
+        assert unseen.state is WayState.NOT_SEEN, unseen
+        assert "[ari]" in unseen.fix
+        await here.people.hang_up_all()
+
+        one, two = await here.phones_in(app, "410", "411")
+        bridge = await app.bridge(one, two)
+        await here.joined(one, two)
+        none, _ = await here.order(one, Verb.STOP, Ari())
+        assert none.state is WayState.NOTHING, none
+
+        await app.record("bridges", bridge, name)
+        records, _ = await here.order(one, Verb.STOP, Ari())
+        assert records.state is WayState.RECORDS, records
+        assert "Recorder/ARI-" in records.detail
+        assert "[ari]" in records.fix
+        assert await app.state(name) == "recording"
+
+        ended, _ = await here.order(one, Verb.STOP, Ari(hang_up_recorders=True))
+        assert ended.state is WayState.STOPPED, ended
+        assert await app.state(name) is None
+        assert not await app.grows(name, 2)
+        assert here.pbx.graph.channel(one) is not None
+
+
+@both
+async def test_a_recording_from_before_we_came_and_one_while_events_are_lost(
+    release: str, pbx_of: PbxOf
+) -> None:
+    lab, old, new = pbx_of(release), f"before-{release}", f"lost-{release}"
+    async with bench(lab) as here, SiteApp(lab) as app, CuttableLink(lab.ari_port) as wire:
+        one, two = await here.phones_in(app, "410", "411")
+        bridge = await app.bridge(one, two)
+        await here.joined(one, two)
+        await app.record("bridges", bridge, old)
+        async with account(wire.port) as ari:
+            report, _ = await here.order(one, Verb.STOP, ari)
+            assert report.state is WayState.STOPPED, report
+            assert await app.state(old) is None
+
+            assert ari.recordings is not None
+            await wire.cut()
+            await until_known(ari.recordings, known=False)
+            await app.record("bridges", bridge, new)
+            failed, _ = await here.order(one, Verb.STOP, ari)
+            assert failed.state is WayState.RECORDS, failed
+            assert await app.state(new) == "recording"
+
+            await wire.mend()
+            await until_known(ari.recordings)
+            report, _ = await here.order(one, Verb.STOP, ari)
+            assert report.state is WayState.STOPPED, report
+            assert await app.state(new) is None
+
+
+@both
+async def test_an_account_that_may_only_read_stops_nothing(release: str, pbx_of: PbxOf) -> None:
+    lab, name = pbx_of(release), f"read-{release}"
+    async with bench(lab) as here, SiteApp(lab) as app:
+        one, two = await here.phones_in(app, "410", "411")
+        bridge = await app.bridge(one, two)
+        await here.joined(one, two)
+        await app.record("bridges", bridge, name)
+        async with account(lab.ari_port, user="reader", known=False) as ari:
+            refused, _ = await here.order(one, Verb.STOP, ari)
+            assert refused.state is WayState.RECORDS, refused
+            assert "read_only" in refused.fix
+            assert await app.state(name) == "recording"
+
+
+@both
+async def test_two_daemons_with_one_name_lose_no_recording(release: str, pbx_of: PbxOf) -> None:
+    """The second connection takes the events; the first one asks by requests instead."""
+    lab, name = pbx_of(release), f"twice-{release}"
+    async with bench(lab) as here, SiteApp(lab) as app:
+        one, two = await here.phones_in(app, "410", "411")
+        bridge = await app.bridge(one, two)
+        await here.joined(one, two)
+        async with account(lab.ari_port) as first, account(lab.ari_port):
+            assert first.recordings is not None
+            await until_known(first.recordings, known=False)
+            await app.record("bridges", bridge, name)
+            report, _ = await here.order(one, Verb.STOP, first)
+            assert report.state is WayState.STOPPED, report
+            assert await app.state(name) is None
+
+
+# by the daemon
+
+ALONE = {**LOCAL, "press": {"join_window": 0}}
+"""A site without another recorder, where two stops are two presses."""
+
+
+async def in_bridge(here: LabSite, app: SiteApp) -> tuple[str, str]:
+    """Have two phones talk in a bridge of the application; return a uniqueid and the bridge."""
+    ids = []
+    for phone in ("410", "411"):
+        mark = len(here.pbx.events)
+        await here.people.call(phone, "907")
+        start = f"{here.asterisks.technology}/{phone}-"
+        _, packet = await here.pbx.wait_for(
+            lambda p, start=start: (  # type: ignore[misc]
+                p.get("Event") == "Newchannel" and p["Channel"].startswith(start)
+            ),
+            since=mark,
+        )
+        await app.entered(packet["Uniqueid"])
+        ids.append(packet["Uniqueid"])
+    return ids[0], await app.bridge(*ids)
+
+
+@both
+async def test_a_press_with_the_account_and_the_daemon_restarted(
+    release: str, site: SiteMaker, tmp_path: Path
+) -> None:
+    lab_secret = tmp_path / "ari.secret"
+    lab_secret.write_text(ARI_SECRET)
+    lab_secret.chmod(0o600)
+    name = f"pressed-{release}"
+    here: LabSite = site(release)
+    ari = {"url": f"http://127.0.0.1:{here.asterisks.ari_port}", "username": "offrecord",
+           "secret": {"file": str(lab_secret)}}  # fmt: skip
+    here = site(release, more={**ALONE, "ari": ari})
+    async with here, SiteApp(here.asterisks) as app:
+        uniqueid, bridge = await in_bridge(here, app)
+        await app.record("bridges", bridge, name)
+        told = await by_socket(here, "stop", uniqueid)
+        assert (told["outcome"], evidence(told)) == (Outcome.CONFIRMED, "L4"), told
+        assert name in detail(told)
+        assert await app.state(name) is None
+        again = await by_socket(here, "stop", uniqueid)
+        assert (again["outcome"], evidence(again)) == (Outcome.NOTHING_TO_STOP, "L4"), again
+
+        await app.record("bridges", bridge, f"{name}-again")
+        await here.daemon.stop()
+        await here.daemon.start()
+        await here.known()
+        told = await by_socket(here, "stop", uniqueid)
+        assert (told["outcome"], evidence(told)) == (Outcome.CONFIRMED, "L4"), told
+        assert await app.state(f"{name}-again") is None
+        assert not await app.grows(f"{name}-again", 2)
+        assert ARI_SECRET not in here.daemon.log.read_text()
+        assert basic("offrecord", ARI_SECRET).split()[1] not in here.daemon.log.read_text()
+
+
+@both
+async def test_a_press_without_the_account_fails_with_the_fix(
+    release: str, site: SiteMaker
+) -> None:
+    name = f"failed-{release}"
+    async with site(release, more=ALONE) as here, SiteApp(here.asterisks) as app:
+        uniqueid, bridge = await in_bridge(here, app)
+        none = await by_socket(here, "stop", uniqueid)
+        assert (none["outcome"], evidence(none)) == (Outcome.NOTHING_TO_STOP, "L4"), none
+        await app.record("bridges", bridge, name)
+        told = await by_socket(here, "stop", uniqueid)
+        assert told["outcome"] == Outcome.FAILED, told
+        assert "Recorder/ARI-" in detail(told)
+        assert "[ari]" in detail(told)
+        assert await app.state(name) == "recording"
