@@ -73,6 +73,7 @@ class FakePbx:
     known: asyncio.Event = field(default_factory=asyncio.Event)
     actions: list[tuple[str, Mapping[str, str | Sequence[str]]]] = field(default_factory=list)
     broken: AmiError | None = None
+    lacks: str = ""
     subscribers: list[Subscriber] = field(default_factory=list)
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
