@@ -237,6 +237,14 @@ class Looking(Protocol):
     The daemon looks at the PBX's own recordings so for each press whose route asks none of them.
     """
 
+    @property
+    def name(self) -> str:
+        """The configured name, or the one that it would be configured by."""
+
+    @property
+    def kind(self) -> str:
+        """The kind, as in the configuration."""
+
     async def look_at(self, order: Order) -> RecorderResult:
         """Return whether the call of an order is recorded, within the order's budget.
 
