@@ -23,7 +23,7 @@ NOT_TOLD: Final = "it cannot be told whether this PBX records the call, and no r
 
 _APPLICATIONS: Final[Mapping[str, frozenset[str]]] = {
     "record": frozenset({"record"}),
-    "voicemail": frozenset({"voicemail"}),
+    "voicemail": frozenset({"voicemail", "voicemailmain", "minivmrecord", "minivmaccmess"}),
     "dictate": frozenset({"dictate"}),
 }
 """The applications of a way, in small letters."""
@@ -31,13 +31,15 @@ _APPLICATIONS: Final[Mapping[str, frozenset[str]]] = {
 Look = Callable[[Sweep], Awaitable[WayReport]]
 
 
-async def look_only(sweep: Sweep) -> list[WayReport]:
-    """Return a report of each way that this PBX has. Raises `ami.errors.AmiError`."""
-    return [
-        await look(sweep)
-        for name, look in LOOKS.items()
-        if BY_NAME[name].exists_on(sweep.pbx.version)
-    ]
+async def look_only(sweep: Sweep, listeners: Look | None = None) -> list[WayReport]:
+    """Return a report of each way that this PBX has; `listeners` looks for those of `LISTENERS`.
+
+    Raises `ami.errors.AmiError`.
+    """
+    looks = [look for name, look in LOOKS.items() if BY_NAME[name].exists_on(sweep.pbx.version)]
+    if listeners is not None:
+        looks.append(listeners)
+    return [await look(sweep) for look in looks]
 
 
 def seen(sweep: Sweep, reports: list[WayReport]) -> OrderEnd:
