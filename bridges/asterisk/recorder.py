@@ -13,9 +13,9 @@ from ami.ports import PbxPort
 from bridges.asterisk.answers import failure
 from bridges.asterisk.execute import NOT_LOOKED, OrderExecution, Ways, recorded_leg
 from bridges.asterisk.look import look
-from bridges.asterisk.ways.look_only import NOT_TOLD, look_only, seen
 from bridges.asterisk.settings import MixMonitorSettings
 from bridges.asterisk.ways.conference import ConferenceWay
+from bridges.asterisk.ways.look_only import NOT_TOLD, look_only, seen
 from bridges.asterisk.ways.mixmonitor import MixMonitorWay
 from bridges.asterisk.ways.monitor import MonitorWay
 from bridges.asterisk.ways.way import Sweep
