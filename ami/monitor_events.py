@@ -116,7 +116,7 @@ class MonitorEvents:
 
     async def _marked(self) -> bool:
         """Return whether an event that we caused has come, and with it all events before it."""
-        token = f"t{next(self._tokens)}"
+        token = f"events-{next(self._tokens)}"
         async with self._link.expect("PresenceStateChange", f"\r\nSubtype: {token}\r\n") as seen:
             answer = await self._link.action(
                 "Setvar", {"Variable": MARKER, "Value": f"not_set,{token},"},

@@ -122,6 +122,11 @@ class Pbx:
         return self._account.unsupported
 
     @property
+    def lacks(self) -> str:
+        """What this PBX cannot tell, in a sentence; empty where nothing is missing."""
+        return self.unsupported or self.monitor_events.why
+
+    @property
     def privileges(self) -> PrivilegeReport | None:
         """What the account may do; None until checked after a login."""
         return self._account.report

@@ -230,6 +230,29 @@ def hook_of(recorder: object) -> ASGIApp | None:
     return recorder.hook if isinstance(recorder, Hooked) else None
 
 
+@runtime_checkable
+class Looking(Protocol):
+    """A recorder that can be looked at: whether it records a call, without a change of anything.
+
+    The daemon looks at the PBX's own recordings so for each press whose route asks none of them.
+    """
+
+    @property
+    def name(self) -> str:
+        """The configured name, or the one that it would be configured by."""
+
+    @property
+    def kind(self) -> str:
+        """The kind, as in the configuration."""
+
+    async def look_at(self, order: Order) -> RecorderResult:
+        """Return whether the call of an order is recorded, within the order's budget.
+
+        `nothing_to_stop`: it is not; `call_ended`: its channels have gone; `failed`: it is, or
+        that cannot be told, with the channels in `detail`. Never raises, as `Recorder.act`.
+        """
+
+
 class RecorderUnavailable(Exception):
     """A recorder did not answer `probe`, or not as itself.
 

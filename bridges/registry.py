@@ -13,11 +13,12 @@ must pass.
 `docs/writing-a-recorder.md` goes through all of it, with `examples/offrecord-oreka`.
 """
 
+from contextlib import suppress
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from ami.pbx import Pbx
-from bridges.model import Recorder
+from bridges.model import Capabilities, Recorder
 
 GROUP = "offrecord.recorders"
 
@@ -47,6 +48,21 @@ class UnknownKind(Exception):
 def known_kinds() -> tuple[str, ...]:
     """Return the names of all installed kinds, sorted."""
     return tuple(sorted({entry.name for entry in entry_points(group=GROUP)}))
+
+
+def on_pbx_kinds() -> tuple[RecorderKind, ...]:
+    """Return the installed kinds that say that the PBX itself records, without options of a site.
+
+    A kind says so by a class attribute `capabilities`; one that cannot be loaded is passed over.
+    """
+    found = []
+    for name in known_kinds():
+        with suppress(ImportError, AttributeError):
+            kind = find(name)
+            can = getattr(kind, "capabilities", None)
+            if isinstance(can, Capabilities) and can.on_pbx:
+                found.append(kind)
+    return tuple(found)
 
 
 def find(kind: str) -> RecorderKind:

@@ -23,12 +23,12 @@ from offrecord.checks.run import RULES
 from offrecord.config import Config, RecorderConfig, RouteRule
 from offrecord.config.sections.policy import PolicyRule
 from offrecord.model.outcome_codes import EXIT_CODES, LOG_LEVELS, SOUNDS, text
-from scripts import docs_api, docs_commands, docs_events
+from scripts import docs_api, docs_commands, docs_events, docs_ways
 
 ROOT = Path(__file__).parent.parent
 GUIDES = (
     "README.md", "docs/api.md", "docs/check.md", "docs/cli.md", "docs/configuration.md",
-    "docs/events.md", "docs/metrics.md", "docs/outcomes.md",
+    "docs/asterisk.md", "docs/events.md", "docs/metrics.md", "docs/outcomes.md", "docs/promise.md",
 )  # fmt: skip
 
 MEANS: Mapping[Outcome, str] = {
@@ -232,6 +232,22 @@ def tables() -> dict[str, Callable[[], str]]:
         "evidence": evidence,
         "exits": exits,
         "mixmonitor": mixmonitor,
+        "ways": lambda: table(
+            (
+                "way",
+                "Asterisk",
+                "seen by",
+                "right",
+                "stopped by",
+                "paused by",
+                "proven by",
+                "unknown of calls older than the link",
+            ),
+            docs_ways.full(),
+        ),
+        "ways short": lambda: table(
+            ("what records", "looked for", "stopped by", "proven by"), docs_ways.short()
+        ),
     }
     for name, text_of in sections().items():
         made[f"config {name}"] = lambda text_of=text_of: text_of  # type: ignore[misc]

@@ -4,16 +4,21 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Final, Self
 
 from ami.calls.snapshots import Channel
+from ami.errors import AmiError
 from ami.ports import PbxPort
+from bridges.asterisk.answers import failure
 from bridges.asterisk.ari import NO_ARI, Ari
 from bridges.asterisk.execute import NOT_LOOKED, OrderExecution, Ways, recorded_leg
+from bridges.asterisk.look import look
 from bridges.asterisk.settings import MixMonitorSettings
 from bridges.asterisk.ways.applications import Applications
 from bridges.asterisk.ways.ari import AriWay
 from bridges.asterisk.ways.conference import ConferenceWay
+from bridges.asterisk.ways.look_only import NOT_TOLD, look_only, seen
 from bridges.asterisk.ways.mixmonitor import MixMonitorWay
 from bridges.asterisk.ways.monitor import MonitorWay
 from bridges.asterisk.ways.taps import REPORT, Taps, TapSettings
@@ -29,6 +34,7 @@ from bridges.model import (
     RecorderUnavailable,
     Verb,
 )
+from bridges.shared.answer_table import OrderEnd
 
 
 class MixMonitorRecorder:
@@ -111,6 +117,23 @@ class MixMonitorRecorder:
         end = await execution.carry_out()
         return RecorderResult(
             self.name, self.kind, end.outcome, end.evidence, end.detail, tuple(execution.steps),
+            retryable=end.outcome is Outcome.FAILED,
+        )  # fmt: skip
+
+    async def look_at(self, order: Order) -> RecorderResult:
+        """Return whether the PBX records the call of an order; changes nothing."""
+        sweep = Sweep(self._pbx, order, NOT_LOOKED, self._clock, self._sleep)
+        try:
+            async with asyncio.timeout(order.budget):
+                sweep.look = await look(self._pbx)
+                end = seen(sweep, await look_only(sweep, Taps(self._taps).see))
+        except TimeoutError:
+            why = f"the PBX took over {order.budget:g} s"
+            end = OrderEnd(Outcome.FAILED, Evidence.SENT, f"{NOT_TOLD}: {why}")
+        except AmiError as problem:
+            end = replace(failure(problem), detail=f"{NOT_TOLD}: {problem.message}")
+        return RecorderResult(
+            self.name, self.kind, end.outcome, end.evidence, end.detail, tuple(sweep.steps),
             retryable=end.outcome is Outcome.FAILED,
         )  # fmt: skip
 

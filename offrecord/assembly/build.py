@@ -11,8 +11,8 @@ from ami.pbx import Pbx
 from ami.settings import AmiSettings
 from bridges.asterisk.ari import Ari, AriClient, AriRecordings, AriSettings
 from bridges.asterisk.ways.taps import TapSettings, UsesTaps
-from bridges.model import Recorder
-from bridges.registry import UnknownKind, find
+from bridges.model import Looking, Recorder
+from bridges.registry import UnknownKind, find, on_pbx_kinds
 from bridges.routing import Router, Rule
 from offrecord.base.tls import server_tls
 from offrecord.config import Config, ConfigError, Loaded, recorder_settings
@@ -167,6 +167,23 @@ def taps(config: Config) -> TapSettings:
     )
 
 
+def looking(config: Config, made: Mapping[str, Recorder], pbx: Pbx) -> Looking | None:
+    """Return what looks at the PBX's own recordings: a recorder of the site, else one of its own.
+
+    The latter has the name of its kind, is asked nothing but to look, and is never opened.
+    """
+    own = [one for one in made.values() if one.capabilities.on_pbx and isinstance(one, Looking)]
+    if own:
+        return own[0]
+    for kind in on_pbx_kinds():
+        only = kind.build(kind.kind, kind.Settings(), pbx)
+        if isinstance(only, UsesTaps):
+            only.use_taps(taps(config))
+        if isinstance(only, Looking):
+            return only
+    return None
+
+
 def enforcement(loaded: Loaded) -> EnforcementSettings:
     """Return how long pauses last, and what to do when a recorder does not obey.
 
@@ -230,6 +247,7 @@ def site(
         optional=frozenset(name for name, given in config.recorders.items() if given.role == "may"),
         budget=config.press.budget,
         policy=policy(config.policy, limits),
+        pbx=looking(config, made, pbx),
     )
 
 

@@ -98,6 +98,7 @@ class DaemonService:
         return DaemonStatus(
             link=components.pbx.link.state.value,
             known=components.pbx.graph.known,
+            pbx=components.pbx.lacks or "ok",
             calls=len(components.pbx.graph.calls()),
             journal=str(trouble) if trouble else "ok",
             recorders=tuple(sorted(components.site.settings.recorders)),

@@ -18,7 +18,7 @@ from typing import Final
 
 from ami import privileges
 from ami.calls.graph import CallGraph
-from ami.errors import AmiDown, AmiError, AmiUnreachable
+from ami.errors import AmiDown, AmiError, AmiUnreachable, AmiUnsupported
 from ami.link.supervisor import Response
 from ami.pbx import Pbx
 from bridges.model import Recorder
@@ -177,6 +177,8 @@ async def _trouble(pbx: Pbx, link: "asyncio.Task[None]") -> AmiError | None:
             return problem
         if isinstance(pbx.link.problem, AmiUnreachable):
             return pbx.link.problem
+        if pbx.unsupported is not None:
+            return AmiUnsupported(pbx.unsupported)
         if pbx.missing_privileges:
             break
     return pbx.link.problem or AmiDown("its calls could not be listed", fix="see privileges")

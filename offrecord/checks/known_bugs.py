@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-Version = tuple[int, ...]
+from ami.versions import MIXMONITOR_EVENTS, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ KNOWN_BUGS: Final = (
         "https://github.com/asterisk/asterisk/issues/233",
     ),
     KnownBug(
-        (((0,), (16, 17)), ((17,), (18, 3))),
-        "it raises no events of MixMonitors, so a recording that starts again after a stop, as"
-        " with a transfer, is not seen",
+        (((0,), MIXMONITOR_EVENTS[0]), ((17,), MIXMONITOR_EVENTS[1])),
+        "it raises no events of MixMonitors, so a pause stops the recording instead, and one that"
+        " starts again after a stop, as with a transfer, is stopped a second later",
         "upgrade to 16.17, 18.3 or newer",
         "https://docs.asterisk.org/Asterisk_18_Documentation/API_Documentation/AMI_Events/"
         "MixMonitorStart/",

@@ -7,7 +7,7 @@ from typing import Final
 
 from offrecord.checks.finding import Finding
 from offrecord.checks.inputs import CheckInputs, Places, gather_inputs
-from offrecord.checks.rules.account import account, pbx, version
+from offrecord.checks.rules.account import account, events, pbx, version
 from offrecord.checks.rules.ari import ari
 from offrecord.checks.rules.certificates import SOON, certificates
 from offrecord.checks.rules.dialplan import dialplan, tones
@@ -54,11 +54,15 @@ RULES: Final = (
     ),
     Rule(
         "pbx", "the login at the PBX's manager interface",
-        "it is not reached, not trusted, or refuses", "-", pbx,
+        "it is not reached, not trusted, refuses, or is older than 13.5", "-", pbx,
     ),
     Rule(
         "privileges", "what the account may do",
         "a class is missing", "it may do more than is used", account,
+    ),
+    Rule(
+        "events", "an `eventfilter` of the account",
+        "it hides events by which a call or its recordings are followed", "-", events,
     ),
     Rule(
         "version", "what is known of this version of Asterisk", "-",

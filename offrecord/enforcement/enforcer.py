@@ -209,7 +209,7 @@ class Enforcer:
         shared.write(press.id, "closed", {
             "outcome": verdict.outcome.value, "evidence": verdict.evidence.label,
             "exposed_ms": {}, "why": "superseded" if up else "call_ended",
-            "reason": verdict.reason,
+            "reason": verdict.scope + verdict.reason,
         })  # fmt: skip
 
     # life

@@ -13,7 +13,8 @@ class Verdict:
     """The result of one press.
 
     `reason` is one sentence for people. `took` is seconds from the press to the verdict.
-    `evidence` is the weakest evidence among the recorders that count.
+    `evidence` is the weakest evidence among the recorders that count. `only` is the recorder that
+    the press named: the verdict says nothing of any other.
     """
 
     press_id: str
@@ -25,11 +26,17 @@ class Verdict:
     linkedid: str | None = None
     results: tuple[RecorderResult, ...] = ()
     agent: str | None = None
+    only: str | None = None
+
+    @property
+    def scope(self) -> str:
+        """The first words of what is said, where the press was about one recorder alone."""
+        return f"Of {self.only} alone: " if self.only is not None else ""
 
     @property
     def text(self) -> str:
         """The sentence for the presser, with the reason when the press did not succeed."""
-        sentence = outcome_codes.text(self.outcome, self.verb)
+        sentence = self.scope + outcome_codes.text(self.outcome, self.verb)
         plain = self.outcome in {Outcome.CONFIRMED, Outcome.ACCEPTED}
         return sentence if plain or not self.reason else f"{sentence} {self.reason}"
 
@@ -40,7 +47,7 @@ class Verdict:
             "verb": self.verb.value,
             "outcome": self.outcome.value,
             "evidence": self.evidence.label,
-            "reason": self.reason,
+            "reason": self.scope + self.reason,
             "text": self.text,
             "took_ms": round(self.took * 1000, 1),
             "call": self.linkedid,

@@ -60,7 +60,7 @@ def body(message: VerdictMessage) -> bytes:
         "outcome": verdict.outcome.value,
         "evidence": verdict.evidence.label,
         "text": verdict.text,
-        "reason": verdict.reason,
+        "reason": verdict.scope + verdict.reason,
         "took_ms": round(verdict.took * 1000, 1),
         "heard": message.heard,
         "call": verdict.linkedid,

@@ -2,14 +2,16 @@
 """Send one order to several recorders at the same time, each with its own time limit."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from bridges.model import Evidence, Order, Outcome, Recorder, RecorderResult
+from bridges.model import Evidence, Looking, Order, Outcome, Recorder, RecorderResult
 from offrecord.model.verdict import honest
 
 _log = structlog.stdlib.get_logger(__name__)
+
+Act = Callable[[Order], Awaitable[RecorderResult]]
 
 
 async def ask(
@@ -25,38 +27,47 @@ async def ask(
     cancels itself or does not end counts as `failed`. Cancelling this cancels the recorders.
     """
     return await asyncio.gather(
-        *(_one(recorder, order, on_result, order.budget + overrun) for recorder in recorders)
+        *(_one(recorder, order, on_result, overrun) for recorder in recorders)
     )
 
 
 async def _one(
-    recorder: Recorder, order: Order, on_result: Callable[[RecorderResult], object], within: float
+    recorder: Recorder, order: Order, on_result: Callable[[RecorderResult], object], overrun: float
 ) -> RecorderResult:
-    # A task of its own: a bridge that never ends, or cancels itself, must not delay the others
-    # or cancel them with it.
-    acting = asyncio.create_task(_act(recorder, order), name=f"{recorder.name}-{order.press_id}")
-    try:
-        await asyncio.wait({acting}, timeout=within)
-    finally:
-        ended = acting.done()
-        acting.cancel()
-    if not ended:
-        result = _lost(recorder, f"it did not end within {order.budget:g} s")
-    elif acting.cancelled() or acting.exception() is not None:
-        error = None if acting.cancelled() else acting.exception()
-        _log.error("recorder_broke", recorder=recorder.name, exc_info=error)
-        result = _lost(recorder, "a fault in its bridge, see the log")
-    else:
-        result = honest(acting.result())
+    result = await guarded(recorder, recorder.act, order, overrun)
     on_result(result)
     return result
 
 
-async def _act(recorder: Recorder, order: Order) -> RecorderResult:
-    return await recorder.act(order)
+async def guarded(
+    recorder: Recorder | Looking, act: Act, order: Order, overrun: float
+) -> RecorderResult:
+    """Return what a recorder's method makes of an order, `failed` where it breaks or overruns.
+
+    Cancelling this cancels the method.
+    """
+    # A task of its own: a bridge that never ends, or cancels itself, must not delay the others
+    # or cancel them with it.
+    acting = asyncio.create_task(_act(act, order), name=f"{recorder.name}-{order.press_id}")
+    try:
+        await asyncio.wait({acting}, timeout=order.budget + overrun)
+    finally:
+        ended = acting.done()
+        acting.cancel()
+    if not ended:
+        return _lost(recorder, f"it did not end within {order.budget:g} s")
+    if acting.cancelled() or acting.exception() is not None:
+        error = None if acting.cancelled() else acting.exception()
+        _log.error("recorder_broke", recorder=recorder.name, exc_info=error)
+        return _lost(recorder, "a fault in its bridge, see the log")
+    return honest(acting.result())
 
 
-def _lost(recorder: Recorder, detail: str) -> RecorderResult:
+async def _act(act: Act, order: Order) -> RecorderResult:
+    return await act(order)
+
+
+def _lost(recorder: Recorder | Looking, detail: str) -> RecorderResult:
     return RecorderResult(
         recorder.name, recorder.kind, Outcome.FAILED, Evidence.NONE, detail, retryable=True
     )

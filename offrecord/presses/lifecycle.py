@@ -23,6 +23,7 @@ from offrecord.presses.ask_recorders import ask
 from offrecord.presses.deduplicate import Deduplicator
 from offrecord.presses.explain import explain
 from offrecord.presses.find_call import Resolved, Unresolved
+from offrecord.presses.look_beside import look_beside
 from offrecord.presses.plan import Plan, plan
 from offrecord.presses.records import Records
 from offrecord.presses.site_settings import CurrentSite, SiteSettings
@@ -125,14 +126,15 @@ class Engine:
         return run
 
     async def explain(self, press: Press) -> dict[str, object]:
-        """Return what a press would do, as plain data. No recorder is asked.
+        """Return what a press would do, as plain data. No recorder is asked; the PBX may be.
 
         Raises `Unresolved`.
         """
         site = self._site.settings
         resolved = await site.resolver.resolve(press)
         planned = await plan(press, resolved, site, self._enforcement.intents)
-        return explain(planned, site, self._enforcement.refusal(press, planned.resolved))
+        found = await look_beside(planned, site)
+        return explain(planned, site, self._enforcement.refusal(press, planned.resolved), found)
 
     async def idle(self) -> None:
         """Wait until the presses under way now have ended."""
@@ -193,14 +195,21 @@ class Engine:
             known = ", ".join(sorted(site.recorders)) or "none"
             why = f"no recorder is called {planned.unknown[0]!r}, known: {known}"
             return self._end(press, Outcome.FAILED, why, planned.resolved)
-        results = await ask(
-            [site.recorders[name] for name in planned.recorders],
-            planned.order,
-            lambda result: self._records.write(press.id, "answered", result_body(result)),
-            overrun=site.overrun,
+        results, found = await asyncio.gather(
+            ask(
+                [site.recorders[name] for name in planned.recorders],
+                planned.order,
+                lambda result: self._records.write(press.id, "answered", result_body(result)),
+                overrun=site.overrun,
+            ),
+            look_beside(planned, site),
         )
-        outcome, evidence, reason = judge(results, site.optional)
-        verdict = self._end(press, outcome, reason, planned.resolved, evidence, tuple(results))
+        told, optional = results, {*site.optional}
+        if found is not None:
+            self._records.write(press.id, "answered", result_body(found))
+            told, optional = [*results, found], optional - {found.recorder}
+        outcome, evidence, reason = judge(told, optional)
+        verdict = self._end(press, outcome, reason, planned.resolved, evidence, tuple(told))
         self._enforcement.asked(planned, results, verdict)
         return verdict
 
@@ -316,8 +325,9 @@ class Engine:
         linkedid = resolved.call.linkedid if resolved else None
         agent = resolved.who.login if resolved else press.agent
         return Verdict(
-            press.id, press.verb, outcome, evidence, reason, took, linkedid, results, agent
-        )
+            press.id, press.verb, outcome, evidence, reason, took, linkedid, results, agent,
+            press.recorder,
+        )  # fmt: skip
 
 
 def _log_end(press: Press, verdict: Verdict) -> None:
@@ -329,7 +339,7 @@ def _log_end(press: Press, verdict: Verdict) -> None:
         outcome=verdict.outcome.value,
         evidence=verdict.evidence.label,
         took_ms=round(verdict.took * 1000, 1),
-        reason=verdict.reason,
+        reason=verdict.scope + verdict.reason,
         call=verdict.linkedid,
     )
 

@@ -28,6 +28,7 @@ class Plan:
     `recorders` are the names to ask: those of the route, or the one that the press names.
     `unknown` are those among them that are not configured. `trials` are the routes that were
     tried, `facts` what the policy went by, `intents` what is in force on the call already.
+    `looks`: the PBX is looked at beside them, because none of the recorders is the PBX itself.
     """
 
     press: Press
@@ -40,6 +41,7 @@ class Plan:
     ruling: Ruling
     intents: tuple[Intent, ...]
     order: Order
+    looks: bool = False
 
     def body(self) -> dict[str, object]:
         """Return the plan as the journal's record `resolved` holds it."""
@@ -77,6 +79,12 @@ async def plan(press: Press, resolved: Resolved, site: SiteSettings, intents: In
         order=Order(
             press.id, press.verb.order, resolved.call, resolved.presser, resolved.who.login,
             resolved.tag, site.budget, resolved.facts,
+        ),
+        looks=(
+            press.verb.silences
+            and press.recorder is None
+            and site.pbx is not None
+            and not any(one.capabilities.on_pbx for one in known)
         ),
     )  # fmt: skip
 

@@ -4,7 +4,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from bridges.model import Recorder
+from bridges.model import Looking, Recorder
 from bridges.routing import Router
 from offrecord.policy.policy import Policy
 from offrecord.presses.find_call import Resolver
@@ -16,7 +16,8 @@ class SiteSettings:
 
     `resolver` finds the call of a press, `router` the recorders of a call. `optional` names the
     recorders of role `may`. Each recorder has `budget` seconds for one order; one that overruns
-    them by `overrun` seconds is abandoned. `policy` decides who may press.
+    them by `overrun` seconds is abandoned. `policy` decides who may press. `pbx` looks at the
+    PBX's own recordings where no asked recorder does; None where there is nothing to look with.
     """
 
     resolver: Resolver
@@ -26,6 +27,7 @@ class SiteSettings:
     budget: float = 5.0
     overrun: float = 0.5
     policy: Policy = field(default_factory=Policy)
+    pbx: Looking | None = None
 
 
 @dataclass(slots=True)

@@ -61,10 +61,11 @@ class Health:
         link, trouble = self._sources.pbx.link, self._sources.journal.trouble
         up, known = link.state is LinkState.UP, self._sources.pbx.graph.known
         listens = self._sources.fastagi.listening
-        problem = str(link.problem) if link.problem is not None else ""
+        pbx, problem = self._sources.pbx, str(link.problem) if link.problem is not None else ""
         return [
             Component("pbx link", up, True, "up" if up else "down", detail=problem),
-            Component("calls", known, True, "known" if known else "not known"),
+            Component("calls", known, True, "known" if known else "not known",
+                      detail=pbx.lacks),
             Component("journal", trouble is None, True, "ok" if trouble is None else "not written",
                       detail=str(trouble or "")),
             Component("fastagi", listens, True, "listening" if listens else "closed"),

@@ -124,14 +124,21 @@ class LiveView:
         site = self._site()
         agent = next((login for e in call.extensions if (login := self._here(e))), None)
         routed = site.router.route(call, agent=agent).recorders
-        held = (name for intent in intents for name in intent.recorders)
+        held_names = [name for intent in intents for name in intent.recorders]
         told = self._last(call)
         asked = told.answers if told else {}
-        for name in dict.fromkeys((*routed, *held, *asked)):
+        for name in dict.fromkeys((*routed, *held_names, *asked)):
             recorder = site.recorders.get(name)
             if recorder is not None:
                 intent = next((one for one in intents if name in one.recorders), None)
                 yield self._recorder(call, recorder, intent, told)
+        local = (name in site.recorders and site.recorders[name].capabilities.on_pbx
+                 for name in (*routed, *held_names))  # fmt: skip
+        if site.pbx is not None and not any(local) and _running(call) is RecorderState.RECORDING:
+            yield RecorderStatus(
+                site.pbx.name, site.pbx.kind, RecorderState.RECORDING, None, None, None, None, None,
+                None, "it records on this PBX and no route stops it",
+            )  # fmt: skip
 
     def _recorder(
         self, call: Call, recorder: Recorder, intent: Intent | None, told: _Pressed | None
@@ -181,7 +188,7 @@ class LiveView:
 def _running(call: Call) -> RecorderState:
     """Return the state of the PBX's own recorder for a call."""
     heard = [channel for channel in call.monitored if not channel.muted]
-    if heard:
+    if heard or any(channel.runs_monitor or channel.mix for channel in call.channels):
         return RecorderState.RECORDING
     return RecorderState.UNKNOWN if call.unknown_monitors else RecorderState.IDLE
 

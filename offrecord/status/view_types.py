@@ -161,6 +161,8 @@ class DaemonStatus:
     journal: str
     """`ok`, or why records do not reach the disk"""
     recorders: tuple[str, ...]
+    pbx: str = "ok"
+    """`ok`, or what this PBX cannot tell, such as the events of its recordings"""
 
 
 @dataclass(frozen=True, slots=True)

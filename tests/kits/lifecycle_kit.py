@@ -20,6 +20,7 @@ from bridges.model import (
     ORDERS,
     Capabilities,
     Evidence,
+    Looking,
     Order,
     Outcome,
     Plan,
@@ -73,6 +74,7 @@ class FakePbx:
     known: asyncio.Event = field(default_factory=asyncio.Event)
     actions: list[tuple[str, Mapping[str, str | Sequence[str]]]] = field(default_factory=list)
     broken: AmiError | None = None
+    lacks: str = ""
     subscribers: list[Subscriber] = field(default_factory=list)
 
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
@@ -284,6 +286,7 @@ async def bench(
     agents: Mapping[str, str] | None = None,
     wait_known: float = 0.01,
     path: Callable[[SiteSettings, Journal], PressPath | Components] | None = None,
+    pbx_look: Looking | None = None,
     **site: Any,
 ) -> AsyncIterator[Bench]:
     """Yield an engine and what is around it. `path` makes them with an enforcer."""
@@ -292,7 +295,7 @@ async def bench(
     pbx = pbx or FakePbx(graph(*events))
     resolver = Resolver(pbx, Agents(agents or {}), wait_known=wait_known)
     router = Router(tuple(made), tuple(made), rules)
-    settings = SiteSettings(resolver, made, router, **site)
+    settings = SiteSettings(resolver, made, router, pbx=pbx_look, **site)
     found = Bench(pbx, file)
     async with Journal(file) as journal:
         if path is not None:

@@ -118,6 +118,16 @@ class Taps:
             raise missed
         return self._report(sweep, left, tuple(ended.values()), wrong, legs)
 
+    async def see(self, sweep: Sweep) -> WayReport:
+        """Report who listens, and change nothing: for a call whose route asks no PBX."""
+        call = sweep.call_now()
+        if call is None:
+            return WayReport(self.name, WayState.ENDED, "its channels have gone")
+        heard = find_taps(sweep.pbx.graph, call, sweep.look)
+        others = "; ".join(_others(one) for one in self._others(sweep, heard))
+        state = WayState.NOT_SEEN if others else WayState.NOTHING
+        return WayReport(self.name, state, others, fix=FIX if others else "")
+
     @staticmethod
     async def _look(sweep: Sweep) -> AmiError | None:
         """Look again where the first look failed; return why there is none, None when there is."""

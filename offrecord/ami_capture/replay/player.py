@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -25,6 +25,7 @@ from bridges.model import (
     ORDERS,
     Capabilities,
     Evidence,
+    Looking,
     Order,
     Outcome,
     Plan,
@@ -115,6 +116,27 @@ class ReplayRecorder:
         )
 
 
+class ReplayLook:
+    """The look at the PBX beside a press: returns what it found then, by the journal's records."""
+
+    def __init__(self, looking: Looking, then: "CapturedResults") -> None:
+        self.name = looking.name
+        self.kind = looking.kind
+        self._then = then
+
+    async def look_at(self, order: Order) -> RecorderResult:
+        """Return what was found, once the capture has it, or its verdict without it."""
+        ends = asyncio.get_running_loop().time() + order.budget
+        key = (order.press_id, self.name)
+        while key not in self._then.answers and order.press_id not in self._then.verdicts:
+            if asyncio.get_running_loop().time() > ends:
+                break
+            await asyncio.sleep(_TICK)
+        told = self._then.answers.get(key)
+        outcome = Outcome(told["Outcome"]) if told else Outcome.NOTHING_TO_STOP
+        return RecorderResult(self.name, self.kind, outcome, Evidence.NONE, "as it was found then")
+
+
 @dataclass(slots=True)
 class CapturedResults:
     """The results in the capture: verdicts by press id, answers by press id and recorder.
@@ -162,6 +184,10 @@ class Playback:
             clock=Clock(monotonic=loop.time, now=lambda: round(loop.time() * 1000)),
             ids=PressIds(lambda _bits: 0),
         )
+        site = self._components.site
+        if site.settings.pbx is not None:
+            look = ReplayLook(site.settings.pbx, self.then)
+            site.settings = replace(site.settings, pbx=look)
         self.recorders = self._components.recorders
         self.elsewhere = sorted(
             name for name, one in self.recorders.items() if not one.capabilities.on_pbx

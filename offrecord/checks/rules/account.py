@@ -4,10 +4,13 @@
 from typing import Final
 
 from ami import privileges
+from ami.errors import AmiUnsupported
+from ami.events.filters import hidden
 from ami.link.supervisor import LinkState
 from ami.privileges import Excessive, Missing
+from offrecord.asterisk_files import conf_parser
 from offrecord.base.errors import Exit, user_error
-from offrecord.checks.finding import Finding, failure, ok, warning
+from offrecord.checks.finding import Finding, failure, ok, skipped, some, warning
 from offrecord.checks.inputs import CheckInputs
 from offrecord.checks.known_bugs import known_bugs
 
@@ -16,15 +19,20 @@ _PATIENCE: Final = 4.0
 
 
 async def pbx(inputs: CheckInputs) -> list[Finding]:
-    """Check the login. A missing privilege is reported by the rule `privileges` alone."""
+    """Check the login. A missing privilege is reported by the rule `privileges` alone.
+
+    Of a version that is too old nothing else is said: its answers are other ones.
+    """
     if inputs.trouble is None:
         version = ".".join(str(part) for part in inputs.pbx.version)
         count = len(inputs.pbx.graph.calls())
         return [ok("pbx", f"Asterisk {version}, {count} calls up")]
+    trouble = inputs.trouble
+    if isinstance(trouble, AmiUnsupported):
+        return [failure("pbx", trouble.message, trouble.fix, Exit.PBX_SETUP)]
     await _report(inputs)
     if inputs.pbx.missing_privileges:
         return []
-    trouble = inputs.trouble
     return [failure("pbx", trouble.message, trouble.fix, user_error(trouble).exit)]
 
 
@@ -39,7 +47,7 @@ async def version(inputs: CheckInputs) -> list[Finding]:
 
 async def account(inputs: CheckInputs) -> list[Finding]:
     """Check the account for missing privileges, and for those that nothing uses."""
-    if inputs.pbx.link.state is not LinkState.UP:
+    if inputs.pbx.link.state is not LinkState.UP or inputs.pbx.unsupported is not None:
         return []
     report = await _report(inputs)
     if report is None:
@@ -52,6 +60,30 @@ async def account(inputs: CheckInputs) -> list[Finding]:
     blind = ", ".join(f"{one.direction} = {one.privilege}" for one in report.unchecked)
     text = f"enough, as far as can be checked: {blind} cannot" if blind else "enough"
     return [ok("privileges", text), *too_much]
+
+
+async def events(inputs: CheckInputs) -> list[Finding]:
+    """Check that no `eventfilter` keeps events from the account that a verdict is made from.
+
+    A recording that begins without its event would be taken for none.
+    """
+    if not inputs.reachable:
+        return []
+    ours = inputs.loaded.config.ami.username
+    lines = [
+        (line.key, line.value)
+        for line in conf_parser.lines(inputs.tree or {}, "manager.conf", str(inputs.etc))
+        if line.section == ours and line.key.partition("(")[0] == "eventfilter"
+    ]
+    lost = tuple(dict.fromkeys((*inputs.pbx.monitor_events.hidden, *hidden(lines))))
+    if lost:
+        text = f"an eventfilter keeps events from the account that are needed: {some([*lost])}"
+        fix = f"take the lines eventfilter that name them out of [{ours}] in manager.conf"
+        return [failure("events", text, f"{fix}, then asterisk -rx 'manager reload'",
+                        Exit.PBX_SETUP)]  # fmt: skip
+    if inputs.tree is None and not await inputs.getvar(f"AST_CONFIG(manager.conf,{ours},read)"):
+        return [skipped("events", "whether an eventfilter keeps some away cannot be looked at")]
+    return [ok("events", "no eventfilter keeps needed ones from the account")]
 
 
 def _missing(one: Missing) -> Finding:

@@ -97,6 +97,62 @@ async def test_a_version_with_a_known_fault_is_warned_of_and_a_newer_one_is_not(
         assert await here.found("version") == []
 
 
+async def test_a_pbx_that_is_too_old_is_one_plain_line_and_no_other_about_the_pbx(
+    tmp_path: Path,
+) -> None:
+    async with AmiPeer(version="11", read="dtmf", write="call") as peer:
+        peer.write.append("reporting")
+        peer.unloaded.add("BridgeList")
+        found = await site(tmp_path, peer).found()
+        [told] = [one for one in found if one.what == "pbx"]
+        assert told.text == "Asterisk 11.25 (AMI 1.3) is not supported: 13.5 or newer is needed"
+        assert told.state is State.FAIL
+        about = {"privileges", "version", "events"}
+        assert [one for one in found if one.what in about] == []
+
+
+@pytest.mark.parametrize("by_file", [True, False])
+async def test_an_eventfilter_that_hides_what_records_fails(tmp_path: Path, by_file: bool) -> None:
+    async with AmiPeer() as peer:
+        here = site(tmp_path, peer)
+        own = "AST_CONFIG(manager.conf,offrecord,{})"
+        if by_file:
+            (tmp_path / "asterisk").mkdir()
+            conf = tmp_path / "asterisk" / "manager.conf"
+            conf.write_text("[offrecord]\nread = call\neventfilter = !Event: MixMonitor.*\n")
+        else:
+            peer.globals[own.format("read")] = "call"
+            peer.globals[own.format("eventfilter,0")] = "!Event: MixMonitor.*"
+        [told] = await here.found("events")
+        assert told.state is State.FAIL
+        assert "MixMonitorStart, MixMonitorStop, MixMonitorMute" in told.text
+        assert "manager.conf" in told.fix
+
+        if by_file:
+            conf.write_text("[offrecord]\nread = call\neventfilter = !Event: VarSet\n")
+        else:
+            peer.globals[own.format("eventfilter,0")] = "!Event: VarSet"
+        [told] = await here.found("events")
+        assert told.state is State.OK
+
+
+async def test_whether_events_are_filtered_is_not_said_where_nobody_could_look(
+    tmp_path: Path,
+) -> None:
+    async with AmiPeer() as peer:
+        [told] = await site(tmp_path, peer).found("events")
+        assert told.state is State.SKIPPED
+
+
+async def test_a_version_without_events_of_recordings_is_told_by_the_daemon_and_by_check(
+    tmp_path: Path,
+) -> None:
+    async with AmiPeer(version="16.2") as peer:
+        here = site(tmp_path, peer)
+        [told] = await here.found("version")
+        assert "raises no events of MixMonitors" in told.text
+
+
 async def test_an_expired_certificate_is_found_and_a_new_one_mends_it(tmp_path: Path) -> None:
     simulator = NoojeeSimulator(DEMO_KEY, switches=NoojeeSwitches(auto=True))
     (tmp_path / "old").mkdir()

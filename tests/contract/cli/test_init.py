@@ -54,6 +54,20 @@ def test_a_first_run_writes_a_site_that_the_daemon_can_read(tmp_path: Path) -> N
     assert "yabba-dabba-doo" not in done.output
 
 
+def test_a_pbx_that_is_too_old_is_refused_in_one_line_and_nothing_is_written(
+    tmp_path: Path,
+) -> None:
+    machine(tmp_path)
+    status = tmp_path / "var/lib/dpkg/status"
+    status.parent.mkdir(parents=True)
+    status.write_text("Package: asterisk\nStatus: installed\nVersion: 1:11.25.3~dfsg-1\n\n")
+    before = snapshot(tmp_path)
+    refused = run(tmp_path, "--yes")
+    assert said(refused).startswith("Asterisk 11.25 is not supported: 13.5 or newer is needed")
+    assert snapshot(tmp_path) == before
+    assert run(tmp_path, "--yes", "--remove").return_value == Exit.OK
+
+
 def test_files_are_for_those_who_need_them(tmp_path: Path) -> None:
     etc = machine(tmp_path)
     (tmp_path / "etc/group").write_text("root:x:0:\nasterisk:x:4711:\n")

@@ -68,7 +68,7 @@ async def test_without_a_daemon_a_login_of_its_own_is_heard(tmp_path: Path) -> N
     text = gzip.decompress(file.read_bytes()).decode()
 
     assert code == 0, said
-    assert set(sent) <= {"Login", "ListCommands", "CoreSettings", *LISTS, "Ping"}
+    assert set(sent) <= {"Login", "ListCommands", "CoreSettings", "Getvar", *LISTS, "Ping"}
     assert "410" in said
     assert "410" not in text
     assert "Heard-by: a login of its own" in text

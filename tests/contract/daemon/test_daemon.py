@@ -228,7 +228,7 @@ async def test_check_beside_a_running_daemon_finds_all_well(tmp_path: Path) -> N
         }  # fmt: skip
         # The scripted PBX shows neither codes nor phones, and no Asterisk is on this machine.
         assert {name for name, state in states.items() if state == "skip"} == {
-            "codes", "dialplan", "fastagi", "phones",
+            "codes", "dialplan", "events", "fastagi", "phones",
         }  # fmt: skip
         assert [line.split()[1] for line in ran.out.splitlines()][:2] == ["config:", "packages:"]
 

@@ -62,6 +62,20 @@ async def test_a_recording_that_starts_again_is_stopped_at_once(tmp_path: Path, 
         assert body["results"][0]["outcome"] == "confirmed"
 
 
+@pytest.mark.parametrize("verb", [Verb.STOP, Verb.PAUSE])
+async def test_where_no_events_come_a_call_is_swept_each_second(tmp_path: Path, verb: Verb) -> None:
+    async with keeping(tmp_path) as here:
+        here.bench.pbx.graph.expect_monitor_events(come=False)
+        await here.pressed(verb)
+        await here.pass_(2.0)  # the sweep after the press
+        asked = len(here.local.orders)
+        await here.pass_(10.0)
+
+        assert 8 <= len(here.local.orders) - asked <= 10
+        assert set(here.local.verbs) == {verb}
+        assert await here.bodies("alarm") == []
+
+
 async def test_a_conference_that_is_recorded_under_a_stop_is_silenced_too(tmp_path: Path) -> None:
     async with keeping(tmp_path) as here:
         await here.pressed()

@@ -60,6 +60,8 @@ def print_explanation(body: Mapping[str, Any], verb: str) -> None:
             click.echo(f"    {request}")
         if recorder["refusal"]:
             click.echo(f"    nothing would be sent: {recorder['refusal']}")
+    if body.get("beside"):
+        click.echo(f"the press would fail: {body['beside']}")
     for note in body["notes"]:
         click.echo(f"note: {note}")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from ami.versions import unsupported
 from offrecord.base.errors import Exit
 from offrecord.base.secrets import Secret
 from offrecord.cli.interview import Flags, answer, noojee_key
@@ -76,6 +77,8 @@ def _say_found(found: Found) -> None:
     kind = "made by FreePBX or Issabel" if found.layout is Layout.FREEPBX else "plain"
     click.echo(f"found: Asterisk {version}, {kind}, phones on {found.technology}, "
                f"{len(found.tree)} files in {found.places.etc}")  # fmt: skip
+    if (old := unsupported(found.version)) is not None:
+        raise problem(old, "upgrade Asterisk first; nothing was changed")
 
 
 def _say_answers(answers: Answers) -> None:
