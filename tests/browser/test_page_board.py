@@ -13,7 +13,7 @@ from ami.events.types import MixMonitorStart
 from bridges.model import Evidence, Outcome, RecorderResult, Verb
 from offrecord.journal import presses
 from offrecord.web.page.sessions import LASTS
-from tests.browser.conftest import Viewer
+from tests.kits.browser_kit import Viewer
 from tests.kits.call_kit import enter, hangup, new
 from tests.kits.enforcement_kit import record
 from tests.kits.lifecycle_kit import FakeRecorder, Gate

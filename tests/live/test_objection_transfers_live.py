@@ -10,7 +10,7 @@ from bridges.model import Outcome
 from lab.pbx.audio import heard
 from lab.pbx_with_phones import TONES
 from lab.site import LabSite
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker
 
 LOCAL: dict[str, Any] = {"routes": {"default": ["local"]}}
 

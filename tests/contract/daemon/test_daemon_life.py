@@ -11,7 +11,8 @@ import pytest
 
 from offrecord.base.errors import Exit
 from offrecord.journal import show
-from tests.kits.daemon_kit import PATIENCE, House, house
+from tests.kits.daemon_kit import House, house
+from tests.kits.waiting import eventually
 
 
 def tell(here: House, number: int) -> None:
@@ -173,9 +174,7 @@ async def test_a_press_under_way_keeps_the_recorders_it_began_with(tmp_path: Pat
         await reload(here, "config_reloaded")
         here.noojee.faults.add("stall@stop*1")  # the second request needs a recorder not closed
         told = asyncio.create_task(here.ask(op="press", verb="stop", target="410", wait=10))
-        async with asyncio.timeout(PATIENCE):
-            while here.noojee.faults.active:
-                await asyncio.sleep(0.005)
+        await eventually(lambda: not here.noojee.faults.active)
         del tables["recorders"]["noojee"]
         here.daemon.write_config()
         await reload(here, "config_reloaded")

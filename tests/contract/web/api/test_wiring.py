@@ -17,10 +17,11 @@ from offrecord.web.api.wiring import attach
 from offrecord.web.server import HttpServer
 from offrecord.web.tokens import Tokens
 from offrecord.web.vendor_callbacks import hooks
-from tests.contract.web.test_vendor_callbacks import Hooked
-from tests.kits.ami_client import client, eventually
+from tests.kits.ami_client import client
 from tests.kits.ami_peer import AmiPeer
 from tests.kits.api_kit import api
+from tests.kits.hooked_recorder import Hooked
+from tests.kits.waiting import eventually
 
 
 async def test_hooks_and_api_share_one_address(tmp_path: Path) -> None:
