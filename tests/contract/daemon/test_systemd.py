@@ -81,7 +81,7 @@ async def test_the_watchdog_is_fed_twice_in_its_interval(
 )
 async def test_nobody_is_fed_who_did_not_ask_this_process(env: dict[str, str]) -> None:
     assert sd.watchdog_interval(env) is None
-    await asyncio.wait_for(sd.watchdog(env), 1)
+    await sd.watchdog(env)
 
 
 def test_outside_systemd_nothing_is_sent() -> None:
