@@ -37,7 +37,7 @@ class AccountCheck:
         self.version: tuple[int, ...] = ()
         """Asterisk's version, such as (22, 10, 1); empty when not known."""
         self.report: PrivilegeReport | None = None
-        """What the account may do; None until checked after a login."""
+        """The report on the account's privileges; None until checked after a login."""
         self.checked = asyncio.Event()
         """Set once `report` is known."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long the laboratory waits for what should come: calls, verdicts, starts of processes."""
+"""Time limit of everything the laboratory waits for: calls, verdicts, starts of processes."""
 
 _DEMO_SECONDS = 30.0
 

@@ -72,7 +72,7 @@ class Asterisk:
 
     @property
     def monitor(self) -> Path:
-        """Where its MixMonitors write."""
+        """The folder that its MixMonitors write to."""
         return self.root / "spool" / "monitor"
 
     @property
