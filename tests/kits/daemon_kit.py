@@ -135,14 +135,17 @@ def tables(daemon: DaemonProcess, ami_port: int, noojee_url: str) -> dict[str, A
         "ami": {
             "port": ami_port, "username": "offrecord",
             "secret": daemon.secret("ami.secret", SECRET),
+            # Deadlines that do not strike on a slow machine; a test that needs one sets its own.
+            "action_timeout": 60.0,
         },
-        "agi": {"port": 0},
+        "press": {"budget": 60.0, "wait_known": 60.0},
+        "agi": {"port": 0, "wait": 5.0},
         "agents": {"410": "fred", "411": "wilma"},
         "recorders": {
             "local": {"kind": "mixmonitor"},
             "noojee": {
                 "kind": "noojee", "url": noojee_url, "auth": "signed",
-                "api_key": daemon.secret("noojee.key", DEMO_KEY),
+                "api_key": daemon.secret("noojee.key", DEMO_KEY), "timeout": 30.0,
             },
         },
     }  # fmt: skip

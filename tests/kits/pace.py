@@ -32,8 +32,11 @@ _file: Path | None = None
 
 @contextmanager
 def measured() -> Iterator[None]:
-    """Measure the machine until the block ends."""
+    """Measure the machine until the block ends. A block inside another one shares its meter."""
     global _file  # noqa: PLW0603 - one meter a process
+    if _file is not None:
+        yield
+        return
     with tempfile.NamedTemporaryFile(prefix="pace-") as file:
         _file = Path(file.name)
         meter = subprocess.Popen([sys.executable, "-c", _METER], stdout=file)
@@ -45,10 +48,14 @@ def measured() -> Iterator[None]:
             meter.wait()
 
 
-def in_time(seconds: float) -> float:
-    """Return what a limit of so many seconds is on the machine as it was in the last 20 s."""
+def in_time(seconds: float, since: float | None = None) -> float:
+    """Return what a limit of so many seconds is on the machine as it was.
+
+    `since` is a time of the monotonic clock, 20 s ago unless another is given.
+    """
     assert _file is not None, "the live tests measure the machine; see tests/live/conftest.py"
-    slowest, since = 1.0, time.monotonic() - _WINDOW
+    slowest = 1.0
+    since = time.monotonic() - _WINDOW if since is None else since
     for line in _file.read_text().splitlines():
         at, times = map(float, line.split())
         if at >= since:
