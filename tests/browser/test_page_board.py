@@ -92,8 +92,7 @@ async def test_a_pause_counts_down_and_can_be_resumed(view: Viewer, tmp_path: Pa
         await expect(left).to_have_text(re.compile(r"(3:00|2:5\d) left"))
         first = str(await left.text_content())
         await expect(left).not_to_have_text(first)
-        here.kept.bench.engine.join_window = 0.0
-        here.kept.bench.engine._joining.window = 0.0
+        here.kept.bench.engine.reconfigure(join_window=0.0)
         here.kept.time.now += 10
         await page.get_by_role("button", name="Resume the recording").click()
         await expect(badge(page, "local")).to_have_text(re.compile(r"recording\s+local|idle"))

@@ -13,7 +13,7 @@ from lab.pbx.audio import heard
 from lab.pbx_with_phones import TONES, is_event
 from lab.site import LabSite
 from offrecord.journal import StoredRecord, show
-from tests.kits.live_kit import SiteMaker
+from tests.kits.live_kit import SiteMaker, press_by_socket
 from tests.kits.pace import in_time
 from tests.kits.waiting import eventually
 
@@ -43,11 +43,6 @@ def wav(here: LabSite, name: str) -> Path:
 def seconds_of(path: Path, hertz: float) -> float:
     """Return for how long a tone is in a recording."""
     return sum(heard(path, hertz)) / 10 if path.is_file() else 0.0
-
-
-async def by_socket(here: LabSite, verb: str, uniqueid: str, **more: object) -> dict[str, Any]:
-    request = {"op": "press", "way": "cli", "verb": verb, "wait": 5.0, "uniqueid": uniqueid, **more}
-    return await here.ask(request)
 
 
 # the same code again
@@ -149,7 +144,7 @@ async def test_an_objection_survives_an_attended_transfer_and_no_key_undoes_it(
 ) -> None:
     async with site(release, more=LOCAL) as here:
         talk = await here.talk("811")
-        told = await by_socket(here, "objection", talk.answering["Uniqueid"])
+        told = await press_by_socket(here, "objection", talk.answering["Uniqueid"])
         mark, farm = len(here.pbx.events), here.people.now
         await here.people.press(talk.callee, "#2")
         await asyncio.sleep(0.6)
@@ -164,7 +159,7 @@ async def test_an_objection_survives_an_attended_transfer_and_no_key_undoes_it(
         channels = await here.pbx.channels()
         [mine] = [c for c in channels if "/412-" in c["Channel"]]
         await here.people.press(third, "*3")
-        resumed = await by_socket(here, "resume", mine["Uniqueid"], way="agi")
+        resumed = await press_by_socket(here, "resume", mine["Uniqueid"], "agi")
         body = await here.ask({"op": "explain", "target": mine["Uniqueid"], "verb": "resume"})
 
         assert told["outcome"] == Outcome.CONFIRMED
@@ -190,7 +185,7 @@ async def test_a_pause_holds_while_parked_and_whoever_fetches_the_call_can_resum
     async with site(release, more=LOCAL) as here:
         talk = await here.talk()
         uniqueid = talk.calling["Uniqueid"]
-        told = await by_socket(here, "pause", talk.answering["Uniqueid"])
+        told = await press_by_socket(here, "pause", talk.answering["Uniqueid"])
         await here.pbx.action(
             "Park", Channel=talk.calling["Channel"], AnnounceChannel=talk.answering["Channel"],
             Timeout="30000",
@@ -208,7 +203,7 @@ async def test_a_pause_holds_while_parked_and_whoever_fetches_the_call_can_resum
         )
         await asyncio.sleep(2.5)
         silent = seconds_of(wav(here, "mine.wav"), CALLER)
-        resumed = await by_socket(here, "resume", mine["Uniqueid"])
+        resumed = await press_by_socket(here, "resume", mine["Uniqueid"])
         await asyncio.sleep(3.0)
 
         assert told["outcome"] == Outcome.CONFIRMED
@@ -229,7 +224,7 @@ async def test_in_a_conference_every_partys_recording_stops_and_the_mix_is_told_
 ) -> None:
     async with site(release, more=LOCAL) as here:
         up = await _conference(here)
-        told = await by_socket(here, "stop", up["410"]["Uniqueid"], way="agi")
+        told = await press_by_socket(here, "stop", up["410"]["Uniqueid"], "agi")
         mark = len(here.pbx.events)
         other = up["412"]["Uniqueid"]
         await here.pbx.action("MixMonitor", Channel=other, File="again.wav", Options="")
@@ -254,7 +249,7 @@ async def test_an_account_that_may_also_ends_the_recording_of_the_conference(
     able = {"ami": {"username": "lab", "secret": {"file": str(secret)}}}
     async with site(release, more={**LOCAL, **able}) as here:
         up = await _conference(here)
-        told = await by_socket(here, "stop", up["410"]["Uniqueid"], way="agi")
+        told = await press_by_socket(here, "stop", up["410"]["Uniqueid"], "agi")
 
         assert told["outcome"] == Outcome.CONFIRMED
         _, over = await here.pbx.wait_for(is_event("ConfbridgeStopRecord"))
@@ -271,7 +266,8 @@ async def test_an_account_that_may_also_ends_the_recording_of_the_conference(
         ended, _ = await here.pbx.wait_for(is_event("ConfbridgeStopRecord"), since=mark)
         assert ended - began <= in_time(0.5)
         await asyncio.sleep(0.3)
-        again = await records(here, told["press"], "reapplied")
+        [press] = await here.daemon.verdicts()
+        again = await records(here, press.press, "reapplied")
         assert [one.body["why"] for one in again][-1] == "conference 7001"
 
 
