@@ -23,7 +23,7 @@ from tests.kits.docs_commands import CHECKED_ONLY, carry_out, lay
 from tests.kits.docs_kit import Step, blocks, console_commands, form, matches, read
 from tests.kits.docs_site import CREDENTIALS, DocsSite
 from tests.kits.live_kit import SiteMaker
-from tests.kits.waiting import eventually
+from tests.kits.waiting import eventually, patience
 
 STOCK = ("manager.conf", "features.conf", "extensions.conf")
 CONTEXTS = "\n[lab-phones]\ninclude => offrecord-phones\n[lab-trunk]\ninclude => offrecord-trunk\n"
@@ -220,7 +220,7 @@ def test_the_transcript_of_the_demo_is_what_the_demo_prints() -> None:
     assert step.program in CHECKED_ONLY
     done = subprocess.run(
         [sys.executable, "-m", "lab"],
-        capture_output=True, text=True, check=False, timeout=100,
+        capture_output=True, text=True, check=False, timeout=patience(),
     )  # fmt: skip
 
     def told(lines: list[str]) -> list[str]:

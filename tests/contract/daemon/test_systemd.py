@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from offrecord.daemon import systemd as sd
-from tests.kits.waiting import safety_net
+from tests.kits.waiting import patience, safety_net
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -21,7 +21,7 @@ def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[so
     name = str(tmp_path / "notify") if request.param == "path" else f"@offrecord-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind("\0" + name[1:] if name.startswith("@") else name)
-        listener.settimeout(5)
+        listener.settimeout(patience())
         yield listener, name
 
 

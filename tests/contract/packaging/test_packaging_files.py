@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from offrecord.status.metrics import METRICS
+from tests.kits.waiting import patience
 
 ROOT = Path(__file__).parents[3]
 PACKAGING = ROOT / "packaging"
@@ -30,7 +31,7 @@ OF_PROMETHEUS = {"instance", "job", "le"}
 def test_the_service_is_exposed_to_little() -> None:
     done = subprocess.run(
         ["systemd-analyze", "security", "--offline=yes", "--threshold=16", str(UNIT)],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=patience(),
     )  # fmt: skip
     exposure = re.search(r"exposure level for \S+: ([\d.]+)", done.stdout)
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kits.waiting import patience
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -51,7 +53,7 @@ def test_an_installed_offrecord_plans_a_site(site: Path, tmp_path: Path) -> None
     for name in ("manager", "extensions", "features"):
         (tmp_path / f"etc/asterisk/{name}.conf").write_text("[general]\n")
     with installed(site, "init", "--dry-run", "--yes", "--root", str(tmp_path)) as ran:
-        out, err = ran.communicate(timeout=60)
+        out, err = ran.communicate(timeout=patience())
 
     assert ran.returncode == 0, err
     assert "applicationmap" in out
@@ -63,6 +65,6 @@ def test_an_installed_offrecord_simulates_a_vendor_with_tls(site: Path) -> None:
         assert ran.stdout is not None
         told = json.loads(ran.stdout.readline())
         ran.send_signal(signal.SIGINT)
-        ran.communicate(timeout=30)
+        ran.communicate(timeout=patience())
 
     assert str(told["url"]).startswith("https://")

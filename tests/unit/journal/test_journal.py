@@ -18,6 +18,7 @@ from offrecord.base.errors import Exit
 from offrecord.journal import JournalError, presses, show
 from offrecord.journal.journal import Journal, Record
 from tests.kits.lost_writes import WRITE_AND_DIE, disk_full
+from tests.kits.waiting import eventually
 
 
 def record(number: int = 0, *, press: str = "p1", kind: str = "asked", **body: Any) -> Record:
@@ -36,11 +37,7 @@ async def journal(path: Path) -> AsyncIterator[Journal]:
 
 
 async def until_written(journal: Journal) -> None:
-    for _ in range(1000):
-        if not journal.waiting and journal.trouble is None:
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError(journal.trouble)
+    await eventually(lambda: not journal.waiting and journal.trouble is None)
 
 
 def numbers(path: Path, press: str = "p1") -> list[int]:
