@@ -20,7 +20,7 @@ _limit = 240.0
 
 
 def limit_to(seconds: float) -> None:
-    """Set pytest's own limit for one test; 0 means that it has none, and waits end after an hour."""
+    """Set the limit that pytest has for one test; 0 means none: then waits end after an hour."""
     global _limit  # noqa: PLW0603 - one setting of the whole run
     _limit = seconds * _SHARE if seconds else 3600.0
 
