@@ -29,7 +29,7 @@ from tests.kits.journal_kit import schema_number, set_schema
 from tests.kits.machine import Machine, machine
 from tests.kits.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300)  # the first time the wheels are fetched
+pytestmark = pytest.mark.timeout(600)  # the first time the wheels are fetched
 
 PHONES = """
 [global]

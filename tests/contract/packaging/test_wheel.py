@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.kits.waiting import patience
+from tests.kits.wheel_kit import wheel_of_this_run
 
 ROOT = Path(__file__).parents[3]
 
@@ -20,12 +21,7 @@ ROOT = Path(__file__).parents[3]
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with what the wheel lays into site-packages, and nothing else."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")],
-        cwd=ROOT, check=True, capture_output=True,
-    )  # fmt: skip
-    [wheel] = (folder / "dist").glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(folder / "site")
+    zipfile.ZipFile(wheel_of_this_run(tmp_path_factory)).extractall(folder / "site")
     return folder / "site"
 
 
