@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which event loop a ring runs on, and how long a test waits at most."""
+"""Sets the event loop of a ring, the longest wait of a test, and how signals reach what is run."""
 
 import asyncio
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -28,7 +29,13 @@ def ring(path: Path) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the waits of the tests give up a little before pytest does."""
+    """Let the waits of the tests give up a little before pytest does, and interrupts be heard.
+
+    A shell that runs a command in the background has it ignore SIGINT, and with it each process
+    that the command starts. What the tests start is to be interrupted as at a terminal.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     waiting.limit_to(float(config.getoption("timeout") or config.getini("timeout") or 0))
     be_patient(waiting.patience())
 
