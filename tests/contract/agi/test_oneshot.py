@@ -351,6 +351,25 @@ class TestAsteriskGone:
 
         assert (process.returncode, out, err) == (0, b"", b"")
 
+    async def test_an_interrupt_that_its_parent_ignores_stays_ignored(self, tmp_path: Path) -> None:
+        """So a shell starts what is to outlive a Ctrl-C; the press is taken through."""
+        ignored = "import _signal, os; _signal.signal(2, _signal.SIG_IGN); "
+        fake = FakeDaemon(accepted("P1"), CONFIRMED)
+        (tmp_path / "sitecustomize.py").write_text(
+            INTERRUPTED.format(module="agi.handover", where="os.kill(os.getpid(), 2)")
+        )
+        async with daemon(tmp_path / "d", fake) as option:
+            process = await start(
+                *unhurried(("stop", option)), before=ignored,
+                environment={"PYTHONPATH": str(tmp_path)},
+            )  # fmt: skip
+            assert process.stdout is not None
+            async with safety_net("the script tells the verdict"):
+                out, _ = await process.communicate(ENVIRONMENT)
+
+        assert process.returncode == 0
+        assert out.startswith(b'SET VARIABLE "OFFRECORD_PRESS" "P1"')
+
     async def test_no_environment(self) -> None:
         run = await asterisk("stop", environment=b"\n")
 
