@@ -4,8 +4,8 @@
 # make faults ARGS="--presses 10000 --seed 7".
 
 ARGS ?=
-# Tests run in so many processes: they wait for phones more than they compute.
-JOBS ?= 2
+# Tests run in so many processes: more than there are cores, as many wait for phones.
+JOBS ?= $(shell echo $$((2 * $$(nproc) + 1)))
 
 .PHONY: demo test check bench faults docs man deb format
 
@@ -14,7 +14,7 @@ demo:
 	@.venv/bin/python -m lab $(ARGS)
 
 test: check
-	@.venv/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@.venv/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check:
 	@scripts/setup test

@@ -8,7 +8,6 @@
     ├── AgiProtocol      the other side sent no AGI, or more of it than is allowed
     ├── AgiHangup        the channel, or the connection to it, is gone
     ├── AgiRefused       Asterisk refused the command
-    ├── AgiDeadline      the script's own alarm went off
     ├── AgiBind          the FastAGI server cannot listen on its address
     └── HandoverError    the daemon did not accept the press, or sent no verdict
 """
@@ -41,10 +40,6 @@ class AgiRefused(AgiError):
         super().__init__(f"{command}: {code} {answer}")
         self.command = command
         self.code = code
-
-
-class AgiDeadline(AgiError):
-    """The one-shot script has run for its longest time and ends."""
 
 
 class AgiBind(AgiError):

@@ -1,38 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one-shot script: `AGI(offrecord-agi,stop)` sends one press to the daemon and ends.
 
-Asterisk waits for this process while the presser is cut off from the call: its start is dead air.
-Nothing heavy is imported, and pyst2 only after the press is sent, while the daemon works. Whatever
-fails, the call goes on: the exit code is 0, the channel is never answered, hung up or moved. A
-press that was not accepted is reported on the console and by the failure tone.
+Whatever happens, the call goes on: the exit code is 0, also after an interrupt. Its handler is
+therefore the first thing that the script does; what takes a press through is imported after it.
+Before that the interpreter starts, where a signal ends any process in its own way.
 """
 
+import _signal  # type: ignore[import-not-found]  # `signal` imports `enum`: 6 ms of dead air
 import os
-import select
 import sys
-import time
-
-from agi.arguments import USAGE, Arguments, ArgumentsError
-from agi.errors import AgiDeadline, AgiError, AgiHangup, AgiInjection, AgiRefused, HandoverError
-from agi.handover import PressRequest, press_id_in, verdict_in
-from agi.handover_client import HandoverClient
-from agi.verdict_message import FAILED, NOT_PLAYED, PENDING, AgiVerdict, telling
-from agi.wire import EnvironmentBuffer, command, printable
 
 # The type checkers know this name; `typing` itself would cost more than the rest of the module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import NoReturn
-
-    from agi.pyst2_script import PystChannel
-    from agi.wire import Environment
-
-_CHUNK = 4096
-_MARGIN = 0.2
-"""Seconds after `wait` for the daemon's message that the verdict is still pending."""
-SPEAK = 6.0
-"""Seconds after the deadline for the commands to Asterisk. Then the alarm ends the script."""
 
 
 def main() -> "NoReturn":
@@ -40,150 +21,26 @@ def main() -> "NoReturn":
 
     `os._exit`: the interpreter's own clean-up would be another 2 ms of dead air.
     """
+    if _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
+        _signal.signal(_signal.SIGINT, _leave)
     try:
+        from agi.oneshot_press import run
+
         run(sys.argv[1:], os.environ)
     except Exception as error:  # noqa: BLE001 - the call must go on; the error goes to the console
+        from agi.wire import command, printable
+
         text = printable(f"offrecord: the script failed: {type(error).__name__}: {error}")
         os.write(1, command("VERBOSE", text, "1"))
     finally:
         os._exit(0)
 
 
-def run(
-    words: list[str],
-    environ: "Mapping[str, str]",
-    *,
-    infd: int = 0,
-    outfd: int = 1,
-    speak: float = SPEAK,
-) -> None:
-    """Process one press. `infd`, `outfd`: the pipes to Asterisk. `speak`: seconds.
+def _leave(*_: object) -> "NoReturn":
+    """End the process at once.
 
-    Sets the process's alarm and its handlers for SIGALRM and SIGHUP: only for a separate process.
+    Python's own handler raises KeyboardInterrupt instead, wherever the script is. Inside a
+    destructor or a callback of the import system that is printed and dropped, and the script
+    goes on for as long as its deadlines let it.
     """
-    started = time.monotonic()
-    if os.isatty(infd):
-        os.write(outfd, USAGE.encode())
-        return
-    arguments = Arguments(environ)
-    problem = ""
-    try:
-        arguments.take(words)
-    except ArgumentsError as error:
-        problem = f"{error}; usage: AGI(offrecord-agi,VERB[,TONE][,name=value])"
-    buffer = EnvironmentBuffer()
-    environment = _read_environment(buffer, infd, started + arguments.deadline)
-    if environment is None:
-        return
-    # The client's deadline runs from here; what reading the environment took is part of it.
-    deadline = max(0.0, started + arguments.deadline - time.monotonic())
-    with HandoverClient(arguments.socket, deadline=deadline) as client:
-        failure = _failure(problem, arguments) if problem else _send(client, environment, arguments)
-        # The daemon works now; importing pyst2 takes about as long as the first verdicts.
-        _set_alarm(deadline + speak)
-        channel = _channel(environment, infd, outfd, buffer.rest)
-        press_id, verdict = ("", failure) if failure else _receive(client, arguments)
-    try:
-        _tell(channel, press_id, verdict)
-    except (AgiHangup, AgiDeadline):
-        return  # no one is left to be told; an accepted press goes on in the daemon
-
-
-def _read_environment(buffer: EnvironmentBuffer, infd: int, ends: float) -> "Environment | None":
-    """Return the environment, or None when no channel sent one in time."""
-    try:
-        while (left := ends - time.monotonic()) > 0:
-            if not select.select([infd], [], [], left)[0]:
-                return None
-            data = os.read(infd, _CHUNK)
-            if not data:
-                os.write(2, USAGE.encode())
-                return None
-            if (environment := buffer.feed(data)) is not None:
-                return environment
-    except AgiError:
-        os.write(2, USAGE.encode())
-    return None
-
-
-def _send(
-    client: HandoverClient, environment: "Environment", arguments: Arguments
-) -> AgiVerdict | None:
-    """Send the press; return the failure if it could not be sent."""
-    options = dict(arguments.options)
-    request = PressRequest(
-        verb=arguments.verb,
-        channel=environment.channel,
-        uniqueid=environment.uniqueid,
-        wait=arguments.wait,
-        agent=options.pop("agent", ""),
-        recorder=options.pop("recorder", ""),
-        caller_number=environment.get("agi_callerid"),
-        caller_name=environment.get("agi_calleridname"),
-        context=environment.get("agi_context"),
-        extension=environment.get("agi_extension"),
-        options=options,
-    )
-    try:
-        client.send(request.message())
-    except HandoverError as error:
-        return _not_taken(error, arguments, sure=True)
-    return None
-
-
-def _receive(client: HandoverClient, arguments: Arguments) -> tuple[str, AgiVerdict]:
-    """Wait for the daemon's two lines; return the press id, empty if unknown, and a verdict."""
-    try:
-        press_id = press_id_in(client.receive() or {})
-    except HandoverError as error:
-        # Sure only if the daemon says so: after a timeout it may have the press anyway.
-        return "", _not_taken(error, arguments, sure=error.cause == "declined")
-    try:
-        message = client.receive(within=arguments.wait + _MARGIN)
-        # The daemon's own `pending` has no sound: the dialplan chooses that one.
-        if message is not None and (verdict := verdict_in(message)).outcome != PENDING:
-            return press_id, verdict
-    except HandoverError as error:
-        if error.cause != "timeout":
-            text = f"{arguments.verb} is taken as {press_id}, then {error}; {error.fix}"
-            return press_id, _failure(text, arguments)
-    sounds = (arguments.interim,) if arguments.interim else ()
-    text = f"{arguments.verb} is taken as {press_id}, its verdict is not known yet"
-    return press_id, AgiVerdict(PENDING, sounds, text)
-
-
-def _not_taken(error: HandoverError, arguments: Arguments, *, sure: bool) -> AgiVerdict:
-    what = "is NOT taken" if sure else "may not be taken"
-    return _failure(f"{arguments.verb} {what}: {error}; {error.fix}", arguments)
-
-
-def _failure(text: str, arguments: Arguments) -> AgiVerdict:
-    return AgiVerdict(FAILED, (arguments.tone,), text)
-
-
-def _set_alarm(seconds: float) -> None:
-    import signal  # after the press: it imports `enum`, 6 ms
-
-    def rung(*_: object) -> None:
-        raise AgiDeadline(f"{seconds:g} s are over")
-
-    signal.signal(signal.SIGALRM, rung)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-
-
-def _channel(environment: "Environment", infd: int, outfd: int, rest: bytes) -> "PystChannel":
-    from agi.pyst2_script import PystChannel
-
-    return PystChannel(environment, infd=infd, outfd=outfd, rest=rest)
-
-
-def _tell(channel: "PystChannel", press_id: str, verdict: AgiVerdict) -> None:
-    wrong = [f"no name of a sound: {sound!r}" for sound in verdict.unplayable]
-    for name, *words in telling(press_id, verdict):
-        try:
-            if channel.execute(name, *words) == NOT_PLAYED:
-                wrong.append(f"no file for a sound of {verdict.sounds}")
-        except (AgiRefused, AgiInjection) as error:
-            wrong.append(str(error))
-    if wrong:
-        channel.execute("VERBOSE", printable(f"offrecord: not told: {'; '.join(wrong)}"), "1")
+    os._exit(0)

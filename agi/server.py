@@ -56,7 +56,7 @@ class FastAgiServer:
 
     @property
     def listening(self) -> bool:
-        """Whether the dialplan can connect now."""
+        """True while the dialplan can connect."""
         return self._server is not None and self._server.is_serving()
 
     @property

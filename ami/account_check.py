@@ -39,7 +39,7 @@ class AccountCheck:
         self.unsupported: str | None = None
         """The sentence for a PBX of a version that is too old, None for any other."""
         self.report: PrivilegeReport | None = None
-        """What the account may do; None until checked after a login."""
+        """The report on the account's privileges; None until checked after a login."""
         self.checked = asyncio.Event()
         """Set once `report` is known."""
 

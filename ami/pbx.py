@@ -128,7 +128,7 @@ class Pbx:
 
     @property
     def privileges(self) -> PrivilegeReport | None:
-        """What the account may do; None until checked after a login."""
+        """The report on the account's privileges; None until checked after a login."""
         return self._account.report
 
     @property

@@ -92,7 +92,7 @@ _WRITES: Final = {
     "originate": ("Originate", "play late tones, and music to those on hold"),
     "user": ("UserEvent", "raise events for agents' desktops"),
 }
-"""For each class an action of Asterisk's core that no other class but `system` allows."""
+"""By write class: an action of Asterisk's core that only it and `system` allow, and its use."""
 
 _RISKS: Final = {
     "command": "runs any command of Asterisk's CLI",

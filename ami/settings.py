@@ -41,17 +41,17 @@ class AmiSettings:
     """The account is meant to raise UserEvents, so `write = user` is expected."""
 
     connect_timeout: float = 5.0
-    """For the connection with its TLS handshake, and again for the greeting and login. Asterisk
-    answers a wrong secret only after 1 s, so less than 2 s would take a refusal for silence."""
+    """Seconds for the connection with its TLS handshake, and again for the greeting and login.
+    Asterisk answers a wrong secret after 1 s: with less than 2 s a refusal looks like silence."""
     action_timeout: float = 1.0
-    """For the answer to an action. A healthy PBX gives it in less than a millisecond."""
+    """Seconds for the answer to an action. A healthy PBX gives it in less than a millisecond."""
     ping_interval: float = 5.0
     dead_after: float = 12.0
     """Seconds after which a dead connection is given up."""
     backoff_base: float = 0.2
     backoff_cap: float = 30.0
     stable_after: float = 5.0
-    """How long a login must last before the next reconnect starts from `backoff_base` again."""
+    """Seconds a login must last before the next reconnect starts from `backoff_base` again."""
 
     queue_limit: int = 50_000
     """Events queued for the consumer; beyond it events are dropped and the calls listed again."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a recorder is asked and may answer: orders, results, and the protocol of a recorder.
+"""Orders to a recorder, their results, and the protocol that every recorder implements.
 
 Pure data. `Order` goes in, `RecorderResult` comes out; `Recorder` is what a bridge must be.
 """
@@ -15,7 +15,7 @@ from ami.calls.snapshots import Call, Channel
 
 
 class Verb(StrEnum):
-    """What a press asks for. Absolute: none of them toggles.
+    """The action that a press asks for. Absolute: none of them toggles.
 
     `OBJECTION` is a stop for the rest of the call, which no key can resume.
     """
@@ -42,7 +42,7 @@ ORDERS: Final = (Verb.STOP, Verb.PAUSE, Verb.RESUME, Verb.START)
 
 
 class Evidence(IntEnum):
-    """How much is known, each level including the ones below it."""
+    """Level of proof for a result, each including the ones below it."""
 
     NONE = -1
     SENT = 0
@@ -63,7 +63,7 @@ class Evidence(IntEnum):
 
 
 class Outcome(StrEnum):
-    """How a press ended, for one recorder or for all of them."""
+    """Outcome of a press, at one recorder or at all of them together."""
 
     CONFIRMED = "confirmed"
     ACCEPTED = "accepted"
@@ -151,13 +151,13 @@ class RecorderResult:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a recorder can do at best, and what it has to be told for it."""
+    """Abilities of a kind of recorder, and the channel variables that its orders must carry."""
 
     verbs: frozenset[Verb]
     best_evidence: Evidence
     """The highest level this kind can ever give; below `READ_BACK` it is never `confirmed`."""
     stand_ins: Mapping[Verb, str] = field(default_factory=dict)
-    """For verbs the vendor lacks: what is done instead, said in the outcome."""
+    """Verbs that the vendor lacks, each with what is done instead, as the outcome says it."""
     variables: tuple[str, ...] = ()
     """Channel variables that an order for this recorder is to carry as `facts`."""
     on_pbx: bool = False
@@ -166,14 +166,14 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a recorder would do for an order, for `offrecord explain`. Secrets are masked."""
+    """Requests a recorder would send for an order, for `offrecord explain`. Secrets are masked."""
 
     recorder: str
     kind: str
     target: str
     requests: tuple[str, ...]
     refusal: str | None = None
-    """Why nothing would be sent, when nothing would."""
+    """Reason why nothing would be sent; None when something would."""
 
 
 class Recorder(Protocol):
@@ -194,7 +194,7 @@ class Recorder(Protocol):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this kind can do."""
+        """The abilities of this kind of recorder."""
 
     async def open(self) -> None:
         """Make ready: connections, caches. Does not fail when the recorder is away."""
@@ -222,7 +222,7 @@ class Hooked(Protocol):
 
     @property
     def hook(self) -> ASGIApp | None:
-        """What answers the vendor's requests; None when the settings ask for no reports."""
+        """The ASGI app for the vendor's requests; None when the settings ask for no reports."""
 
 
 def hook_of(recorder: object) -> ASGIApp | None:

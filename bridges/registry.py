@@ -24,7 +24,7 @@ GROUP = "offrecord.recorders"
 
 
 class RecorderKind(Protocol):
-    """What an entry point of the group must name."""
+    """Interface of the class that an entry point of the group must name."""
 
     kind: str
     """The name of the kind, the same as the entry point's."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which recorders hold a call, with the reason for each route tried. Pure.
+"""Choose the recorders that hold a call, with the reason for each route tried. Pure.
 
 The first of these that matches decides: a channel variable set in the dialplan; the rules
 about trunks and DIDs; those about queues; those about agents and extensions; the default. A call
@@ -22,7 +22,7 @@ VARIABLE = "OFFRECORD_RECORDERS"
 
 
 class RuleClass(StrEnum):
-    """What a rule is about; the classes are tried in this order."""
+    """Class of a routing rule; the classes are tried in this order."""
 
     TRUNK = "trunks and DIDs"
     QUEUE = "queues"
@@ -49,7 +49,7 @@ class Rule:
 
     @property
     def about(self) -> RuleClass:
-        """What the rule is about."""
+        """The class of the rule."""
         if self.trunk is not None or self.did is not None:
             return RuleClass.TRUNK
         return RuleClass.QUEUE if self.queue is not None else RuleClass.PERSON
@@ -65,7 +65,7 @@ class Rule:
 
 
 KEYS = ("trunk", "did", "queue", "agent", "extension")
-"""What a rule can match on, most telling first."""
+"""The keys that a rule can match on, most telling first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from tomlkit import dumps
 
+from lab.patience import patience
 from offrecord.journal import PressSummary, presses
-
-_READY_SECONDS = 20.0
 
 
 @dataclass(slots=True)
@@ -85,7 +84,7 @@ class DaemonProcess:
             assert self._process is not None
             gone = asyncio.create_task(self._process.wait())
             await asyncio.wait(
-                {ready, gone}, timeout=_READY_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                {ready, gone}, timeout=patience(), return_when=asyncio.FIRST_COMPLETED
             )
             gone.cancel()
             if not ready.done():
@@ -102,14 +101,14 @@ class DaemonProcess:
             )  # fmt: skip
 
     async def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send it a signal and wait; return its exit code. SIGKILL after 10 s."""
+        """Send it a signal and wait; return its exit code. SIGKILL when it does not end."""
         if self._process is None:
             return 0
         process, self._process = self._process, None
         if process.returncode is None:
             process.send_signal(number)
         try:
-            return await asyncio.wait_for(process.wait(), 10)
+            return await asyncio.wait_for(process.wait(), patience())
         except TimeoutError:
             process.kill()
             return await process.wait()
@@ -120,12 +119,12 @@ class DaemonProcess:
         read = [json.loads(line) for line in lines if line.startswith("{")]
         return [line for line in read if line.get("event") == event]
 
-    async def verdicts(self, count: int = 1, seconds: float = 10.0) -> list[PressSummary]:
+    async def verdicts(self, count: int = 1) -> list[PressSummary]:
         """Wait until `count` presses have their verdict in the journal; return all, oldest first.
 
         Raises `TimeoutError`.
         """
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(patience()):
             while True:
                 if self.journal.is_file():
                     found = await asyncio.to_thread(presses, self.journal)

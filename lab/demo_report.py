@@ -27,7 +27,7 @@ class DemoReport:
 
     @property
     def holds(self) -> bool:
-        """Whether every proof holds."""
+        """True when there are proofs and every one holds."""
         return bool(self.proofs) and all(proof.holds for proof in self.proofs)
 
     def at(self, moment: float, text: str) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.patience import patience
 from lab.pbx.asterisk import Asterisk
 from lab.pbx.chroot import ensure
 from lab.pbx.ports import free_tcp, free_udp
@@ -68,9 +69,9 @@ class PbxWithPhones:
         self.farm.start()
         self.await_registered()
 
-    def await_registered(self, seconds: float = 20.0) -> None:
+    def await_registered(self) -> None:
         """Wait until every phone is registered at the PBX; raises `TimeoutError`."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patience()
         shown = ""
         command = "sip show peers" if self.pbx.chan_sip else "pjsip show contacts"
         while time.monotonic() < deadline:
@@ -255,36 +256,34 @@ class People:
     def __init__(self, farm: SecondAmi) -> None:
         self._farm = farm
 
-    async def call(self, caller: str, dialled: str, *, timeout: float = 10) -> str:
+    async def call(self, caller: str, dialled: str) -> str:
         """Dial from the phone `caller`; return its channel on the farm once it is answered."""
-        return await self._call(f"as{caller}", dialled, caller, caller, timeout=timeout)
+        return await self._call(f"as{caller}", dialled, caller, caller)
 
-    async def call_in(self, dialled: str, *, number: str, timeout: float = 10) -> str:
+    async def call_in(self, dialled: str, *, number: str) -> str:
         """Call in over the trunk from the outside `number`; otherwise like `call`."""
-        return await self._call(FAR, dialled, number, TRUNK, timeout=timeout)
+        return await self._call(FAR, dialled, number, TRUNK)
 
-    async def _call(
-        self, line: str, dialled: str, number: str, person: str, *, timeout: float
-    ) -> str:
+    async def _call(self, line: str, dialled: str, number: str, person: str) -> str:
         since = len(self._farm.events)
         await self._farm.action(
             "Originate", Channel=f"PJSIP/{dialled}@{line}", Context="callers", Exten=person,
             Priority="1", Async="true", Timeout="20000", CallerID=f"<{number}>",
         )  # fmt: skip
-        return await self._up(f"PJSIP/{line}-", since, timeout)
+        return await self._up(f"PJSIP/{line}-", since)
 
-    async def _up(self, start: str, since: int, timeout: float) -> str:
+    async def _up(self, start: str, since: int) -> str:
         _, packet = await self._farm.wait_for(
             lambda p: p.get("Event") == "Newstate"
             and p.get("Channel", "").startswith(start)
             and p.get("ChannelStateDesc") == "Up",
-            since=since, timeout=timeout,
+            since=since,
         )  # fmt: skip
         return packet["Channel"]
 
-    async def answered(self, since: int, *, timeout: float = 10) -> str:
+    async def answered(self, since: int) -> str:
         """Return the farm's channel of the phone that has answered since event `since`."""
-        return await self._up("PJSIP/pbx-", since, timeout)
+        return await self._up("PJSIP/pbx-", since)
 
     @property
     def now(self) -> int:
@@ -308,7 +307,7 @@ class People:
     async def hang_up_all(self) -> None:
         """Hang up every phone and wait until the farm has no channel left."""
         await self._farm.action("Hangup", Channel="/.*/")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patience()):
             while await self._farm.channels():
                 await asyncio.sleep(0.02)
 

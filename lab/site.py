@@ -15,6 +15,7 @@ from bridges.simulators.noojee.app import DEMO_KEY, NoojeeSimulator
 from bridges.simulators.noojee.switches import NoojeeSwitches
 from bridges.simulators.server import SimServer
 from lab.daemon import DaemonProcess
+from lab.patience import patience
 from lab.pbx.other_platform import OtherPlatform
 from lab.pbx.second_ami import Packet, SecondAmi
 from lab.pbx_with_phones import AMI_SECRET, TRUNK, PbxWithPhones, People
@@ -101,9 +102,9 @@ class LabSite:
         """Hang up whatever is left, and stop everything but the Asterisks."""
         await self._stack.aclose()
 
-    async def known(self, seconds: float = 10.0) -> None:
+    async def known(self) -> None:
         """Wait until the daemon says that it knows the live calls; raises `TimeoutError`."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(patience()):
             while not (await self.ask({"op": "status"}))["known"]:
                 await asyncio.sleep(0.05)
 
@@ -112,7 +113,7 @@ class LabSite:
         from offrecord.control import client
 
         replies = await asyncio.to_thread(
-            lambda: list(client.ask(self.daemon.socket, request, 15.0))
+            lambda: list(client.ask(self.daemon.socket, request, patience()))
         )
         return dict(replies[-1])
 
@@ -181,7 +182,7 @@ class LabSite:
 
     async def _clear(self) -> None:
         await self.people.hang_up_all()
-        async with asyncio.timeout(10), SecondAmi(self.asterisks.pbx.ami_port) as pbx:
+        async with asyncio.timeout(patience()), SecondAmi(self.asterisks.pbx.ami_port) as pbx:
             while await pbx.channels():
                 await asyncio.sleep(0.02)
 

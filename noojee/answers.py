@@ -24,7 +24,7 @@ _NUMBER: Final = re.compile(r"\s*[+-]?[0-9]{1,9}\s*")
 
 
 class Kind(StrEnum):
-    """What an answer is, by status and body together."""
+    """Kind of an answer, by status and body together."""
 
     DONE = "done"
     """200 and `Code` 0."""

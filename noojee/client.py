@@ -30,7 +30,7 @@ HOUR_INTERVAL: Final = 60.0
 
 
 class Agent(Enum):
-    """Its one member makes a stop go without `agentLoginName`."""
+    """Sentinel: its one member makes a stop go without `agentLoginName`."""
 
     NONE = "none"
 
@@ -140,7 +140,7 @@ class NoojeeClient:
 
     @property
     def in_flight(self) -> int:
-        """How many requests are on the wire right now; at most eight are."""
+        """Number of requests on the wire right now; at most eight are."""
         return self._lanes.in_use
 
     async def aclose(self) -> None:

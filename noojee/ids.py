@@ -69,4 +69,4 @@ class UniqueId:
 
 
 Target = Extension | UniqueId
-"""What a verb is done to."""
+"""Target of a verb: an extension or a unique id."""

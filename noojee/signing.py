@@ -71,4 +71,4 @@ class ApiKey:
 
 
 Auth = Signed | ApiKey
-"""How a client authenticates."""
+"""Credentials of a client, one type for each way to authenticate."""

@@ -184,7 +184,7 @@ async def _read(stream: AsyncIterable[bytes], limit: int) -> bytes | None:
 
 
 class Cause(Enum):
-    """Why an exchange brought no answer."""
+    """Reason why an exchange brought no answer."""
 
     NOT_CONNECTED = "not_connected"
     """There was no connection: nothing was sent."""
@@ -276,7 +276,7 @@ class Lanes:
 
     @property
     def in_use(self) -> int:
-        """How many lanes are held."""
+        """Number of lanes that are held."""
         return self._count - len(self._free)
 
     @asynccontextmanager

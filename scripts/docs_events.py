@@ -181,8 +181,8 @@ def stream_rows() -> list[tuple[str, str]]:
     """Return the events of a stream that are no records."""
     return [
         ("`open`", "the first one: the live calls as they are now"),
-        (f"`{CALLS}`", "the live calls, or who records them, have changed; it holds them anew"),
-        (f"`{MISSED}`", "so many others were lost (`count`): look at everything anew"),
+        (f"`{CALLS}`", "the live calls, or who records them, have changed; it holds all calls"),
+        (f"`{MISSED}`", "so many others were lost (`count`): look at everything again"),
     ]
 
 

@@ -106,7 +106,7 @@ class AmiLink:
         self._serial = 0
         self._up_since: float | None = None
         self.problem: AmiError | None = None
-        """Why the link is not up; None while it is."""
+        """Reason why the link is not up; None while it is."""
         self.logins = 0
         """Number of successful logins."""
         self.timeouts = 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a recorder behaves: twice, cancelled, every verb, plan, probe, secrets, open and close."""
+"""Checks of recorders' behaviour: repeats, cancels, verbs, plan, probe, secrets, open, close."""
 
 import asyncio
 from contextlib import suppress

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a recorder's author supplies to the conformance checks."""
+"""The fixture that a recorder's author supplies to the conformance checks."""
 
 from enum import StrEnum
 from typing import Protocol
@@ -8,7 +8,7 @@ from bridges.model import Order, Recorder, Verb
 
 
 class Situation(StrEnum):
-    """What the vendor is put into before a check gives its orders."""
+    """State of the vendor before a check gives its orders."""
 
     RECORDING = "recording"
     """The call is live and being recorded, and everything works. Every fixture begins so."""

@@ -52,7 +52,7 @@ class LogWatch(logging.Handler):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Listen no more."""
+        """Remove the handler."""
         root = logging.getLogger()
         root.removeHandler(self)
         root.setLevel(self._before)

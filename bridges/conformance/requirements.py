@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the checks give an order, and what must hold of every result whatever was asked."""
+"""Give the orders of the checks, and check what must hold of every result."""
 
 import asyncio
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ def must(held: object, message: str) -> None:
 
 
 async def give(fixture: RecorderFixture, order: Order) -> RecorderResult:
-    """Have the recorder carry out an order, and check what has to hold of any result.
+    """Give the recorder an order, and check what has to hold of any result.
 
     Raises AssertionError when the recorder raises, exceeds the budget, or returns a result that
     contradicts itself.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a stop may say, whatever the vendor and the network make of it."""
+"""Checks of the result of a stop, whatever the vendor and the network make of it."""
 
 from bridges.conformance.fixture import RecorderFixture, Situation
 from bridges.conformance.registration import check, silent, stop

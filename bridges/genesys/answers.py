@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an answer of Genesys Web Services means: one table, decided on the body before the status.
+"""Table of what an answer of Genesys Web Services means, decided on the body before the status.
 
 Sources: the vendor's "Return Values" (codes 0 to 20), "Error handling" and the recording pages
 that tie code and HTTP status. 401 is never said by the documents and is read as code 20.
@@ -141,14 +141,14 @@ def _by_status(exchange: Exchange) -> Case:
 
 
 class Next(StrEnum):
-    """What is to be done about a case."""
+    """Next step after an answer."""
 
     PROVE = "prove"
     """It was accepted, which proves nothing: look for the proof."""
     USE = "use"
     """A read gave what was asked."""
     LOOK = "look"
-    """Whether it was done is not known: read the call, and ask once more if it was not."""
+    """It is not known whether it was done: read the call, and ask once more if it was not."""
     AGAIN = "again"
     """Ask again after a pause, for as long as the budget lasts."""
     LOG_IN = "log in"
@@ -163,7 +163,7 @@ Request = Literal["read", "command"]
 
 @dataclass(frozen=True, slots=True)
 class Row(answer_table.Row[Next]):
-    """What one case means for a read or for one of the four recording commands.
+    """Row of the answer table: one case for a read, or for one of the four recording commands.
 
     Every row that is not followed by a proof ends as `failed`. `retryable` is false where only a
     person can mend the cause, and where trying again could lock an account. `look`: servers answer

@@ -25,7 +25,7 @@ _STRANGERS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What came back for a list of messages; None, and why, when no messages did.
+    """Answer to a list of messages: the messages that came back; None, and why, when none did.
 
     `final` says that trying again is no use.
     """

@@ -35,7 +35,7 @@ _SOON: Final = 0.25
 _LATER: Final = 1.0
 """Seconds before the first read after a command, and between the following ones."""
 _FIRST_SHARE: Final = 0.6
-"""How much of what is left of the budget the first of two attempts may take."""
+"""Part of the remaining budget that the first of two attempts may take."""
 _BACK_OFF: Final = 0.2
 _LEAST: Final = 0.05
 """Seconds that must be left for another request."""
@@ -46,7 +46,7 @@ _FOR_NOTIFICATIONS: Final = 0.5
 
 
 class Proof(StrEnum):
-    """What looking for the proof brought."""
+    """Result of looking for the proof."""
 
     PROVEN = "proven"
     NOT_YET = "not yet"
@@ -74,7 +74,7 @@ class OrderExecution:
     steps: list[Step] = field(default_factory=list)
     watch: CallWatch | None = None
     detail: str = ""
-    """What the last read of the call showed, for people."""
+    """The state that the last read of the call showed, for people."""
     perhaps: bool = False
     """True once something was sent that may have been carried out."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which account an order uses, and which of that agent's calls it is about. Pure.
+"""Choose the account of an order, and find the order's call among that agent's calls. Pure.
 
 By the UUID that Genesys' SIP Server puts into `X-Genesys-CallUUID`, else by the agent's device
 and the remote party. There is no list of all live calls, and an id is never made of a `connId`.
@@ -37,7 +37,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Why no call is known. `retryable`: it may be known later. `gone`: there is none at all."""
+    """Reason why no call is known. `retryable`: it may be known later. `gone`: there is none."""
 
     why: str
     retryable: bool = True

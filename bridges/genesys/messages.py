@@ -66,7 +66,7 @@ class GenesysCall:
 
     @property
     def label(self) -> str:
-        """How a call is named to people."""
+        """The call in words for people: its id, state, kind and other parties."""
         told = [text for text in (self.state, self.kind) if text]
         others = ", ".join(self.parties)
         return f"{self.id} ({' '.join(told)}{f' with {others}' if others else ''})"
@@ -146,7 +146,7 @@ def _seconds(value: object) -> float | None:
 
 
 class Ready(StrEnum):
-    """What a call's own state says before anything is sent."""
+    """Result of looking at a call's own state before anything is sent."""
 
     SEND = "send"
     NOTHING = "nothing"
@@ -160,7 +160,7 @@ _NOTHING: Final = {
     (Verb.PAUSE, "Stopped"): "its recording is stopped already",
     (Verb.PAUSE, "Paused"): "its recording is paused already",
     (Verb.RESUME, "Recording"): "it is being recorded already",
-    (Verb.RESUME, "Stopped"): "no recording of it is paused; a stopped one is started anew",
+    (Verb.RESUME, "Stopped"): "no recording of it is paused; a stopped one is started again",
     (Verb.START, "Recording"): "it is being recorded already",
 }
 _WRONG: Final = {(Verb.START, "Paused"): "its recording is paused: resume it instead"}

@@ -80,7 +80,7 @@ class Notifications:
         self._client: BayeuxClient | None = None
         self._settled = asyncio.Event()
         self.trouble: str | None = "they were not asked for"
-        """Why there are no notifications now; None while there are."""
+        """Reason why there are no notifications now; None while there are."""
 
     def add_listener(self, listener: Listener) -> Callable[[], None]:
         """Add a listener; return a function that removes it."""

@@ -34,7 +34,7 @@ def share(left: float, most: float) -> float:
 
 
 class AgentSession:
-    """What one account of the recorder does at the server.
+    """One account of the recorder at the server: its login, requests and notifications.
 
     Nothing is sent before the first `ask`. The login is the HTTP session alone: the agent's
     contact centre session belongs to the agent's desktop and is never begun or ended.

@@ -49,7 +49,7 @@ class Password:
 
 
 class Account(RecorderSettings):
-    """What one agent logs in with."""
+    """Credentials of one agent."""
 
     username: str = Field(
         min_length=1, pattern=r"^[^:\x00-\x1f]+$", description="the user name at Genesys"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every answer of Imagicle means: one table of request and case. Pure.
+"""Table of what every answer of Imagicle means, by request and case. Pure.
 
 The numbers of `reason` in a 400 differ from request to request. 409 says that nothing live was
 found, on this node and under this address; 429 is a state, not a limit of speed.
@@ -47,28 +47,28 @@ class Case(StrEnum):
 
 
 class Next(StrEnum):
-    """What to do about a case."""
+    """Next step after an answer."""
 
     VERIFY = "verify"
     """Read the list: the server says that it is as asked."""
     READDRESS = "readdress"
-    """The same request with the other spelling of the key."""
+    """Send the same request with the other spelling of the key."""
     CONTAIN = "contain"
-    """It will never be stopped; a pause may be had."""
+    """Try a pause: it will never be stopped."""
     LOOK = "look"
-    """Nothing live, says this node: only the lists of all nodes make that true."""
+    """Read all lists: this node says that nothing is live, which only all of them prove."""
     REPEAT = "repeat"
     """Look, then ask the same node again."""
     ELSEWHERE = "elsewhere"
     """Look, then ask the next node."""
     BY_LINE = "by_line"
-    """The list is not to be had; the line can still be named."""
+    """Name the line in the request: the list cannot be read."""
     END = "end"
 
 
 @dataclass(frozen=True, slots=True)
 class Row(answer_table.Row[Next]):
-    """What a case means for one request. `maybe_done`: Imagicle may have carried it out."""
+    """Row of the table of answers. `maybe_done`: Imagicle may have carried the request out."""
 
     maybe_done: bool = False
 
@@ -202,7 +202,7 @@ _WORDS: Final[dict[Op, dict[int, str]]] = {
         4: "auto|manual",
     },
 }  # fmt: skip
-"""How the name of a reason tells which it is. The vendor prints numbers; names are foreseen."""
+"""Patterns of a reason's name, by its number. The vendor prints numbers; names are foreseen."""
 
 
 def reason(op: Op, body: bytes) -> Case:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one order may use: its time, its requests with their steps, and two ways to read lists."""
+"""Requests of one order within its time, each noted as a step, and two ways to read lists."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,7 +16,7 @@ from bridges.shared.answer_table import OrderEnd
 from bridges.shared.match_call import Ambiguous
 
 TRIES: Final = 3
-"""How often one request is made at most."""
+"""Times that one request is made at most."""
 
 _LEAST: Final = 0.03
 """Seconds that must be left for a request to be worth it."""
@@ -27,7 +27,7 @@ _LOOKS: Final = (0.0, 0.5, 1.5)
 
 
 _UNSEEN: Final = {Op.STOP_LINE, Op.PAUSE_LINE, Op.RESUME_LINE}
-"""What would hit the next call of a line if it was sent again."""
+"""Requests that would hit the next call of a line if they were sent again."""
 
 
 class OutOfTimeError(Exception):

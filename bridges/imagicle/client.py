@@ -30,7 +30,7 @@ class Answer:
 
     @property
     def row(self) -> Row:
-        """What it means."""
+        """The row of the answer table for this answer."""
         return TABLE[self.ask.op, self.case]
 
     @property

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which live recording is that of a call, by the lists of all nodes together. Pure.
+"""Find the live recording of a call in the lists of all nodes together. Pure.
 
 Nothing says that nodes share their live recordings, which is why "there is none" needs the list of
 every node.
@@ -17,7 +17,7 @@ from bridges.shared.match_call import Ambiguous, Candidate, Chosen, pick
 from bridges.shared.phone_numbers import Match, Numbering
 
 Goal = Callable[[Live | None], bool]
-"""Whether a recording, None once it is in no list, is as it was asked to be."""
+"""Tells whether a recording, None once it is in no list, is as it was asked to be."""
 
 GONE: Final[Goal] = lambda live: live is None  # noqa: E731
 SILENT: Final[Goal] = lambda live: live is None or live.paused  # noqa: E731
@@ -58,7 +58,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class NodeLists:
-    """What the nodes answered to one question for a list."""
+    """The answers of the nodes to one request for a list."""
 
     answers: tuple[Answer, ...]
 

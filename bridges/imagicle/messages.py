@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes over the wire to Imagicle, and what its list of live recordings says. Pure.
+"""Build requests to Imagicle, and read its list of live recordings. Pure.
 
 Sources: the vendor's pages "Stop Recording" (kbp.imagicle.com/kb/stop-recording_534.html), "Start
 Recording" (…/start-recording_533.html), "Get Active Recordings"
@@ -25,7 +25,7 @@ _DURATION: Final = re.compile(
 
 
 class Op(StrEnum):
-    """What is asked. Reasons of a 400 mean different things for each."""
+    """Kind of request. Reasons of a 400 mean different things for each."""
 
     LIST = "list"
     STOP_ID = "stop_id"
@@ -42,7 +42,7 @@ class Key(StrEnum):
 
     NUMBER = "directoryNumber"
     MISSPELT = "directoryNumberr"
-    """As the vendor's page on stopping prints it in its URL, against its own table."""
+    """The key as the vendor's page on stopping prints it in its URL, against its own table."""
     DEVICE = "deviceName"
     USER = "username"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every answer of Noojee means: one table of request and case. Pure.
+"""Table of what every answer of Noojee means, by request and case. Pure.
 
 `noojee.answers` makes a kind of status and body; here it becomes a case; others are endings
 of the network.
@@ -75,7 +75,7 @@ STAND_INS: Final = MappingProxyType(
 
 
 class Next(StrEnum):
-    """What is done after an answer."""
+    """Next step after an answer."""
 
     AGAIN = "again"
     """Ask once more, where that can do no harm: it may help."""

@@ -62,13 +62,13 @@ class AcceptedStops:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """How one request ended."""
+    """Result of one request."""
 
     row: Row[Next]
     detail: str
     exchanges: tuple[Exchange, ...] = field(repr=False)
     stood: bool = False
-    """Its evidence is that of a stop before; its own exchanges show none."""
+    """True when the evidence is that of an earlier stop; its own exchanges show none."""
 
     def steps(self, request: Request) -> list[Step]:
         """Return the requests made, as the journal keeps them."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which call a request to Noojee names: by unique id, or by extension. Pure.
+"""Choose the call that a request to Noojee names: by unique id, or by extension. Pure.
 
 A unique id goes before an extension: by extension Noojee picks one of the live calls of that
 handset by itself, and a stop that comes late would hit the next call.
@@ -30,7 +30,7 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why nothing is sent."""
+    """Reason why nothing is sent."""
 
     why: str
 

@@ -9,7 +9,7 @@ from bridges.shared.settings import AbsolutePath, RecorderSettings, SecretText
 from noojee import ApiKey, Signed, check_server
 
 TargetRule = Literal["presser", "linkedid", "extension"]
-"""What a request names: the handset's channel, the call's first channel, or the extension."""
+"""Target of a request: the handset's channel, the call's first channel, or the extension."""
 
 
 class NoojeeSettings(RecorderSettings):

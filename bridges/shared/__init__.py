@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What several kinds of recorder need: a base, settings, an HTTP line, rules that compare calls."""
+"""Parts that several kinds of recorder share: a base, settings, an HTTP line, comparing calls."""

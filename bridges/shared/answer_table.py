@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shape of an answer table, and of how an order ends. Pure.
+"""Types for a table of a vendor's answers, and for the end of an order. Pure.
 
 Each kind's `answers.py` names its own cases and next steps, for they differ from vendor to
 vendor; a row has the same columns everywhere.
@@ -16,7 +16,7 @@ NextStep = TypeVar("NextStep", bound=StrEnum)
 
 @dataclass(frozen=True, slots=True)
 class Row(Generic[NextStep]):
-    """What one case means for one request.
+    """Row of an answer table: the meaning of one case for one request.
 
     `next` is what to do after it. `outcome` and `evidence` hold when nothing more can be learnt;
     `evidence` is also what the exchange by itself proves. `retryable`: the same order may be given
@@ -34,7 +34,7 @@ class Row(Generic[NextStep]):
 
 @dataclass(frozen=True, slots=True)
 class OrderEnd:
-    """How an order ended. `retryable` counts only when the outcome is `failed`."""
+    """Outcome of an order, with its evidence. `retryable` counts only for the outcome `failed`."""
 
     outcome: Outcome
     evidence: Evidence

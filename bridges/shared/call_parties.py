@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who takes part in the call here: the phone that is meant, trunks, numbers, begin. Pure.
+"""The parties of a call on the PBX: the phone that is meant, trunks, numbers, begin. Pure.
 
 `parties` is what another system can know of our call; `match_call` compares it with calls there.
 """
@@ -13,7 +13,7 @@ from bridges.model import Order
 from bridges.shared.phone_numbers import plain
 
 Whose = Literal["presser", "far"]
-"""Whose line is meant: the phone's that pressed, or the one at the other end of the trunk."""
+"""The line that is meant: the pressing phone's, or the one at the other end of the trunk."""
 
 _UNIQUEID: Final = re.compile(r"(?:.*-)?([0-9]{9,11})\.[0-9]+")
 """`[system name-]seconds.count`, as Asterisk makes uniqueids."""

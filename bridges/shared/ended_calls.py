@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a vendor recorded of a call that has ended: an optional part of a recorder.
+"""A vendor's recordings of a call that has ended: an optional part of a recorder.
 
 A vendor's own list of recordings is the only witness of a recording that went on although its
 stop was answered with success.

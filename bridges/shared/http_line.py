@@ -34,7 +34,7 @@ _ISSUED: Final = 64
 
 
 class Ending(StrEnum):
-    """How an exchange ended."""
+    """Result of an exchange: an answer, or the reason why there is none."""
 
     ANSWERED = "answered"
     NOT_CONNECTED = "not_connected"

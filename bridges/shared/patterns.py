@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether what is known of a call fits the shell patterns of a rule. Pure."""
+"""Match the facts of a call against the shell patterns of a rule. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How a rule's patterns fared: what each found, as far as the first that found nothing.
+    """Result of matching a rule's patterns: what each found, up to the first that found nothing.
 
     `missed` is the key of that one, None when all fit. `str` is for people, as `queue support
     and agent fred`.

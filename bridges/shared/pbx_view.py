@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What recorders over HTTP ask of the PBX: who is live on a line, whether a call is still up."""
+"""Facts of the PBX that recorders over HTTP look up: who is live on a line, is a call still up."""
 
 from collections.abc import Callable, Sequence
 

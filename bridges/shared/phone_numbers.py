@@ -12,7 +12,7 @@ _SHORTEST_TAIL: Final = 3
 
 
 class Match(IntEnum):
-    """How well two numbers agree; compare with `>`."""
+    """Degree to which two numbers agree; compare with `>`."""
 
     NO = 0
     TAIL = 1
@@ -22,7 +22,7 @@ class Match(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Numbering:
-    """How numbers are written at a site.
+    """Formats of telephone numbers at a site and in another system.
 
     `region` is the ISO 3166 code of the country whose national numbers are dialled; without one
     only international numbers are understood as more than digits. `strip` are dialling prefixes

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the recorders that are reached over HTTP have in common: construction, open, close, result.
+"""Base class of the recorders that are reached over HTTP: construction, open, close, result.
 
 A recorder need not be made of it: `bridges.model.Recorder` is the contract.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the settings of several kinds of recorder share. Times are in seconds."""
+"""Settings that several kinds of recorder share. Times are in seconds."""
 
 from functools import cached_property
 from pathlib import Path
@@ -99,5 +99,5 @@ class NumberSettings(RecorderSettings):
 
     @cached_property
     def numbering(self) -> Numbering:
-        """How numbers are written here and there."""
+        """The number formats of the site and of the other system."""
         return Numbering(self.region, self.strip, self.mask)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may go wrong at a simulated vendor, and the switches for what its documents leave open."""
+"""Faults of a simulated vendor, and setting the switches for what its documents leave open."""
 
 import dataclasses
 import difflib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every simulator shares: its clock, its request log and its ASGI app.
+"""Base of every simulator: its clock, its request log and its ASGI app.
 
 A vendor's simulator is a `Simulator` with an `answer` of its own. Its faults and switches are in
 `bridges.simulators.faults`. It runs under any ASGI server; `bridges.simulators.server` runs it on
@@ -116,7 +116,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a vendor's simulator answers; a `content_type` of None sends no such header."""
+    """Answer of a vendor's simulator; a `content_type` of None sends no such header."""
 
     status: int
     body: bytes

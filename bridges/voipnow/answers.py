@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an answer of VoipNow means: one table of request and case, as data.
+"""Table of what an answer of VoipNow means, by request and case, as data.
 
 The codes are those of 4PSA's pages "HTTP Return Codes", "StopRecording PhoneCalls" and "List
 PhoneCalls" (wiki.4psa.com, UnifiedAPI); what those leave open is read the careful way. Pure.
@@ -17,7 +17,7 @@ from bridges.shared.answer_table import Row
 from bridges.shared.http_line import Ending, Exchange
 
 Request = Literal["token", "list", "look", "stop", "start"]
-"""What is asked: a token, live calls, one call by its id, or one of the two actions."""
+"""Kinds of request: a token, live calls, one call by its id, or one of the two actions."""
 
 ACTIONS: Final = MappingProxyType({"stop": "StopRecording", "start": "StartRecording"})
 
@@ -60,7 +60,7 @@ class Case(StrEnum):
 
 
 class Next(StrEnum):
-    """What is done after an answer."""
+    """Next step after an answer."""
 
     USE = "use"
     """It is what was asked for."""
@@ -137,7 +137,7 @@ _ALL: Final[Mapping[Case, Row[Next]]] = {
     ),
     Case.NO_ANSWER: _failed(Next.AGAIN, "gave no whole answer", retryable=True),
 }
-"""What holds for every request, where no other row says otherwise."""
+"""Rows that hold for every request, where no other row says otherwise."""
 
 _KEY: Final = "check client_id and client_secret, and that the App is trusted"
 _TOKEN: Final[Mapping[Case, Row[Next]]] = {

@@ -39,12 +39,12 @@ class Answer:
 
     @property
     def row(self) -> Row[Next]:
-        """What it means."""
+        """The row of the answer table for this answer."""
         return TABLE[self.request, self.reading.case]
 
     @property
     def detail(self) -> str:
-        """What happened, as a sentence without its end, for people."""
+        """The answer in words, as a sentence without its end, for people."""
         what = f" ({self.said})" if self.said else ""
         whose = "VoipNow's token server" if self.request == "token" else "VoipNow"
         hint = f"; {self.row.hint}" if self.row.hint else ""

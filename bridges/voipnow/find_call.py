@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of VoipNow's live calls is the call of an order, and where it is to be addressed.
+"""Find the call of an order among VoipNow's live calls, and where it is to be addressed.
 
 What VoipNow itself has told comes first, then its lists: of the extension as each of the users
 that may see it, then of all extensions at once.
@@ -40,7 +40,7 @@ _EARLIER: Final = 12 * 3600.0 + 60.0
 _ALL: Final = Place("@me", SELF)
 
 Alone = Callable[[Order, str], bool]
-"""Whether an extension has no other live call here than that of the order."""
+"""Tells whether an extension has no other live call here than that of the order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class VoipNowRecorder(RecorderBase[VoipNowSettings]):
             token.reveal() if token else None, loose=settings.loose_ids, now=self._now
         )
         self.hook: ASGIApp | None = self._hook if token else None
-        """What takes VoipNow's Call Events; its path ends with `hook_token`."""
+        """The app that takes VoipNow's Call Events; its path ends with `hook_token`."""
         self._finder = Finder(
             settings, self._hook, lambda order, number: is_only_call(order, number, self._live_on)
         )

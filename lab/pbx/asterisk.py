@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bridges.simulators import certificates
+from lab.patience import patience
 from lab.pbx.chroot import LabUnavailable
 from lab.pbx.ports import free_rtp_block, free_tcp, free_udp
 
@@ -32,7 +33,6 @@ _PJSIP_OFF = (
     "chan_pjsip", "res_pjsip", "res_pjsip_session", "res_pjsip_authenticator_digest",
     "res_pjsip_outbound_registration", "res_pjsip_registrar", "res_pjsip_endpoint_identifier_user",
 )  # fmt: skip
-_START_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Asterisk:
 
     @property
     def monitor(self) -> Path:
-        """Where its MixMonitors write."""
+        """The folder that its MixMonitors write to."""
         return self.root / "spool" / "monitor"
 
     @property
@@ -121,7 +121,7 @@ class Asterisk:
         done = subprocess.run(
             ["chroot", str(self.chroot), "asterisk", "-C", f"{self.inside}/etc/asterisk.conf",
              "-rx", command],
-            capture_output=True, text=True, check=False, timeout=15,
+            capture_output=True, text=True, check=False, timeout=patience(),
         )  # fmt: skip
         return done.stdout
 
@@ -171,7 +171,7 @@ class Asterisk:
         self._await_ami(already)
 
     def _await_ami(self, already: int) -> None:
-        deadline = time.monotonic() + _START_SECONDS
+        deadline = time.monotonic() + patience()
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 break

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,8 @@ def ensure(release: str, say: Callable[[str], None]) -> Path:
     with _lock(folder.with_suffix(".lock")):
         if _complete(folder):
             return folder
-        _require_tools(say)
+        with _lock(folder.with_name("debootstrap.lock")):
+            _require_tools(say)
         _build(RELEASES[release], folder, say)
     return folder
 
@@ -176,14 +178,18 @@ def _last_line(text: str) -> str:
 
 
 def main() -> int:
-    """Lay every chroot, saying what is done; 0 when all are there, 3 where none can be had."""
-    for release in RELEASES:
-        try:
-            folder = ensure(release, lambda text: print(f"lab: {text}", flush=True))  # noqa: T201
-        except LabUnavailable as problem:
-            print(f"lab: no real Asterisk {release} here: {problem}", file=sys.stderr)  # noqa: T201
-            return 3
-        print(f"lab: Asterisk {release} is in {folder}")  # noqa: T201
+    """Make all chroots at once; return 0, or 3 where one of them cannot be had."""
+    with ThreadPoolExecutor(len(RELEASES)) as pool:
+        return max(pool.map(_laid, RELEASES))
+
+
+def _laid(release: str) -> int:
+    try:
+        folder = ensure(release, lambda text: print(f"lab: {text}", flush=True))  # noqa: T201
+    except LabUnavailable as problem:
+        print(f"lab: no real Asterisk {release} here: {problem}", file=sys.stderr)  # noqa: T201
+        return 3
+    print(f"lab: Asterisk {release} is in {folder}")  # noqa: T201
     return 0
 
 

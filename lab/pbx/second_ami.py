@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
+from lab.patience import patience
+
 Packet = dict[str, str]
 
 
@@ -54,7 +56,7 @@ class SecondAmi:
                 await self._writer.wait_closed()
 
     async def action(self, name: str, **fields: str | list[str]) -> Packet:
-        """Send one action and return its first answer; waits 5 s at most."""
+        """Send one action and return its first answer. Raises `TimeoutError`."""
         ident = f"tap-{next(self._ids)}"
         lines = [f"Action: {name}", f"ActionID: {ident}"]
         for key, value in fields.items():
@@ -63,17 +65,17 @@ class SecondAmi:
         self._answers[ident] = future
         assert self._writer is not None
         self._writer.write("\r\n".join([*lines, "", ""]).encode())
-        return await asyncio.wait_for(future, 5)
+        return await asyncio.wait_for(future, patience())
 
     async def wait_for(
-        self, wanted: Callable[[Packet], bool], *, timeout: float = 10, since: int = 0
+        self, wanted: Callable[[Packet], bool], *, since: int = 0
     ) -> tuple[float, Packet]:
         """Return the first event, from number `since` on, that `wanted` says yes to.
 
-        Raises `TimeoutError` after `timeout` seconds.
+        Raises `TimeoutError`.
         """
         seen = since
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(patience()):
             while True:
                 while seen < len(self.events):
                     if wanted(self.events[seen][1]):

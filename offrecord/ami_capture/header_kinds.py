@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which AMI header holds what kind of value, and how a capture replaces it.
+"""Table of AMI headers: the kind of value in each, and how a capture replaces it.
 
 A header that is not listed here is left out. Text from the PBX is kept only if it is one of its
 known messages.
@@ -287,4 +287,4 @@ _KINDS: Final[Mapping[str, _KIND]] = {
     **dict.fromkeys(("Press", "Of"), _words("press")),
     "EndObjection": _one_of("yes"),
 }  # fmt: skip
-"""How each header is redacted. Headers that are not here are left out."""
+"""The redaction of each header. Headers that are not here are left out."""

@@ -82,7 +82,7 @@ class Redactor:
         self._by_number: dict[str, str] = {}
         self._by_word: dict[str, str] = {}
         self.patterns_lost = 0
-        """How many replacements do not match the patterns that their numbers match."""
+        """Number of replacements that do not match the patterns that their numbers match."""
         for pattern in dict.fromkeys(patterns):
             self._take_pattern(pattern)
 
@@ -96,7 +96,7 @@ class Redactor:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many different inputs of each kind were replaced."""
+        """The number of different inputs of each kind that were replaced."""
         return {**({"number": len(self._numbers)} if self._numbers else {}), **self._counts}
 
     def leaks(self, text: str) -> bool:

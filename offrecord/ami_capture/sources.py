@@ -36,7 +36,7 @@ _KNOWN: Final = 10.0
 
 @dataclass(slots=True)
 class PbxFacts:
-    """What is known of the PBX besides the stream: Asterisk's version, hints by device."""
+    """Facts about the PBX besides the stream: Asterisk's version, hints by device."""
 
     asterisk: str = ""
     hints: Mapping[str, str] = field(default_factory=dict)

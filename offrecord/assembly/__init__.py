@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the configuration to the objects of a running daemon."""
+"""Make the objects of a running daemon from its configuration."""

@@ -23,7 +23,7 @@ _SURE: Final = frozenset({"L2", "L3", "L4"})
 _ANSWERS: Final = frozenset({"answered", "retried"})
 
 _Span = tuple[int, int]
-"""From when to when, in milliseconds since the epoch, UTC."""
+"""Begin and end in milliseconds since the epoch, UTC."""
 
 _JOINED_TO: Final = """
 WITH RECURSIVE others (press) AS (
@@ -125,7 +125,7 @@ class Pressed:
 
     @property
     def silences(self) -> bool:
-        """Whether the press was to stop or pause recordings."""
+        """True when the press was to stop or pause recordings."""
         return self.verb in _SILENCING
 
     @property
@@ -150,7 +150,7 @@ class Pressed:
 
     @property
     def agent_from(self) -> str:
-        """How the agent was derived."""
+        """The way in which the agent was derived."""
         return text(self.resolved.get("agent_from"))
 
     @property

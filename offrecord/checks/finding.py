@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a rule returns: one finding for each thing that it looked at."""
+"""Result of a rule: one finding for each thing that it looked at."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,7 +38,7 @@ class Finding:
 
     @property
     def said(self) -> str:
-        """What was found and, after a semicolon, the fix."""
+        """The finding in words and, after a semicolon, the fix."""
         return " ".join((f"{self.text}; {self.fix}" if self.fix else self.text).split())
 
     def as_json(self) -> dict[str, object]:

@@ -77,12 +77,12 @@ class CheckInputs:
 
     @property
     def pbx_is_here(self) -> bool:
-        """Whether the PBX is on this machine, by the address of its AMI."""
+        """True when the PBX is on this machine, by the address of its AMI."""
         return is_loopback(self.loaded.config.ami.host)
 
     @property
     def reachable(self) -> bool:
-        """Whether the PBX can be asked."""
+        """True when the PBX can be asked."""
         return self.trouble is None
 
     async def getvar(self, name: str) -> str:

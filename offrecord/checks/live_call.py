@@ -29,7 +29,7 @@ _ELSEWHERE: Final = {
     "Stasis": "a Stasis application has it",
     "Wait": "it waits alone in the dialplan",
 }
-"""Why Asterisk looks for no codes on a channel, by the application that runs it."""
+"""Reason why Asterisk looks for no codes on a channel, by the application that runs it."""
 
 _OTHERWISE: Final = "press by offrecord stop, a button or the HTTP API"
 

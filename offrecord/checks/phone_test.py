@@ -51,7 +51,7 @@ class Digit:
 
 @dataclass(slots=True)
 class ReceivedDigits:
-    """What arrived from one channel: its digits, its answer, its end."""
+    """Everything that arrived from one channel: its digits, its answer, its end."""
 
     uniqueid: str
     clock: Callable[[], float]

@@ -99,7 +99,7 @@ RULES: Final = (
     Rule(
         "phones", "how phones and trunks send their digits",
         "as tones that their codec destroys, or not at all",
-        "as tones, or as is agreed anew in every call; sound may go past the PBX while `[keypad]`"
+        "as tones, or as is agreed again in every call; sound may go past the PBX while `[keypad]`"
         " looks for digits", phones,
     ),
     Rule(

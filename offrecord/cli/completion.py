@@ -12,7 +12,6 @@ from click.shell_completion import CompletionItem, ShellComplete, get_completion
 
 from agi.handover import DEFAULT_SOCKET
 from offrecord.base.errors import UserError
-from offrecord.control import client
 
 SHELLS: Final = ("bash", "zsh", "fish")
 """The shells that click has completion for."""
@@ -62,6 +61,8 @@ def _socket(ctx: click.Context) -> Path:
 
 def _channels(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the channels of the live calls; none when the daemon does not answer at once."""
+    from offrecord.control import client  # completing a command or an option needs no socket
+
     try:
         replies = list(client.ask(path, {"op": "calls"}, _TIMEOUT))
     except (UserError, ValueError):

@@ -27,7 +27,7 @@ class Group(click.Group):
 
 
 class Entry(NamedTuple):
-    """Where a command is defined, and its line in the help of its group."""
+    """Place where a command is defined, and its line in the help of its group."""
 
     module: str
     object: str

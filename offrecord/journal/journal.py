@@ -99,12 +99,12 @@ class Journal:
 
     @property
     def trouble(self) -> JournalError | None:
-        """Why records do not reach the disk at present; None if they do."""
+        """Reason why records do not reach the disk at present; None if they do."""
         return self._worker.trouble
 
     @property
     def waiting(self) -> int:
-        """How many records are in memory and not yet on the disk."""
+        """Number of records in memory and not yet on the disk."""
         return self._worker.waiting
 
     async def open(self) -> None:

@@ -71,11 +71,11 @@ class Worker:
         self._unsure: list[Link] = []  # records of a commit whose result is unknown
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self.trouble: JournalError | None = None
-        """Why the last attempt to write failed; None if it succeeded."""
+        """Reason why the last attempt to write failed; None if it succeeded."""
 
     @property
     def waiting(self) -> int:
-        """How many records are in memory and not yet on the disk."""
+        """Number of records in memory and not yet on the disk."""
         return len(self._jobs)
 
     def start(self) -> None:

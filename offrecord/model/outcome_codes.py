@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each outcome brings, as tables: exit code, HTTP status, sounds, log level, sentence.
+"""Tables by outcome: exit code, HTTP status, sounds, log level, sentence.
 
 A test finds a missing row.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long a pause lasts on which call, and how far it may be extended. Pure."""
+"""Rules for how long a pause lasts on which call, and how far it may be extended. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ class TtlRule:
 
 @dataclass(frozen=True, slots=True)
 class PauseRules:
-    """How long a pause lasts. All numbers are seconds, counted from the press.
+    """Rules for how long a pause lasts. All numbers are seconds, counted from the press.
 
     The first of these that matches the call decides: the rule of `routes` with the most patterns,
     the first of equals; the first pattern of `queues` that a queue of the call matches; the first

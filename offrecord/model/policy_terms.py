@@ -11,10 +11,10 @@ from typing import Final, Literal, get_args
 from bridges.model import Verb
 
 ResumeBy = Literal["anyone", "same_person"]
-"""Who may resume a recording that somebody stopped or paused."""
+"""The people who may resume a recording that somebody stopped or paused."""
 
 AtEnd = Literal["resume", "stay_paused_and_alarm"]
-"""What the daemon does when the time of a pause is over."""
+"""Action of the daemon when the time of a pause is over."""
 
 Kind = Literal["phone", "cli", "http"]
 """Ways as rules see them. All ways from a phone are one: several may report the same press."""
@@ -26,7 +26,7 @@ KEYS: Final = ("queue", "trunk", "agent", "extension")
 
 
 class Allow(StrEnum):
-    """What a rule decides for the presses that it matches."""
+    """Decision of a rule on the presses that it matches."""
 
     ALLOW = "allow"
     PAUSE_ONLY = "pause_only"

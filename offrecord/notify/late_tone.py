@@ -25,7 +25,7 @@ from offrecord.model.outcome_codes import is_sound
 
 CONTEXT: Final = "offrecord-tell"
 PLAY: Final = "play"
-"""Where the near half of a whisper goes on."""
+"""The extension where the near half of a whisper goes on."""
 WHISPER: Final = "whisper"
 """The extension that its far half dials."""
 EXPIRES: Final = 5.0

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may press: rules, FreePBX's setting, limits."""
+"""Permission to press: rules, FreePBX's setting, limits."""

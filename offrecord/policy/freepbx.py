@@ -20,7 +20,7 @@ VARIABLE: Final = "REC_POLICY_MODE"
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """Whether one word allows to stop or pause, to start, to resume; `says` is its meaning."""
+    """Rights that one word gives: to stop or pause, to start, to resume; `says` is its meaning."""
 
     silence: bool
     start: bool
@@ -59,7 +59,7 @@ WORDS: Final[Mapping[str, Word]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the words on the legs of one call mean for a verb.
+    """Meaning for a verb of the words on the legs of one call.
 
     `denied` is the word that forbids it, None when none does. `note` is a sentence about the words
     that were found, empty without any. `strange` are words that FreePBX is not known to use.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may press: pure decisions about one person, one verb and one call.
+"""Decide who may press: pure decisions about one person, one verb and one call.
 
 The first of these that applies decides: what can never be allowed; the first rule of the site
 that matches; FreePBX's setting; the rights of the way by which the press came in. A press from a
@@ -28,7 +28,7 @@ _PAUSES: Final = frozenset({Verb.PAUSE, Verb.RESUME})
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """Whether a press is allowed, and why.
+    """Decision on whether a press is allowed, and why.
 
     `report` is a sentence for the administrator when there is something to look into, else None.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a rule of the policy matches a press, and the facts that this is decided on. Pure."""
+"""Match a rule of the policy with a press, and the facts that this is decided on. Pure."""
 
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a ruling needs to know about a call and the presser.
+    """Facts about a call and the presser that a ruling needs.
 
     `call`: the ids of the call. `extensions`, `trunks` (as endpoints) and `queues` are those of
     the call. `freepbx`: the values of `freepbx.VARIABLE` on its legs, None when they were not

@@ -30,7 +30,7 @@ EVERY: Final = 1.0
 ASKED_AT_ONCE: Final = 32
 """Variables read at the same time; files beyond that are found by their names alone."""
 SPARE: Final = 100
-"""How many more channels than the live ones are remembered before the gone ones are removed."""
+"""Channels remembered beyond the number of live ones, before the gone ones are removed."""
 
 
 @dataclass(slots=True)

@@ -95,7 +95,7 @@ class Reconciler:
 
     @property
     def waiting(self) -> int:
-        """How many calls wait for their first or a later check, or are being checked."""
+        """Number of calls that wait for their first or a later check, or are being checked."""
         return len(self._jobs) + (self._checking is not None)
 
     def open(self) -> None:

@@ -27,7 +27,7 @@ class Noted(Protocol):
 
     @property
     def at(self) -> int:
-        """When it was written, in milliseconds UTC."""
+        """The time when it was written, in milliseconds UTC."""
 
     @property
     def kind(self) -> str:
@@ -58,7 +58,7 @@ class Silent:
 
     @property
     def ended_recording(self) -> bool:
-        """Whether not even silence may be recorded: the recording was proven to have ended."""
+        """True when not even silence may be recorded: the recording was proven to have ended."""
         return self.verb != "pause" and self.outcome in {"confirmed", "nothing_to_stop"}
 
 

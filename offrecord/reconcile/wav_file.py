@@ -59,7 +59,7 @@ class WavFile:
 
     @property
     def frames(self) -> int:
-        """How many samples of each channel there are."""
+        """The number of samples of each channel."""
         return (self.end - self.begin) // (2 * self.channels)
 
     def blocks(self, frames: int) -> Iterator["array[int]"]:

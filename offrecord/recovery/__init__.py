@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""After a crash: what was left unfinished, and what is done about it."""
+"""Recovery after a crash: the presses left unfinished, and what is done about them."""

@@ -42,7 +42,7 @@ class NoRepeatRecorder:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this kind can do."""
+        """The abilities of this kind of recorder."""
         return self._recorder.capabilities
 
     async def open(self) -> None:

@@ -14,7 +14,7 @@ from offrecord.recovery.unfinished import OpenIntent, OpenPress, OpenWork
 
 
 class Resolution(StrEnum):
-    """How one unfinished press is resolved."""
+    """Resolution of one unfinished press."""
 
     FINISH = "finish"
     """It is carried out now."""

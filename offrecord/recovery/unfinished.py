@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which presses and intents the previous daemon process left unfinished, by their records. Pure."""
+"""Presses and intents that the previous daemon process left unfinished, by their records. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -19,7 +19,7 @@ PROGRAM: Final = PurePosixPath("/opt/offrecord/bin/offrecord")
 
 
 class Layout(StrEnum):
-    """Who writes the PBX's files: the administrator, or FreePBX or Issabel."""
+    """Layout of the PBX's files: written by the administrator, or by FreePBX or Issabel."""
 
     PLAIN = "plain"
     FREEPBX = "freepbx"

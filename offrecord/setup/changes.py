@@ -34,7 +34,7 @@ class Owner(StrEnum):
 
     @property
     def secret(self) -> bool:
-        """Whether the content is secret."""
+        """True when the content is secret."""
         return self in {Owner.SECRET, Owner.ASTERISK_SECRET}
 
 

@@ -65,7 +65,7 @@ class PbxPlan:
             return False
         if self._edited(path, before, after) and not (owner.secret or self._answers.overwrite):
             self.notes.append(f"{path} was changed by hand and stays as it is; "
-                              "--overwrite writes it anew")  # fmt: skip
+                              "--overwrite writes it again")  # fmt: skip
             return False
         self.changes.append(Change(path, before, after, owner, why))
         return True
@@ -291,7 +291,7 @@ class PbxPlan:
             self.problems.append(problem(
                 f"{self._folder}/{last[-1].place} sets DYNAMIC_FEATURES after "
                 f"{_CUSTOM['globals']}, so the codes would count on no channel",
-                "have the PBX write its files anew (fwconsole reload), and run init again",
+                "have the PBX write its files again (fwconsole reload), and run init again",
             ))  # fmt: skip
 
     def _custom(self, parent: str, what: str, body: str, why: str) -> None:
@@ -301,7 +301,7 @@ class PbxPlan:
         if name not in reached:
             self.problems.append(problem(
                 f"{self._folder}/{parent} does not include {name}, so lines there would do nothing",
-                "have the PBX write its files anew (fwconsole reload), or give --pbx plain",
+                "have the PBX write its files again (fwconsole reload), or give --pbx plain",
             ))  # fmt: skip
             return
         self.put(name, with_block(tree.get(name, ""), "lines", body), why)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be seen of a running daemon: calls, events, health, metrics."""
+"""The state of a running daemon as others see it: calls, events, health, metrics."""

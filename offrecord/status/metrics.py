@@ -97,7 +97,7 @@ METRICS: Final = (
     MetricSpec(
         "ami_events_dropped_total",
         "counter",
-        "events of the PBX lost because the queue was full; the calls are then listed anew",
+        "events of the PBX lost because the queue was full; the calls are then listed again",
     ),
     MetricSpec("ami_faults_total", "counter", "faults while events of the PBX were taken in"),
     MetricSpec("calls_known", "gauge", "1 while the list of live calls is certain"),

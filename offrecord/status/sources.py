@@ -13,7 +13,7 @@ from offrecord.status.event_feed import EventFeed
 
 
 class Sources(Protocol):
-    """What health and metrics are read from; `Components` has all of it."""
+    """The parts of a daemon that health and metrics are read from; `Components` has all of them."""
 
     @property
     def pbx(self) -> Pbx:

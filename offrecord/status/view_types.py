@@ -34,7 +34,7 @@ DESCRIBED: Final[dict[str, Any]] = {"use_attribute_docstrings": True}
 
 
 class RecorderState(StrEnum):
-    """What is known of one recorder and one call."""
+    """State of one recorder for one call, as far as known."""
 
     RECORDING = "recording"
     ASKING = "asking"
@@ -63,7 +63,7 @@ class ChannelView:
 
 @dataclass(frozen=True, slots=True)
 class IntentView:
-    """What a press holds for a call: the listed recorders must not record it."""
+    """Intent of a press for a call: the listed recorders must not record it."""
 
     __pydantic_config__: ClassVar = DESCRIBED
 
@@ -78,9 +78,9 @@ class IntentView:
     since: int
     """milliseconds since the epoch, UTC"""
     until: int | None
-    """when it ends by itself, in the same; null for never"""
+    """when it ends by itself, in milliseconds since the epoch; null for never"""
     maximum: int | None
-    """the latest time to which it can be extended, in the same"""
+    """the latest time to which it can be extended, in milliseconds since the epoch"""
     at_end: str
     """`resume` or `stay_paused_and_alarm`"""
     home: tuple[str, ...]
@@ -112,7 +112,7 @@ class RecorderStatus:
     since: int | None
     """milliseconds since the epoch, UTC"""
     until: int | None
-    """when a pause ends by itself, in the same"""
+    """when a pause ends by itself, in milliseconds since the epoch"""
     detail: str
     """what the recorder answered last"""
 

@@ -1,28 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """One Chromium for all tests of the page, and pages in it that notice whatever goes wrong."""
 
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, async_playwright
 
-from tests.kits.page_kit import Site
-
-CHROMIUM = Path("/usr/bin/chromium")
-REQUIRED = os.environ.get("OFFRECORD_LAB") == "required"
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-
-VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
-    console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`))"""
+from tests.kits.browser_kit import CHROMIUM, FLAGS, REQUIRED, VIOLATIONS, View, Viewer
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,26 +28,6 @@ async def browser() -> AsyncIterator[Browser]:
         made = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=[*FLAGS])
         yield made
         await made.close()
-
-
-@dataclass
-class View:
-    """One page of a browser. `faults` is what it complained of; a test ends with none."""
-
-    page: Page
-    faults: list[str] = field(default_factory=list)
-
-    async def log_in(self, site: Site, who: str = "desk") -> Page:
-        """Log in as people do, and wait until the board is live."""
-        site.leaving.append(self.page.close)
-        await self.page.goto(site.url)
-        await self.page.get_by_label("Token").fill(site.token[who])
-        await self.page.keyboard.press("Enter")
-        await expect(self.page.locator("#live")).to_have_text("live")
-        return self.page
-
-
-Viewer = Callable[..., Awaitable[View]]
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -13,7 +13,7 @@ from ami.events.types import MixMonitorStart
 from bridges.model import Evidence, Outcome, RecorderResult, Verb
 from offrecord.journal import presses
 from offrecord.web.page.sessions import LASTS
-from tests.browser.conftest import Viewer
+from tests.kits.browser_kit import Viewer
 from tests.kits.call_kit import enter, hangup, new
 from tests.kits.enforcement_kit import record
 from tests.kits.lifecycle_kit import FakeRecorder, Gate
@@ -92,8 +92,7 @@ async def test_a_pause_counts_down_and_can_be_resumed(view: Viewer, tmp_path: Pa
         await expect(left).to_have_text(re.compile(r"(3:00|2:5\d) left"))
         first = str(await left.text_content())
         await expect(left).not_to_have_text(first)
-        here.kept.bench.engine.join_window = 0.0
-        here.kept.bench.engine._joining.window = 0.0
+        here.kept.bench.engine.reconfigure(join_window=0.0)
         here.kept.time.now += 10
         await page.get_by_role("button", name="Resume the recording").click()
         await expect(badge(page, "local")).to_have_text(re.compile(r"recording\s+local|idle"))

@@ -16,7 +16,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Step, Verb
-from tests.browser.conftest import Viewer
+from tests.kits.browser_kit import Viewer
 from tests.kits.call_kit import enter, new
 from tests.kits.enforcement_kit import record
 from tests.kits.lifecycle_kit import FakeRecorder, result

@@ -9,7 +9,7 @@ from tests.kits.faults.figures import table
 from tests.kits.faults.run import fault_run
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_nothing_is_lost_doubled_falsely_claimed_or_left_open(tmp_path: Path) -> None:
     figures = await fault_run(tmp_path, presses=200, seed=1, calls=12, kill_every=6.0)
 

@@ -9,6 +9,7 @@ from ami.events.types import Event
 from ami.link.supervisor import AmiLink, LinkState
 from ami.pbx import Pbx
 from ami.settings import AmiSettings
+from tests.kits.waiting import eventually, patience
 
 
 class Client:
@@ -45,13 +46,6 @@ async def client(settings: AmiSettings, *, wait: bool = True) -> AsyncIterator[C
         await asyncio.wait({running.task})
 
 
-async def eventually(condition: Callable[[], object]) -> None:
-    """Return once the condition holds; fail after 5 s."""
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.001)
-
-
 def table(link: AmiLink) -> dict[str, object]:
     assert link._protocol is not None
     return dict(link._protocol.responses)
@@ -63,11 +57,11 @@ async def following(settings: AmiSettings, *, known: bool = True) -> AsyncIterat
     running = asyncio.create_task(pbx.run())
     try:
         if known:
-            assert await pbx.wait_known(5)
+            assert await pbx.wait_known(patience())
         yield pbx
     finally:
         await pbx.close()
-        await asyncio.wait_for(running, 5)
+        await running
 
 
 def counts(pbx: Pbx) -> dict[str, int | None]:
@@ -75,7 +69,7 @@ def counts(pbx: Pbx) -> dict[str, int | None]:
 
 
 async def connected(link: AmiLink) -> None:
-    """Return once the link is up; fail when it is given up, closed or not up in 5 s."""
+    """Return once the link is up; fail when it is given up, closed or never up."""
     await eventually(lambda: link.state in {LinkState.UP, LinkState.REFUSED, LinkState.CLOSED})
     assert link.state is LinkState.UP, link.problem
 

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from ami.settings import AmiSettings
+from tests.kits.waiting import safety_net, written
 
 Action = dict[str, str]
 Answer = bytes | None
@@ -187,9 +188,9 @@ class AmiPeer:
         """Return the names of the actions received, in order."""
         return [action["Action"] for action in self.received]
 
-    async def until(self, condition: Callable[[], object], timeout: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], object], sentence: str = "") -> None:
         """Wait until `condition` holds; it is looked at after everything the peer takes in."""
-        async with asyncio.timeout(timeout), self._changed:
+        async with safety_net(sentence or written(condition)), self._changed:
             await self._changed.wait_for(condition)
 
     def event(self, name: str, text: str, privilege: str = "call") -> None:

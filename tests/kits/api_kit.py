@@ -24,6 +24,7 @@ from offrecord.web.server import HttpServer
 from offrecord.web.tokens import Tokens
 from tests.kits.enforcement_kit import Kept, keeping
 from tests.kits.lifecycle_kit import FakeRecorder
+from tests.kits.waiting import patience
 
 SCOPES: dict[str, list[str]] = {
     "board": ["read"],
@@ -128,7 +129,7 @@ async def api(
         )  # fmt: skip
         server = HttpServer(app, "127.0.0.1", 0)
         await server.start()
-        async with httpx.AsyncClient(timeout=10) as client:
+        async with httpx.AsyncClient(timeout=patience()) as client:
             found.append(
                 Api(kept, service, tokens, metrics, health, server, client, components, made)
             )

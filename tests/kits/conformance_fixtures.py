@@ -17,11 +17,13 @@ from bridges.simulators.noojee.app import DEMO_KEY, NoojeeSimulator
 from bridges.simulators.noojee.calls import SimCall
 from bridges.simulators.server import SimServer
 from offrecord.base.secrets import Secret
-from tests.kits.ami_client import counts, eventually, following
+from tests.kits.ami_client import counts, following
 from tests.kits.ami_peer import SECRET, Action, AmiPeer, Answer, PeerSession
 from tests.kits.genesys_kit import fixture as genesys_fixture
 from tests.kits.imagicle_kit import imagicle
+from tests.kits.patient_loop import loop_time
 from tests.kits.voipnow_kit import voipnow
+from tests.kits.waiting import eventually
 
 BUDGET = 1.0
 
@@ -90,7 +92,7 @@ async def noojee() -> AsyncIterator[RecorderFixture]:
         settings = NoojeeSettings.model_validate(
             {"url": server.url, "api_key": Secret(DEMO_KEY), "auth": "signed"}
         )
-        recorder = NoojeeRecorder("noojee", settings, live_on=lambda _: [PHONE])
+        recorder = NoojeeRecorder("noojee", settings, live_on=lambda _: [PHONE], clock=loop_time)
         await recorder.open()
         try:
             await eventually(lambda: sim.log.of("Time"))  # it keeps its connection warm

@@ -5,7 +5,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,7 @@ from bridges.simulators.server import SimServer
 from lab.daemon import DaemonProcess
 from offrecord.control.client import ask
 from tests.kits.ami_peer import SECRET, AmiPeer
-
-PATIENCE = 20.0
-"""Seconds for anything at all: a machine that is busy is no failure."""
+from tests.kits.waiting import eventually, patience, safety_net
 
 
 @dataclass(frozen=True)
@@ -43,10 +41,12 @@ async def offrecord(*words: str | Path, env: Mapping[str, str] | None = None) ->
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
-    except TimeoutError:
-        process.kill()
-        raise
+        async with safety_net(f"`offrecord {' '.join(map(str, words))}` ends"):
+            out, err = await process.communicate()
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
     assert process.returncode is not None
     return Ran(process.returncode, out.decode(), err.decode())
 
@@ -71,23 +71,31 @@ class House:
         return host, int(port)
 
     async def ask(self, **request: object) -> dict[str, Any]:
-        replies = await asyncio.to_thread(lambda: list(ask(self.daemon.socket, request, PATIENCE)))
+        replies = await asyncio.to_thread(
+            lambda: list(ask(self.daemon.socket, request, patience()))
+        )
         return {key: value for reply in replies for key, value in reply.items()}
 
     async def known(self, channels: int) -> None:
         """Wait until the daemon knows that many channels."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                body = await self.ask(op="calls")
-                if body["known"] and sum(len(c["channels"]) for c in body["calls"]) == channels:
-                    return
-                await asyncio.sleep(0.01)
+
+        async def seen() -> bool:
+            body = await self.ask(op="calls")
+            return body["known"] and sum(len(c["channels"]) for c in body["calls"]) == channels
+
+        await eventually(seen, f"the daemon knows {channels} channels")
+
+    async def calls_known(self, *, known: bool) -> None:
+        """Wait until the daemon says that it knows the live calls, or that it does not."""
+
+        async def seen() -> bool:
+            return bool((await self.ask(op="status"))["known"]) is known
+
+        await eventually(seen, f"known={known} in the status")
 
     async def until_logged(self, event: str, count: int = 1) -> list[dict[str, object]]:
-        async with asyncio.timeout(PATIENCE):
-            while len(lines := self.daemon.logged(event)) < count:
-                await asyncio.sleep(0.01)
-        return lines
+        await eventually(lambda: len(self.daemon.logged(event)) >= count, f"{event!r} is logged")
+        return self.daemon.logged(event)
 
     async def fastagi(self, verb: str, uniqueid: str) -> list[str]:
         """Press as a dialplan does; return the commands that came back, all done."""
@@ -99,7 +107,7 @@ class House:
         }  # fmt: skip
         writer.write("".join(f"{k}: {v}\n" for k, v in environment.items()).encode() + b"\n")
         said: list[str] = []
-        async with asyncio.timeout(PATIENCE):
+        async with safety_net("the script is over"):
             while line := await reader.readline():
                 said.append(line.decode().strip())
                 writer.write(b"200 result=1 (SUCCESS)\n")
@@ -127,14 +135,17 @@ def tables(daemon: DaemonProcess, ami_port: int, noojee_url: str) -> dict[str, A
         "ami": {
             "port": ami_port, "username": "offrecord",
             "secret": daemon.secret("ami.secret", SECRET),
+            # Deadlines that do not strike on a slow machine; a test that needs one sets its own.
+            "action_timeout": 60.0,
         },
-        "agi": {"port": 0},
+        "press": {"budget": 60.0, "wait_known": 60.0},
+        "agi": {"port": 0, "wait": 5.0},
         "agents": {"410": "fred", "411": "wilma"},
         "recorders": {
             "local": {"kind": "mixmonitor"},
             "noojee": {
                 "kind": "noojee", "url": noojee_url, "auth": "signed",
-                "api_key": daemon.secret("noojee.key", DEMO_KEY),
+                "api_key": daemon.secret("noojee.key", DEMO_KEY), "timeout": 30.0,
             },
         },
     }  # fmt: skip

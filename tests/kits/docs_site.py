@@ -33,6 +33,7 @@ from offrecord.journal import presses
 from offrecord.web.tokens import Scope, Tokens
 from tests.kits.docs_kit import ROOT, blocks
 from tests.kits.init_kit import FREEPBX
+from tests.kits.waiting import eventually, patience
 
 GIVEN = frozenset(
     {"pbx", "daemon", "api", "call", "pressed", "pbx-away", "wrong-secret", "noojee-away",
@@ -155,7 +156,7 @@ class DocsSite:
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
-        out, _ = await asyncio.wait_for(shell.communicate(f"{DEMO_KEY}\n".encode()), 60)
+        out, _ = await shell.communicate(f"{DEMO_KEY}\n".encode())
         parts = self._told(out.decode()).split(mark)
         return [Ran(text, int(code)) for text, code in zip(parts[::2], parts[1::2], strict=False)]
 
@@ -244,18 +245,19 @@ class DocsSite:
 
     async def _until(self, op: str, holds: Any) -> None:
         path = self.path("/run/offrecord/offrecord.sock")
-        async with asyncio.timeout(_SECONDS):
-            while True:
-                if path.exists():
-                    [body] = await asyncio.to_thread(
-                        lambda: list(client.ask(path, {"op": op}, _SECONDS))
-                    )
-                    if holds(body):
-                        return
-                await asyncio.sleep(0.02)
+
+        async def seen() -> bool:
+            if not path.exists():
+                return False
+            [body] = await asyncio.to_thread(lambda: list(client.ask(path, {"op": op}, patience())))
+            return holds(body)
+
+        await eventually(seen, f"the daemon's answer to {op!r} is as awaited", every=0.02)
 
     async def _verdict(self) -> None:
         journal = self.path("/var/lib/offrecord/journal.sqlite3")
-        async with asyncio.timeout(_SECONDS):
-            while not any(one.outcome for one in await asyncio.to_thread(presses, journal)):
-                await asyncio.sleep(0.02)
+
+        async def told() -> bool:
+            return any(one.outcome for one in await asyncio.to_thread(presses, journal))
+
+        await eventually(told, "a press has its verdict", every=0.02)

@@ -25,6 +25,7 @@ from offrecord.model.verdict import Verdict
 from offrecord.presses.site_settings import SiteSettings
 from tests.kits.call_kit import graph
 from tests.kits.lifecycle_kit import CALL, CAN, Bench, FakePbx, FakeRecorder, bench, result
+from tests.kits.waiting import safety_net
 
 
 def record(uniqueid: str = "1.1") -> MixMonitorStart:
@@ -141,7 +142,7 @@ class Kept:
 
     async def pressed(self, verb: Verb = Verb.STOP, uniqueid: str = "1.1", **more: Any) -> Verdict:
         """Press and wait for the verdict."""
-        async with asyncio.timeout(5):
+        async with safety_net("the press has its verdict"):
             verdict: Verdict = await asyncio.shield(self.press(verb, uniqueid, **more).verdict)
         await settle()
         return verdict

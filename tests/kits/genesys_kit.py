@@ -21,6 +21,7 @@ from bridges.simulators.genesys.switches import GenesysSwitches
 from bridges.simulators.harness import Entry
 from bridges.simulators.server import SimServer
 from offrecord.base.secrets import Secret
+from tests.kits.patient_loop import loop_time
 
 UUID = "01RCC3N118B1V0SL8O7GK2LAES00000V"
 OTHER_UUID = "01RCC3N118B1V0SL8O7GK2LAES00000W"
@@ -150,6 +151,7 @@ async def fixture(
             GenesysSettings(**(given | (options or {}))),
             live_on=lambda _: [PHONE],
             is_live=lambda _: made.ours,
+            clock=loop_time,
             sleep=sleep,
         )
         made = Fixture(sim, server, fred, call, recorder)

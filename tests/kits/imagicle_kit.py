@@ -18,6 +18,7 @@ from bridges.simulators.imagicle.state import Recording
 from bridges.simulators.imagicle.switches import ImagicleSwitches
 from bridges.simulators.server import SimServer
 from offrecord.base.secrets import Secret
+from tests.kits.patient_loop import loop_time
 
 REMOTE = "+390584943232"
 GUID = "75A90276-E47E-4e9e-B463-E3C743D5FF3A"
@@ -201,7 +202,9 @@ async def imagicle() -> AsyncIterator[ImagicleFixture]:
         settings = ImagicleSettings(
             url=server.url, username=DEMO_USER, password=Secret(DEMO_PASSWORD)
         )
-        recorder = ImagicleRecorder("imagicle", settings, live_on=lambda _: [agent])
+        recorder = ImagicleRecorder(
+            "imagicle", settings, live_on=lambda _: [agent], clock=loop_time
+        )
         await recorder.open()
         try:
             yield ImagicleFixture(recorder, sim, server, agent)

@@ -43,6 +43,7 @@ from offrecord.presses.records import Records
 from offrecord.presses.site_settings import CurrentSite, SiteSettings
 from offrecord.status.event_feed import EventFeed
 from tests.kits.call_kit import enter, graph, new
+from tests.kits.waiting import safety_net
 
 CALL = (
     new("1.1", "SIP/410-1", exten="411"),
@@ -272,7 +273,7 @@ class Bench:
 
 
 async def end(*handles: PressRun) -> list[Verdict]:
-    async with asyncio.timeout(5):
+    async with safety_net("every press has its verdict"):
         return [await asyncio.shield(handle.verdict) for handle in handles]
 
 

@@ -23,9 +23,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.kits.docs_kit import Block
+from tests.kits.waiting import patience
 
 _NEW_NETWORK = 0x40000000
-_SECONDS = 60.0
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -102,7 +102,7 @@ class Machine:
         done = subprocess.run(
             [*inside, "/bin/sh", "-c", command if beside else f"cd /root; {command}"],
             cwd=self.path("/root"), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            check=False, timeout=_SECONDS,
+            check=False, timeout=patience(),
             env={"PATH": _PATH, "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive",
                  "LC_ALL": "C.UTF-8"},
         )  # fmt: skip
@@ -127,7 +127,7 @@ class Machine:
         self._running["asterisk"] = self._start(
             ["asterisk", "-f", "-U", "asterisk", "-G", "asterisk"], "/var/log/asterisk.out"
         )
-        deadline = time.monotonic() + _SECONDS
+        deadline = time.monotonic() + patience()
         while "fully booted" not in self.console("core waitfullybooted"):
             assert time.monotonic() < deadline, self.path("/var/log/asterisk.out").read_text()
             time.sleep(0.1)
@@ -136,7 +136,7 @@ class Machine:
         """Run one command on Asterisk's console and return what it prints."""
         done = subprocess.run(
             ["chroot", str(self.root), "asterisk", "-rx", command],
-            capture_output=True, text=True, check=False, timeout=_SECONDS,
+            capture_output=True, text=True, check=False, timeout=patience(),
         )  # fmt: skip
         return done.stdout
 
@@ -160,7 +160,7 @@ class Machine:
             return None
         process.send_signal(signal.SIGTERM)
         try:
-            return process.wait(20)
+            return process.wait(patience())
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait(10)
@@ -217,7 +217,7 @@ class Machine:
             self._await_ready(listener)
 
     def _await_ready(self, listener: socket.socket) -> None:
-        deadline = time.monotonic() + _SECONDS
+        deadline = time.monotonic() + patience()
         while time.monotonic() < deadline:
             assert self._running["offrecord"].poll() is None, self.log()
             with contextlib.suppress(TimeoutError):

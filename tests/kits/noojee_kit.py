@@ -69,13 +69,6 @@ async def no_sleep(_seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-async def eventually(happened: Callable[[], bool]) -> None:
-    """Let the loop run until something has happened."""
-    async with asyncio.timeout(5):
-        while not happened():
-            await asyncio.sleep(0.001)
-
-
 @asynccontextmanager
 async def fixture(*, tls: ssl.SSLContext | None = None, **switches: Any) -> AsyncIterator[Fixture]:
     """Run a simulator with one recorded call of 410, and the agents of its rows."""

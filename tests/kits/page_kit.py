@@ -23,6 +23,7 @@ from offrecord.web.token_guessing import WrongTokens
 from offrecord.web.tokens import Tokens
 from tests.kits.enforcement_kit import Kept, keeping, record
 from tests.kits.lifecycle_kit import CALL, FakeRecorder
+from tests.kits.waiting import patience
 
 SCOPES: dict[str, list[str]] = {
     "desk": ["read", "press", "audit"],
@@ -95,7 +96,7 @@ class Site:
         await self.server.start()
 
     def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.origin, timeout=10)
+        return httpx.AsyncClient(base_url=self.origin, timeout=patience())
 
     async def log_in(self, client: httpx.AsyncClient, who: str = "desk") -> str:
         """Log in without a browser; return what its forms have to carry."""

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A reconciler with a real journal, and what it noted."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 from offrecord.config.sections.reconcile import ReconcileConfig
 from offrecord.journal.journal import Journal, Record
 from offrecord.reconcile.reconciler import Reconciler
+from tests.kits.waiting import eventually
 
 LINKEDID = "1700.1"
 UNIQUEID = "12347811.214"
@@ -40,9 +40,7 @@ class House:
             await self.note(press, "answered", at + 100, **result)
 
     async def done(self) -> None:
-        async with asyncio.timeout(5):
-            while self.reconciler.waiting:
-                await asyncio.sleep(0.002)
+        await eventually(lambda: not self.reconciler.waiting)
 
     @property
     def incidents(self) -> list[Mapping[str, object]]:

@@ -18,6 +18,7 @@ from bridges.simulators.voipnow.calls import SimCall
 from bridges.simulators.voipnow.switches import VoipNowSwitches
 from bridges.voipnow import VoipNowRecorder, VoipNowSettings
 from offrecord.base.secrets import Secret
+from tests.kits.patient_loop import loop_time
 
 BEGAN = 1_392_356_108.0
 """When our call began, in seconds since the epoch; both sides' clocks begin a second later."""
@@ -119,7 +120,7 @@ async def fixture(
     made = sim.site.add_call(EXTENSION, **({"remote": REMOTE} | (call or {})))
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(SimServer(sim))
-        clocks: dict[str, Any] = {} if real_time else {
+        clocks: dict[str, Any] = {"clock": loop_time} if real_time else {
             "clock": watch, "now": watch, "sleep": sleep or watch.sleep
         }  # fmt: skip
         recorder = VoipNowRecorder(

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real Asterisks for the live tests: started once a run, shared by the tests of a release."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,8 +12,8 @@ from lab.pbx.chroot import RELEASES, find
 from lab.pbx.ports import free_tcp
 from lab.pbx_with_phones import PbxWithPhones, pbx_with_phones
 from lab.site import LabSite
-
-REQUIRED = os.environ.get("OFFRECORD_LAB") == "required"
+from tests.kits import pace
+from tests.kits.live_kit import REQUIRED, SiteMaker
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,6 +26,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if missing and not REQUIRED:
             why = f"no real Asterisk {', '.join(missing)} on this machine: run make test as root"
             item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def machine_measured() -> Iterator[None]:
+    """Let `in_time` know how busy the machine is."""
+    with pace.measured():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -45,9 +51,6 @@ def pbx_of() -> Iterator[Callable[[str, str], PbxWithPhones]]:
             return running[key]
 
         yield get
-
-
-SiteMaker = Callable[..., LabSite]
 
 
 @pytest.fixture

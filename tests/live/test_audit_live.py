@@ -14,7 +14,7 @@ from lab.pbx_with_phones import TONES
 from lab.site import LabSite
 from offrecord import journal
 from tests.kits.daemon_kit import offrecord
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker
 
 LOCAL = {"routes": {"default": ["local"]}}
 

@@ -10,7 +10,7 @@ from lab.pbx.second_ami import SecondAmi
 from lab.pbx_with_phones import AMI_SECRET, TRUNK
 from lab.site import OUTSIDE, LabSite, Talk
 from offrecord import journal
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker
 
 UUID = "NK5JN1FF5T0K3CQ4UJ1LFM3S5G00002A"
 NO_IDS = (UUID[:-1], UUID + "0", UUID[:-1] + "-", UUID[:-8] + "),${A}:'", UUID[:-4] + '" |\\')

@@ -16,7 +16,7 @@ from lab.pbx.ports import free_tcp
 from lab.pbx_with_phones import is_event
 from lab.site import LabSite
 from offrecord.base.errors import Exit
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker
 
 
 async def run(here: LabSite, *words: str) -> tuple[int, str, str]:
@@ -28,7 +28,7 @@ async def run(here: LabSite, *words: str) -> tuple[int, str, str]:
         env=environment,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 

@@ -2,19 +2,37 @@
 """A code pressed while the agent consults: Asterisk's own attended transfer, on real Asterisks."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from bridges.model import Outcome
 from lab.pbx_with_phones import is_event
 from lab.site import LabSite, Talk
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker
 
-LOCAL = {"routes": {"default": ["local"]}}
+LOCAL: dict[str, Any] = {"routes": {"default": ["local"]}}
+BOTH = pytest.mark.parametrize("release", ["22", "16"])
 KEYPAD = {**LOCAL, "keypad": {"enabled": True}}
 
 
-async def consult(here: LabSite, talk: Talk, third: str = "412") -> None:
+@asynccontextmanager
+async def pressed_in_a_consultation(
+    site: SiteMaker, release: str, more: dict[str, Any], *, third: str = "412", codes: bool = True
+) -> AsyncIterator[tuple[LabSite, Talk]]:
+    """Let the called agent of a recorded call ask a third party, and press `*1` there."""
+    async with site(release, more=more) as here:
+        talk = await here.talk("811")
+        if not codes:
+            await without_codes(here, talk)
+        await consult(here, talk, third)
+        await here.people.press(talk.callee, "*1")
+        yield here, talk
+
+
+async def consult(here: LabSite, talk: Talk, third: str) -> None:
     """Let the called agent ask a third party, while the caller hears music."""
     await here.people.press(talk.callee, "#2")
     await asyncio.sleep(2.0)  # Asterisk says "transfer" first, and hears no digit meanwhile
@@ -48,14 +66,11 @@ async def frozen(here: LabSite, uniqueid: str) -> bool:
     return before > 1000 and file.stat().st_size == before
 
 
-@pytest.mark.parametrize("release", ["22", "16"])
+@BOTH
 async def test_pressed_in_a_consultation_the_customers_recording_stops_and_the_consultation_goes_on(
     site: SiteMaker, release: str
 ) -> None:
-    async with site(release, more=LOCAL) as here:
-        talk = await here.talk("811")
-        await consult(here, talk)
-        await here.people.press(talk.callee, "*1")
+    async with pressed_in_a_consultation(site, release, LOCAL) as (here, talk):
         [press] = await here.daemon.verdicts()
 
         assert press.way == "fastagi"
@@ -72,15 +87,14 @@ async def test_pressed_in_a_consultation_the_customers_recording_stops_and_the_c
         assert await partner(here, "411") == talk.calling["Channel"]
 
 
-@pytest.mark.parametrize("release", ["22", "16"])
+@BOTH
 async def test_by_its_digits_the_press_needs_no_code_in_the_consultation(
     site: SiteMaker, release: str
 ) -> None:
-    async with site(release, more=KEYPAD) as here:
-        talk = await here.talk("811")
-        await without_codes(here, talk)
-        await consult(here, talk, "712")
-        await here.people.press(talk.callee, "*1")
+    async with pressed_in_a_consultation(site, release, KEYPAD, third="712", codes=False) as (
+        here,
+        talk,
+    ):
         [press] = await here.daemon.verdicts()
 
         assert press.way == "keypad"
@@ -92,15 +106,14 @@ async def test_by_its_digits_the_press_needs_no_code_in_the_consultation(
         assert not here.pbx.named("AGIExecStart")
 
 
-@pytest.mark.parametrize("release", ["22", "16"])
+@BOTH
 async def test_control_without_the_keypad_and_without_codes_nothing_fires_in_a_consultation(
     site: SiteMaker, release: str
 ) -> None:
-    async with site(release, more=LOCAL) as here:
-        talk = await here.talk("811")
-        await without_codes(here, talk)
-        await consult(here, talk, "712")
-        await here.people.press(talk.callee, "*1")
+    async with pressed_in_a_consultation(site, release, LOCAL, third="712", codes=False) as (
+        here,
+        talk,
+    ):
         await here.pbx.wait_for(is_event("DTMFEnd", Digit="1", Uniqueid=talk.answering["Uniqueid"]))
         await asyncio.sleep(1.0)
 
@@ -108,14 +121,11 @@ async def test_control_without_the_keypad_and_without_codes_nothing_fires_in_a_c
         assert not here.pbx.named("MixMonitorStop")
 
 
-@pytest.mark.parametrize("release", ["22", "16"])
+@BOTH
 async def test_seen_by_code_and_by_digits_in_a_consultation_it_is_one_press(
     site: SiteMaker, release: str
 ) -> None:
-    async with site(release, more=KEYPAD) as here:
-        talk = await here.talk("811")
-        await consult(here, talk)
-        await here.people.press(talk.callee, "*1")
+    async with pressed_in_a_consultation(site, release, KEYPAD) as (here, _):
         [press] = await here.daemon.verdicts()
         await asyncio.sleep(1.0)
 

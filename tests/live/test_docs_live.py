@@ -19,10 +19,11 @@ from lab.pbx.chroot import RELEASES, find
 from lab.pbx.ports import free_tcp
 from lab.pbx_with_phones import PbxWithPhones, build, is_event
 from lab.site import LabSite
-from tests.contract.docs.test_docs_commands import CHECKED_ONLY, carry_out, lay
+from tests.kits.docs_commands import CHECKED_ONLY, carry_out, lay
 from tests.kits.docs_kit import Step, blocks, console_commands, form, matches, read
 from tests.kits.docs_site import CREDENTIALS, DocsSite
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker
+from tests.kits.waiting import eventually, patience
 
 STOCK = ("manager.conf", "features.conf", "extensions.conf")
 CONTEXTS = "\n[lab-phones]\ninclude => offrecord-phones\n[lab-trunk]\ninclude => offrecord-trunk\n"
@@ -126,7 +127,7 @@ async def check(here: FirstSite, *words: str) -> tuple[int | None, str]:
         },
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    out, _ = await process.communicate()
     return process.returncode, out.decode()
 
 
@@ -218,8 +219,8 @@ def test_the_transcript_of_the_demo_is_what_the_demo_prints() -> None:
     ]  # fmt: skip
     assert step.program in CHECKED_ONLY
     done = subprocess.run(
-        [sys.executable, "-m", "offrecord", "demo"],
-        capture_output=True, text=True, check=False, timeout=100,
+        [sys.executable, "-m", "lab"],
+        capture_output=True, text=True, check=False, timeout=patience(),
     )  # fmt: skip
 
     def told(lines: list[str]) -> list[str]:
@@ -262,9 +263,7 @@ def ended(here: LabSite) -> list[str]:
 
 
 async def until(here: LabSite, count: int) -> list[str]:
-    async with asyncio.timeout(10):
-        while len(ended(here)) < count:
-            await asyncio.sleep(0.02)
+    await eventually(lambda: len(ended(here)) >= count)
     return ended(here)
 
 

@@ -16,6 +16,7 @@ from lab.pbx_with_phones import TONES, PbxWithPhones, build, example
 from lab.site import LabSite
 from offrecord import journal
 from offrecord.notify import prompt_sounds
+from tests.kits.waiting import eventually
 
 MUSIC = 2600
 BOTH = pytest.mark.parametrize("release", ["22", "16"])
@@ -75,11 +76,9 @@ async def kinds(here: LabSite, press: str, kind: str) -> list[dict[str, Any]]:
     return [dict(one.body) for one in found if one.kind == kind]
 
 
-async def noted(here: LabSite, press: str, kind: str, seconds: float = 25.0) -> dict[str, Any]:
+async def noted(here: LabSite, press: str, kind: str) -> dict[str, Any]:
     """Wait for the first record of a kind."""
-    async with asyncio.timeout(seconds):
-        while not (found := await kinds(here, press, kind)):
-            await asyncio.sleep(0.05)
+    found = await eventually(lambda: kinds(here, press, kind), f"{press} has a {kind!r}")
     return found[0]
 
 

@@ -80,7 +80,7 @@ async def init(asterisks: PbxWithPhones, folder: Path, *words: str) -> str:
         env={**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    out, _ = await process.communicate()
     assert process.returncode == Exit.OK, out.decode()
     return out.decode()
 

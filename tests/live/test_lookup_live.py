@@ -3,7 +3,7 @@
 
 import pytest
 
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker
 
 LOOKUP = {"agent_lookup": {"astdb": "offrecord/agent", "queue_members": True}}
 

@@ -4,12 +4,10 @@
 And what becomes of the package after that: reinstalled, removed, purged.
 """
 
-import asyncio
 import json
 import os
 import re
 import stat
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,8 +27,9 @@ from tests.kits.audit_kit import press, write
 from tests.kits.docs_kit import ROOT, Block, blocks
 from tests.kits.journal_kit import schema_number, set_schema
 from tests.kits.machine import Machine, machine
+from tests.kits.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300)  # the first time the wheels are fetched
+pytestmark = pytest.mark.timeout(600)  # the first time the wheels are fetched
 
 PHONES = """
 [global]
@@ -98,9 +97,10 @@ def farm_of(debian: Machine) -> Asterisk:
 
 
 async def registered(debian: Machine) -> None:
-    async with asyncio.timeout(20):
-        while debian.console("pjsip show contacts").count("127.0.0.1") < 2:
-            await asyncio.sleep(0.1)
+    await eventually(
+        lambda: debian.console("pjsip show contacts").count("127.0.0.1") >= 2,
+        "both phones are registered", every=0.1,
+    )  # fmt: skip
 
 
 def set_up(debian: Machine) -> dict[str, str]:
@@ -223,10 +223,10 @@ def board(debian: Machine) -> str:
 
 
 async def until(holds: Any, debian: Machine) -> None:
-    deadline = time.monotonic() + 15
-    while not holds():
-        assert time.monotonic() < deadline, debian.log()[-3000:]
-        await asyncio.sleep(0.2)
+    try:
+        await eventually(holds, every=0.2)
+    except AssertionError:
+        raise AssertionError(debian.log()[-3000:]) from None
 
 
 def mode(debian: Machine, path: str) -> tuple[str, str, int]:

@@ -10,15 +10,9 @@ from bridges.model import Outcome
 from lab.pbx.audio import heard
 from lab.pbx_with_phones import TONES
 from lab.site import LabSite
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker, press_by_socket
 
 LOCAL: dict[str, Any] = {"routes": {"default": ["local"]}}
-
-
-async def ask(here: LabSite, verb: str, uniqueid: str, way: str) -> dict[str, Any]:
-    return await here.ask(
-        {"op": "press", "way": way, "verb": verb, "wait": 5.0, "uniqueid": uniqueid}
-    )
 
 
 async def sent_on(here: LabSite, agent: str, number: str) -> str:
@@ -38,13 +32,13 @@ async def test_an_objection_survives_two_transfers_and_nobody_can_resume(
 ) -> None:
     async with site(release, more=LOCAL) as here:
         talk = await here.talk("811")
-        told = await ask(here, "objection", talk.answering["Uniqueid"], "cli")
+        told = await press_by_socket(here, "objection", talk.answering["Uniqueid"], "cli")
         second = await sent_on(here, talk.callee, "813")
         await sent_on(here, second, "412")
         await asyncio.sleep(2.0)  # a recording would show a block of two seconds by now
         [mine] = [c for c in await here.pbx.channels() if "/412-" in c["Channel"]]
-        by_key = await ask(here, "resume", mine["Uniqueid"], "agi")
-        by_hand = await ask(here, "resume", mine["Uniqueid"], "cli")
+        by_key = await press_by_socket(here, "resume", mine["Uniqueid"], "agi")
+        by_hand = await press_by_socket(here, "resume", mine["Uniqueid"], "cli")
         started = here.pbx.named("MixMonitorStart")
 
         assert told["outcome"] == Outcome.CONFIRMED

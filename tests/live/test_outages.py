@@ -9,7 +9,7 @@ import pytest
 from bridges.model import Outcome
 from lab.pbx.cuttable_link import CuttableLink
 from lab.pbx_with_phones import is_event
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker
 
 
 async def test_after_a_cut_of_the_ami_link_the_press_works(site: SiteMaker) -> None:
@@ -79,7 +79,7 @@ async def test_after_a_restart_of_asterisk_no_ghost_and_the_next_press_works(
         await here.talk()
         await asyncio.to_thread(here.asterisks.restart_pbx)
         await here.people.hang_up_all()
-        await here.known(30.0)
+        await here.known()
 
         assert (await here.ask({"op": "calls"}))["calls"] == []
         await here.reopen_tap()

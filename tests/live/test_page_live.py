@@ -14,8 +14,8 @@ from playwright.async_api import async_playwright, expect
 
 from lab.pbx.ports import free_tcp
 from offrecord.web.tokens import Tokens
-from tests.browser.conftest import CHROMIUM, FLAGS, REQUIRED
-from tests.live.conftest import SiteMaker
+from tests.kits.browser_kit import CHROMIUM, FLAGS, REQUIRED
+from tests.kits.live_kit import SiteMaker
 
 MARKS = re.compile(r"\d+:\d\d left")
 

@@ -20,8 +20,10 @@ from lab.pbx.ports import free_tcp
 from lab.site import OUTSIDE, LabSite
 from offrecord import journal
 from offrecord.journal import PressSummary
+from tests.kits.live_kit import SiteMaker
+from tests.kits.pace import in_time
 from tests.kits.platforms import GENESYS_PASSWORD, KINDS, UUID, Platforms
-from tests.live.conftest import SiteMaker
+from tests.kits.waiting import eventually
 
 ALL = ("local", *KINDS)
 
@@ -34,7 +36,7 @@ async def platforms(tmp_path: Path) -> AsyncIterator[Platforms]:
 
 async def press(here: LabSite, channel: str, code: str = "*1", count: int = 1) -> PressSummary:
     await here.people.press(channel, code)
-    return (await here.daemon.verdicts(count, 15.0))[count - 1]
+    return (await here.daemon.verdicts(count))[count - 1]
 
 
 def answers(here: LabSite, one: PressSummary) -> dict[str, dict[str, Any]]:
@@ -158,12 +160,13 @@ async def test_a_platform_in_trouble_is_told_in_time_and_the_call_goes_on(
             assert (told["local"]["outcome"], told[kind]["outcome"]) == ("confirmed", "failed")
             assert told[kind]["detail"]
             assert kind in platforms.recorded()
-            while "Playing 'beeperr" not in here.asterisks.pbx.log.read_text()[before:]:
-                await asyncio.sleep(0.02)
-            assert time.monotonic() - pressed < 5.0
+            await eventually(
+                lambda: "Playing 'beeperr" in here.asterisks.pbx.log.read_text()[before:]
+            )
+            assert time.monotonic() - pressed < in_time(5.0)
             # The recording that can be stopped does not wait for the one that cannot.
             [stopped] = [at for at, p in here.pbx.events if p.get("Event") == "MixMonitorStop"]
-            assert stopped - pressed < 1.0
+            assert stopped - pressed < in_time(1.0)
             up = {row["Uniqueid"] for row in await here.pbx.channels()}
             assert up == {talk.calling["Uniqueid"], talk.answering["Uniqueid"]}
 

@@ -9,7 +9,7 @@ import pytest
 from bridges.model import Outcome
 from lab.pbx_with_phones import is_event
 from offrecord import journal
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker
 
 
 def sizes(here: object) -> dict[str, int]:

@@ -13,7 +13,9 @@ from lab.pbx.audio import heard
 from lab.pbx_with_phones import TONES, is_event
 from lab.site import LabSite
 from offrecord.journal import StoredRecord, show
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker, press_by_socket
+from tests.kits.pace import in_time
+from tests.kits.waiting import eventually
 
 LOCAL: dict[str, Any] = {"routes": {"default": ["local"]}}
 CALLER = TONES["410"]
@@ -41,11 +43,6 @@ def wav(here: LabSite, name: str) -> Path:
 def seconds_of(path: Path, hertz: float) -> float:
     """Return for how long a tone is in a recording."""
     return sum(heard(path, hertz)) / 10 if path.is_file() else 0.0
-
-
-async def by_socket(here: LabSite, verb: str, uniqueid: str, **more: object) -> dict[str, Any]:
-    request = {"op": "press", "way": "cli", "verb": verb, "wait": 5.0, "uniqueid": uniqueid, **more}
-    return await here.ask(request)
 
 
 # the same code again
@@ -93,13 +90,13 @@ async def test_a_blind_transfer_that_records_anew_is_silenced(
         await asyncio.sleep(2.5)  # Asterisk writes a recording in blocks of two seconds
 
         assert press.outcome == Outcome.ACCEPTED
-        assert took <= 0.5
+        assert took <= in_time(0.5)
         # The transferred call records into the same name again: the file is the new one.
-        assert seconds_of(wav(here, f"{talk.calling['Uniqueid']}.wav"), CALLER) <= 0.5
+        assert seconds_of(wav(here, f"{talk.calling['Uniqueid']}.wav"), CALLER) <= in_time(0.5)
         again = [r.body for r in await records(here, press.press, "reapplied")]
         local = [b for b in again if b["why"] == "MixMonitorStart"]
         assert [b["uniqueid"] for b in local] == [talk.calling["Uniqueid"]]
-        assert local[0]["took_ms"] < 500
+        assert local[0]["took_ms"] < in_time(500)
         assert local[0]["results"][0]["outcome"] == "confirmed"
         # Noojee was asked again too, because the call is with somebody else now.
         assert len(here.stops()) >= 2
@@ -116,9 +113,7 @@ async def test_noojee_that_records_no_more_leaves_a_stop_accepted_when_the_call_
         farm = here.people.now
         await here.people.press(talk.callee, "##412")
         await here.people.answered(farm)
-        async with asyncio.timeout(5):
-            while len(here.stops()) < 2:
-                await asyncio.sleep(0.05)
+        await eventually(lambda: len(here.stops()) >= 2)
         await asyncio.sleep(0.5)
 
         assert press.outcome == Outcome.ACCEPTED
@@ -149,7 +144,7 @@ async def test_an_objection_survives_an_attended_transfer_and_no_key_undoes_it(
 ) -> None:
     async with site(release, more=LOCAL) as here:
         talk = await here.talk("811")
-        told = await by_socket(here, "objection", talk.answering["Uniqueid"])
+        told = await press_by_socket(here, "objection", talk.answering["Uniqueid"])
         mark, farm = len(here.pbx.events), here.people.now
         await here.people.press(talk.callee, "#2")
         await asyncio.sleep(0.6)
@@ -164,7 +159,7 @@ async def test_an_objection_survives_an_attended_transfer_and_no_key_undoes_it(
         channels = await here.pbx.channels()
         [mine] = [c for c in channels if "/412-" in c["Channel"]]
         await here.people.press(third, "*3")
-        resumed = await by_socket(here, "resume", mine["Uniqueid"], way="agi")
+        resumed = await press_by_socket(here, "resume", mine["Uniqueid"], "agi")
         body = await here.ask({"op": "explain", "target": mine["Uniqueid"], "verb": "resume"})
 
         assert told["outcome"] == Outcome.CONFIRMED
@@ -177,7 +172,7 @@ async def test_an_objection_survives_an_attended_transfer_and_no_key_undoes_it(
         # What starts on whom the call is with now is silenced as well.
         mark = len(here.pbx.events)
         await here.pbx.action("MixMonitor", Channel=mine["Uniqueid"], File="late.wav", Options="")
-        assert await within(here, mark, mine["Uniqueid"]) <= 0.5
+        assert await within(here, mark, mine["Uniqueid"]) <= in_time(0.5)
 
 
 # parked, and picked up by somebody else
@@ -190,7 +185,7 @@ async def test_a_pause_holds_while_parked_and_whoever_fetches_the_call_can_resum
     async with site(release, more=LOCAL) as here:
         talk = await here.talk()
         uniqueid = talk.calling["Uniqueid"]
-        told = await by_socket(here, "pause", talk.answering["Uniqueid"])
+        told = await press_by_socket(here, "pause", talk.answering["Uniqueid"])
         await here.pbx.action(
             "Park", Channel=talk.calling["Channel"], AnnounceChannel=talk.answering["Channel"],
             Timeout="30000",
@@ -208,12 +203,12 @@ async def test_a_pause_holds_while_parked_and_whoever_fetches_the_call_can_resum
         )
         await asyncio.sleep(2.5)
         silent = seconds_of(wav(here, "mine.wav"), CALLER)
-        resumed = await by_socket(here, "resume", mine["Uniqueid"])
+        resumed = await press_by_socket(here, "resume", mine["Uniqueid"])
         await asyncio.sleep(3.0)
 
         assert told["outcome"] == Outcome.CONFIRMED
-        assert muted - began <= 0.5
-        assert silent <= 0.5
+        assert muted - began <= in_time(0.5)
+        assert silent <= in_time(0.5)
         assert resumed["outcome"] == Outcome.CONFIRMED
         unmuted = {p["Uniqueid"] for p in here.pbx.named("MixMonitorMute", State="0")}
         assert unmuted == {uniqueid, mine["Uniqueid"]}
@@ -229,7 +224,7 @@ async def test_in_a_conference_every_partys_recording_stops_and_the_mix_is_told_
 ) -> None:
     async with site(release, more=LOCAL) as here:
         up = await _conference(here)
-        told = await by_socket(here, "stop", up["410"]["Uniqueid"], way="agi")
+        told = await press_by_socket(here, "stop", up["410"]["Uniqueid"], "agi")
         mark = len(here.pbx.events)
         other = up["412"]["Uniqueid"]
         await here.pbx.action("MixMonitor", Channel=other, File="again.wav", Options="")
@@ -240,7 +235,7 @@ async def test_in_a_conference_every_partys_recording_stops_and_the_mix_is_told_
         assert "write = system" in told["reason"]
         stopped = {p["Uniqueid"] for p in here.pbx.named("MixMonitorStop")}
         assert stopped >= {up[phone]["Uniqueid"] for phone in ("410", "411", "412")}
-        assert await within(here, mark, other) <= 0.5
+        assert await within(here, mark, other) <= in_time(0.5)
         assert not [c for c in await here.pbx.channels() if c["Channel"].startswith("CBRec")]
 
 
@@ -254,7 +249,7 @@ async def test_an_account_that_may_also_ends_the_recording_of_the_conference(
     able = {"ami": {"username": "lab", "secret": {"file": str(secret)}}}
     async with site(release, more={**LOCAL, **able}) as here:
         up = await _conference(here)
-        told = await by_socket(here, "stop", up["410"]["Uniqueid"], way="agi")
+        told = await press_by_socket(here, "stop", up["410"]["Uniqueid"], "agi")
 
         assert told["outcome"] == Outcome.CONFIRMED
         _, over = await here.pbx.wait_for(is_event("ConfbridgeStopRecord"))
@@ -269,9 +264,10 @@ async def test_an_account_that_may_also_ends_the_recording_of_the_conference(
         await here.pbx.action("ConfbridgeStartRecord", Conference="7001")
         began, _ = await here.pbx.wait_for(is_event("ConfbridgeRecord"), since=mark)
         ended, _ = await here.pbx.wait_for(is_event("ConfbridgeStopRecord"), since=mark)
-        assert ended - began <= 0.5
+        assert ended - began <= in_time(0.5)
         await asyncio.sleep(0.3)
-        again = await records(here, told["press"], "reapplied")
+        [press] = await here.daemon.verdicts()
+        again = await records(here, press.press, "reapplied")
         assert [one.body["why"] for one in again][-1] == "conference 7001"
 
 
@@ -298,7 +294,7 @@ async def test_a_pause_ends_by_itself_to_the_second(site: SiteMaker, release: st
         await asyncio.sleep(0.3)
 
         assert press.outcome == Outcome.CONFIRMED
-        assert 3.5 <= ended - began <= 5.0
+        assert 3.5 <= ended - began <= 4.0 + in_time(1.0)
         assert len(await records(here, press.press, "reminded")) == 1
         [over] = await records(here, press.press, "intent_ended")
         assert over.body["why"] == "expired"
@@ -312,6 +308,6 @@ async def test_a_pause_ends_in_time_although_the_daemon_was_killed(site: SiteMak
         await here.daemon.verdicts()
         await here.daemon.stop(signal.SIGKILL)
         await here.daemon.start()
-        ended, _ = await here.pbx.wait_for(is_event("MixMonitorMute", State="0"), timeout=15)
+        ended, _ = await here.pbx.wait_for(is_event("MixMonitorMute", State="0"))
 
-        assert 5.0 <= ended - began <= 7.5
+        assert 5.0 <= ended - began <= 6.0 + in_time(1.5)

@@ -20,7 +20,9 @@ from lab.site import LabSite, Talk
 from offrecord.config.sections.reconcile import ReconcileConfig
 from offrecord.reconcile.call_watch import CallWatch
 from offrecord.reconcile.reconciler import Reconciler
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker
+from tests.kits.pace import in_time
+from tests.kits.waiting import eventually, patience
 
 LOCAL_ONLY = {"routes": {"default": ["local"]}, "press": {"join_window": 0}}
 RELEASES = pytest.mark.parametrize("release", ["22", "16"])
@@ -37,11 +39,8 @@ class Check:
     async def over(self, here: LabSite) -> list[Mapping[str, object]]:
         """Let everybody hang up, and return the incidents of the call."""
         await here.people.hang_up_all()
-        async with asyncio.timeout(15):
-            while not self.reconciler.waiting:
-                await asyncio.sleep(0.05)
-            while self.reconciler.waiting:
-                await asyncio.sleep(0.05)
+        await eventually(lambda: self.reconciler.waiting, "the call is waited for", every=0.02)
+        await eventually(lambda: not self.reconciler.waiting, "the call is compared", every=0.02)
         return self.noted
 
 
@@ -66,7 +65,7 @@ async def check(here: LabSite) -> AsyncIterator[Check]:
     pbx.subscribe(watch.event)
     link = asyncio.create_task(pbx.run())
     try:
-        assert await pbx.wait_known(10)
+        assert await pbx.wait_known(patience())
         reconciler.open()
         watch.open()
         yield Check(watch, reconciler, noted)
@@ -119,7 +118,7 @@ async def test_a_recording_begun_behind_the_daemons_back_is_named(
         assert incident["file"] == str(here.asterisks.pbx.monitor / name)
         assert incident["press"] == press.press
         begin, end = int(str(incident["from"])), int(str(incident["to"]))
-        assert 1500 <= end - begin <= 3500
+        assert 1500 <= end - begin <= 2000 + in_time(1500)
         assert "s of sound" in str(incident["detail"])
 
 
@@ -140,7 +139,7 @@ async def test_a_pause_holds_silence_and_sound_let_in_behind_the_daemons_back_is
         assert incident["what"] == "sound_in_window"
         begin, end = int(str(incident["from"])), int(str(incident["to"]))
         # Only what was let in: the muted second and a half before it is silent.
-        assert 1000 <= end - begin <= 2300
+        assert 1000 <= end - begin <= 1500 + in_time(800)
 
 
 @RELEASES

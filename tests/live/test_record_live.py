@@ -10,7 +10,7 @@ from typing import Any
 
 from lab.pbx_with_phones import is_event
 from offrecord import journal
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker
 
 
 async def command(*words: str | Path, **env: str) -> Any:

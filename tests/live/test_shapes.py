@@ -9,7 +9,7 @@ from bridges.model import Outcome
 from lab.pbx_with_phones import is_event
 from lab.site import LabSite
 from offrecord.journal import show
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker
 
 KEYPAD = {"keypad": {"enabled": True}}
 

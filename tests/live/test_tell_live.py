@@ -28,7 +28,9 @@ from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
 from offrecord.notify import prompt_sounds
 from offrecord.notify.notifier import Notifier
-from tests.unit.notify.test_prompt_sounds import pattern
+from tests.kits.pace import in_time
+from tests.kits.prompt_kit import pattern
+from tests.kits.waiting import eventually, patience
 
 SOUNDS = Path(__file__).parents[2] / "sounds"
 SIREN = (1760, 1109)
@@ -125,9 +127,7 @@ class Scene:
                 "MixMonitor", Channel=channel, File=f"{phone}-both.wav", Options=f"r({phone}.wav)"
             )
             assert answer["Response"] == "Success"
-        async with asyncio.timeout(5):
-            while not all(self.pbx.graph.live_on(phone) for phone in self.phones):
-                await asyncio.sleep(0.01)
+        await eventually(lambda: all(self.pbx.graph.live_on(phone) for phone in self.phones))
         await asyncio.sleep(0.3)
 
     def press(self, phone: str, **changes: str) -> Press:
@@ -142,9 +142,7 @@ class Scene:
 
     async def until_lost(self, count: int) -> None:
         """Wait until so many whispers were not played, and the reason is known."""
-        async with asyncio.timeout(8):
-            while self.teller.lost["whisper"] < count:
-                await asyncio.sleep(0.02)
+        await eventually(lambda: self.teller.lost["whisper"] >= count)
         await asyncio.sleep(0.3)
 
     async def names(self) -> list[str]:
@@ -152,15 +150,19 @@ class Scene:
 
     async def spied(self, since: int, *, start: bool = False) -> tuple[float, Packet]:
         return await self.tap.wait_for(
-            is_event("ChanSpyStart" if start else "ChanSpyStop"), since=since, timeout=5
+            is_event("ChanSpyStart" if start else "ChanSpyStop"), since=since
         )
 
     async def over(self) -> None:
-        """Hang up, and wait until no channel is left; raises `TimeoutError`."""
+        """Hang up, and wait until no channel is left."""
         await self.people.hang_up_all()
-        async with asyncio.timeout(5):
-            while await self.names():
-                await asyncio.sleep(0.02)
+        await self.none_left()
+
+    async def none_left(self) -> None:
+        async def left() -> bool:
+            return not await self.names()
+
+        await eventually(left, "no channel is left", every=0.02)
 
     def heard(self, phone: str, *hertz: int, window: float = 0.1) -> list[bool]:
         """Return for each window of so many seconds whether a phone heard one of some notes."""
@@ -183,9 +185,11 @@ class Scene:
         return answer["StatusText"]
 
     async def lamp_is(self, extension: str, text: str) -> None:
-        async with asyncio.timeout(5):
-            while await self.lamp(extension) != text:
-                await asyncio.sleep(0.02)
+
+        async def shown() -> bool:
+            return await self.lamp(extension) == text
+
+        await eventually(shown, f"the lamp of {extension} is {text}", every=0.02)
 
 
 def of(path: Path, *hertz: int, window: float = 0.1) -> list[bool]:
@@ -205,7 +209,7 @@ async def linked(asterisks: PbxWithPhones, account: str) -> AsyncIterator[Pbx]:
     pbx = Pbx(settings)
     running = asyncio.create_task(pbx.run())
     try:
-        assert await pbx.wait_known(10)
+        assert await pbx.wait_known(patience())
         yield pbx
     finally:
         await pbx.close()
@@ -251,7 +255,7 @@ async def test_a_whisper_is_heard_by_the_presser_alone_and_leaves_nothing_behind
             _, started = await here.spied(since, start=True)
             assert started["SpyeeChannel"] == here.legs[phone]["Channel"]
             at, _ = await here.spied(since)
-            assert 0.9 < at - asked < 2
+            assert 0.9 < at - asked < in_time(2)
             await here.tap.wait_for(is_event("Hangup", Uniqueid=started["SpyerUniqueid"]))
             await asyncio.sleep(0.3)
             assert await here.names() == before
@@ -295,9 +299,7 @@ async def test_a_call_that_ends_in_the_middle_of_a_whisper_leaves_no_channel(
         assert len(await here.names()) == 4
         await here.people.hang_up(here.phones["411"])
         await here.spied(since)
-        async with asyncio.timeout(1):
-            while await here.names():
-                await asyncio.sleep(0.02)
+        await here.none_left()
 
 
 @BOTH
@@ -458,9 +460,7 @@ async def test_without_the_privileges_nothing_happens_and_it_is_counted(
     async with scene(tell_pbx_of(release), "plain") as here:
         await here.talk()
         here.whisper("410")
-        async with asyncio.timeout(5):
-            while here.teller.lost != {"whisper": 1, "event": 1}:
-                await asyncio.sleep(0.02)
+        await eventually(lambda: here.teller.lost == {"whisper": 1, "event": 1})
         assert len(await here.names()) == 2
         here.teller.state("410", "stopped")  # the lamp asks for no more than call
         await here.lamp_is("410", "InUse")

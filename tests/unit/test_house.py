@@ -97,3 +97,15 @@ def test_an_unknown_kind_names_the_known_ones() -> None:
         find("mixmoniter")
 
     assert "mixmonitor" in problem.value.known
+
+
+def test_tests_share_by_the_kits_alone() -> None:
+    """A test file and a `conftest.py` are nobody's library: what two need is in `tests/kits`."""
+    taken = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in _tracked("tests/*.py", "bench/*.py", "scripts/*.py")
+        for line in path.read_text().splitlines()
+        if re.match(r"\s*(from|import) (tests\.(?!kits\b)|\.)", line)
+    ]
+
+    assert not taken

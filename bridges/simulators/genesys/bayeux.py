@@ -35,7 +35,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who posts: agent, node, and the browser cookie, if one came along."""
+    """Sender of a POST: agent, node, and the browser cookie, if one came along."""
 
     agent: Agent
     node: int

@@ -17,11 +17,11 @@ OPERATIONS: Final = {
     "ResumeCallRecording": (frozenset({"Paused"}), "Recording"),
     "StopCallRecording": (frozenset({"Recording", "Paused"}), "Stopped"),
 }
-"""From which states an operation is offered, and the state it brings."""
+"""States from which an operation is offered, and the state it brings."""
 
 _RECORD: Final = {"Recording": "ON", "Paused": "PAUSED", "Stopped": "OFF"}
 HOST: Final = "http://127.0.0.1:8080/api/v2"
-"""What URIs in answers begin with: like the samples', no address of the server."""
+"""Beginning of the URIs in answers: like the samples', no address of the server."""
 
 
 @dataclass(slots=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Genesys documents leave open, each as a switch of the simulator.
+"""Switches of the simulator for the points that the Genesys documents leave open.
 
 The default of a switch is the reading we think likeliest, not a fact.
 """
@@ -16,11 +16,11 @@ class GenesysSwitches:
     """The open points, and how the simulated server behaves at each."""
 
     stop_when_not: Literal["400-2", "silent", "event", "error_message", "500-4"] = "400-2"
-    """What a stop answers on a call that is not recorded, and likewise the other operations."""
+    """Answer to a stop on a call that is not recorded; likewise for the other operations."""
     no_feature: Literal["403-3", "403-5"] = "403-3"
-    """What an operation answers to an agent without `api-voice-recording`."""
+    """Answer to an operation by an agent without `api-voice-recording`."""
     unknown_call: Literal["404-6", "500-4"] = "404-6"
-    """What an unknown id, or that of another agent's call, is answered with."""
+    """Answer to an unknown id, or to that of another agent's call."""
     ids: Literal["uuid", "conn_id"] = "uuid"
     """The `id` of a call: its UUID, or its connection id as the samples of 2014 have it."""
     origin: Literal["strict", "lenient"] = "strict"
@@ -30,11 +30,11 @@ class GenesysSwitches:
     csrf: bool = True
     """The server's option `enableCsrfProtection`."""
     csrf_bayeux: Literal["required", "exempt"] = "required"
-    """Whether Bayeux POSTs need the token too."""
+    """Bayeux POSTs need the token too, or are exempt."""
     no_credentials: Literal["403", "401"] = "403"
     """The HTTP status of code 20, for a request without a login."""
     stale_session: Literal["refuse", "renew"] = "refuse"
-    """What a request with a cookie of a dead session gets: code 20, or a new session."""
+    """Answer to a request with a cookie of a dead session: code 20, or a new session."""
     session_requests: int = 0
     """A session dies after so many requests; 0 for never."""
     session_idle: float = 1800.0
@@ -42,15 +42,15 @@ class GenesysSwitches:
     nodes: Literal[1, 2] = 1
     """Nodes behind the balancer; a session is known to its own alone."""
     notifications_path: str = "/api/v2/notifications"
-    """Where Bayeux is served, with and without `/handshake` and so on behind it."""
+    """Path of Bayeux, with and without `/handshake` and so on behind it."""
     bayeux_browser: Literal["enforced", "ignored"] = "enforced"
-    """Whether messages need the cookie of their handshake."""
+    """Messages need the cookie of their handshake, or it is ignored."""
     hold: float = 30.0
     """Seconds a connect is held at most, by the host's clock."""
     max_interval: float = 10.0
     """Seconds without a connect after which a Bayeux session is forgotten, by the host's clock."""
     event_order: Literal["answer_first", "event_first", "random"] = "answer_first"
-    """Whether an operation is carried out after its answer or before."""
+    """Order of the answer to an operation and its effect and event."""
     delay: float = 0.05
     """Seconds from an operation to its effect and event, when the answer comes first."""
     noise: bool = True

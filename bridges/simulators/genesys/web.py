@@ -60,7 +60,7 @@ class Admitted:
 
 
 class Front:
-    """Who may come in. `secrets` are the cookies and tokens given out."""
+    """Admits or refuses requests. `secrets` are the cookies and tokens given out."""
 
     def __init__(
         self, switches: GenesysSwitches, centre: ContactCentre, now: Callable[[], float]
@@ -72,7 +72,7 @@ class Front:
         self.sessions: dict[str, WebSession] = {}
         self.given: list[str] = []
         self.password: str | None = None
-        """What every agent of `auto` has to send; None takes anything."""
+        """The password that every agent of `auto` has to send; None takes anything."""
 
     def admit(self, seen: Seen) -> Admitted:
         """Find or make the session of a request. Raises `RefusedError`."""

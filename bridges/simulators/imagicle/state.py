@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 
 class Level(IntEnum):
-    """What an account may do. The numbers of all but base and complete are invented."""
+    """Rights of an account. The numbers of all but base and complete are invented."""
 
     NONE = 0
     RECORD_ONLY = 1
@@ -19,7 +19,7 @@ class Level(IntEnum):
 
 
 class Method(StrEnum):
-    """How a line is recorded."""
+    """Recording method of a line."""
 
     BUILT_IN_BRIDGE = "built_in_bridge"
     DIAL_IN = "dial_in"

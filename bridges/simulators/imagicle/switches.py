@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Imagicle documents leave open, each as a switch of the simulator, and its faults.
+"""Switches for the points that the Imagicle documents leave open, and the simulator's faults.
 
 The default of a switch is the reading we think likeliest, not a fact.
 """
@@ -20,29 +20,29 @@ class ImagicleSwitches:
     number_key: Literal["correct", "misspelt", "both"] = "correct"
     """The spelling that a stop by line knows: `directoryNumber`, `directoryNumberr`, either."""
     reason_form: Literal["number", "text", "name", "missing"] = "number"
-    """How the reason of a 400 is written; its names are invented."""
+    """Form of the reason of a 400; its names are invented."""
     unknown_id: Literal[409, 404] = 409
-    """What a stop of an id answers that is not live, be it ended or never seen."""
+    """Status of a stop of an id that is not live, be it ended or never seen."""
     dial_in_by_device: bool = False
     """A dial-in recording that was started by hand is found by its device too."""
     several_on_line: Literal["oldest", "all", "conflict"] = "oldest"
-    """What a stop by number does when the line has several recordings."""
+    """Effect of a stop by number when the line has several recordings."""
     pause_refuses: bool = False
     """A pause is refused for the reasons for which a stop is."""
     literal_first: bool = True
     """`/Mine` and `/Pause` win over `/{id}`."""
     id_case: Literal["any", "exact"] = "any"
-    """Whether a GUID is found in any case of its letters."""
+    """A GUID is found in any case of its letters, or only in the exact one."""
     started_at: Literal["zulu", "offset", "naive"] = "zulu"
-    """How `startedAt` is written; naive is the local time of `utc_offset`."""
+    """Format of `startedAt`; naive is the local time of `utc_offset`."""
     utc_offset: float = 1.0
     """Hours that the server's local time is ahead of UTC."""
     linger: float = 0.0
     """Seconds that a recording stays in the list after it was stopped."""
     empty_value: Literal["absent", "literal"] = "absent"
-    """Whether `directoryNumber=` counts as not given, or as the number that is empty."""
+    """Meaning of `directoryNumber=`: as if not given, or the number that is empty."""
     path_case: Literal["any", "exact"] = "any"
-    """Whether paths are known in any case of their letters."""
+    """Paths are known in any case of their letters, or only in the exact one."""
     www_authenticate: bool = True
     """A 401 names the scheme."""
     allow_sso: bool = False

@@ -19,7 +19,7 @@ EXPIRED = "Expired TimeStamp"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What authentication came to: an error text, or None; and whether the pair was new."""
+    """Result of authentication: an error text, or None; and whether the pair was new."""
 
     error: str | None
     first_use: bool = False

@@ -102,7 +102,7 @@ class SimPbx:
 
     @property
     def next_change(self) -> asyncio.Event:
-        """What is set at the next change of any call, counted from now."""
+        """The event that is set at the next change of any call, counted from now."""
         return self._changed
 
     def add_user(self, name: str, groups: Iterable[str] = (), **more: str) -> User:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Noojee documents leave open, each as a switch of the simulator.
+"""Switches of the simulator for the points that the Noojee documents leave open.
 
 The default of a switch is the reading we think likeliest, not a fact.
 """
@@ -22,7 +22,7 @@ class NoojeeSwitches:
     error_status: int = 200
     """The HTTP status of an error that carries a `Code`."""
     success_body: Literal["json", "empty", "text"] = "json"
-    """What a stop or start answers on success besides the 200."""
+    """Body of the 200 to a stop or start that succeeds."""
     success_code: int = 0
     """The `Code` of a success; positive ones are notices by the house rule."""
     key_case: Literal["capital", "lower"] = "capital"
@@ -34,17 +34,17 @@ class NoojeeSwitches:
     accept_tech_prefix: bool = True
     """`SIP/410` is taken for start and stop, as the vendor's own client sends it."""
     two_calls: Literal["oldest", "newest", "error"] = "oldest"
-    """Which of several live calls an extension means."""
+    """The one of several live calls that an extension means, or an error."""
     nothing_to_stop: Literal["error", "ok"] = "error"
-    """What a stop answers on a call that is not recorded."""
+    """Answer to a stop on a call that is not recorded."""
     hour_from: Literal["first_use", "timestamp", "sliding", "single_use"] = "first_use"
-    """From when a pair's hour counts; `single_use` is the deprecated API, without any reuse."""
+    """Begin of a pair's hour; `single_use` is the deprecated API, without any reuse."""
     concurrency: Literal["first_uses", "unused_pairs", "in_flight"] = "first_uses"
-    """What the limit of concurrent authentications counts."""
+    """The things that the limit of concurrent authentications counts."""
     concurrency_limit: int = 5
-    """How many of those there may be."""
+    """The limit of concurrent authentications."""
     both_schemes: Literal["refuse", "api_key"] = "refuse"
-    """What happens when `apiKey` and `hash` both come along."""
+    """Answer to a request with both `apiKey` and `hash`: refused, or `apiKey` counts."""
     time_suffix: Literal["none", "crlf"] = "none"
     """A line end after the digits of `Time`."""
     alias_rest: bool = False

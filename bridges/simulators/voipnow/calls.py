@@ -74,7 +74,7 @@ class SimCall:
 
 
 class SimSite:
-    """What a VoipNow holds. `now` is its clock, `me` the user who authorised the App."""
+    """State of a simulated VoipNow. `now` is its clock, `me` the user who authorised the App."""
 
     def __init__(self, now: Callable[[], float], me: str = "12") -> None:
         self._now = now

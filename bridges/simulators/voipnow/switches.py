@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the VoipNow documents leave open or say twice, each as a switch of the simulator.
+"""Switches of the simulator for what the VoipNow documents leave open or say twice.
 
 The default of a switch is what the documents say first, or the reading we think likeliest.
 """
@@ -18,7 +18,7 @@ class VoipNowSwitches:
     """The open points, and how the simulated server behaves at each."""
 
     action_answer: Literal["202", "200", "204"] = "202"
-    """What an action answers: the table of its page says 200 or 204, the sample shows 202."""
+    """Status of the answer to an action: its page's table says 200 or 204, the sample shows 202."""
     effect_delay: float = 0.3
     """Seconds until an accepted action has its effect, by the server's clock."""
     other_id: bool = False
@@ -28,37 +28,37 @@ class VoipNowSwitches:
     link_key: Literal["documented", "link", "links"] = "documented"
     """`link` on answers to actions and `links` on resources, or one of them everywhere."""
     list_envelope: Literal["entry", "entry_dict", "array"] = "entry"
-    """What is around a list of calls."""
+    """Envelope around a list of calls."""
     call_envelope: Envelope = "bare"
-    """What is around one call that was asked for by its id."""
+    """Envelope around one call that was asked for by its id."""
     empty_list: Literal["204", "200"] = "204"
-    """What an empty list answers: nothing, or an envelope around nothing."""
+    """Answer for an empty list: nothing, or an envelope around nothing."""
     paging_links: bool = True
     """Lists carry links to their neighbouring pages."""
     wrong_view: Literal["ignored", "error"] = "ignored"
-    """What a stop of an existing view answers that is not recorded while another is."""
+    """Answer to a stop of an existing view that is not recorded while another view is."""
     not_recording: Literal["202", "204", "400"] = "202"
-    """What a stop answers on a call that is not recorded at all."""
+    """Answer to a stop on a call that is not recorded at all."""
     sticky: bool = False
     """`recording` stays in the view after a stop."""
     me_sees: Literal["own", "all"] = "own"
-    """Which extensions `@me` may use."""
+    """Extensions that `@me` may use."""
     self_actions: bool = True
     """An action may be addressed with `@self` in place of the extension."""
     number_form: Literal["extended", "short"] = "extended"
-    """How extensions are written in answers."""
+    """Form of extensions in answers."""
     value_types: Literal["text", "number"] = "text"
     """Flow and status as texts, as in the samples, or as numbers, as in the tables."""
     caller_id_key: Literal["callerId", "callerID"] = "callerId"
-    """The table and the sample of the resource differ."""
+    """Spelling of the caller id's field: the table and the sample of the resource differ."""
     offsets: Literal["consistent", "mixed"] = "consistent"
     """UTC offsets of one call: +02:00 in `published` and +03:00 in `answered` when mixed."""
     token_life: int = 3600
-    """Seconds: the current page says one hour, its older revision two."""
+    """Seconds that a token lives: the current page says one hour, its older revision two."""
     single_use: bool = False
     """Every token is good for one request, as older revisions let the user choose."""
     denied_code: Literal["access_denied", "access_denided"] = "access_denied"
-    """One page misspells it."""
+    """The code of a denied request: one page misspells it."""
     churn: int = 0
     """Calls that begin between the pages of a list, and push the others on."""
     events: bool = True

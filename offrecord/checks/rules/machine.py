@@ -19,7 +19,7 @@ APART: Final = 2
 
 _UNSYNCHRONISED: Final = 0x40
 _STATUS_AT: Final = 40
-"""Where `struct timex` has its status on Linux with 64 bits: after modes and four longs."""
+"""Byte offset of the status in `struct timex` on Linux with 64 bits: after modes and four longs."""
 
 _UNITS: Final = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 _UNIT: Final = "offrecord.service"

@@ -129,7 +129,7 @@ def _guessing(modes: Mapping[str, str]) -> list[Finding]:
     names = [name for name, mode in modes.items() if mode in _GUESSED]
     if not names:
         return []
-    text = f"{some(names)}: how digits are sent is agreed anew in every call, and may be as tones"
+    text = f"{some(names)}: how digits are sent is agreed again in every call, and may be as tones"
     return [warning("phones", text, _mend(names))]
 
 

@@ -13,7 +13,7 @@ from offrecord.checks.finding import Finding, ok, warning
 from offrecord.checks.inputs import CheckInputs
 
 NAMES: Final = ("agi", "ami", "bridges", "noojee", "offrecord")
-"""What we are imported by."""
+"""The import names of our packages."""
 
 _OURS: Final = "offrecord"
 _FIX: Final = "install offrecord into an environment of its own: python3 -m venv /opt/offrecord"

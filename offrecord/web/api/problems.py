@@ -48,7 +48,7 @@ class Json(JSONResponse):
 
 
 class ProblemBody(BaseModel):
-    """Why a request was not carried out, and what to do about it (RFC 9457).
+    """Reason why a request was not carried out, and what to do about it (RFC 9457).
 
     Where a press was taken and ended badly, the members of its verdict stand beside these.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often a client may ask and press within any minute; beyond it the answer is 429.
+"""Limits on a client's requests and presses within any minute; beyond them the answer is 429.
 
 The page counts its presses here, too. Wrong tokens are counted in `offrecord.web.token_guessing`,
 the size of a request is limited in `body_limits`.

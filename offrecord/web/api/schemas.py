@@ -90,7 +90,7 @@ Moment = Annotated[
 
 
 class PressRequest(BaseModel):
-    """What is asked for, and of which call."""
+    """Request for a press: the verb, and the call that it is for."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -157,7 +157,7 @@ class Result(BaseModel):
 
 
 class Verdict(BaseModel):
-    """How a press ended, as `offrecord stop --json` prints it."""
+    """Result of a press, as `offrecord stop --json` prints it."""
 
     press: str
     journalled: bool = Field(description="whether the press is safe on the disk")
@@ -189,7 +189,7 @@ class BadVerdict(Verdict):
 
 
 class Acknowledged(BaseModel):
-    """That the repeated failure tone of a press has ended."""
+    """Confirmation that the repeated failure tone of a press has ended."""
 
     press: str
     acknowledged: bool

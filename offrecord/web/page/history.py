@@ -35,7 +35,7 @@ SPANS: Final[Mapping[str, tuple[str, int | None]]] = {
     "365d": ("the last year", 365 * DAY),
     "all": ("all of the journal", None),
 }
-"""How far back a search goes, in words and in milliseconds."""
+"""Spans of time that a search goes back, in words and in milliseconds."""
 
 NARROW: Final = ("1h", "24h")
 """Keys of `SPANS` for a token without the scope `audit`."""

@@ -16,7 +16,7 @@ from offrecord.status.view_types import RecorderState, RecorderStatus
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How something is shown: `mark` is a shape of `templates/marks.svg`, `tone` a colour."""
+    """Appearance of a term: `mark` is a shape of `templates/marks.svg`, `tone` a colour."""
 
     word: str
     mark: str

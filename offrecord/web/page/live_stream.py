@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an open page is sent: rendered fragments of itself, as server-sent events.
+"""Stream of server-sent events to an open page: rendered fragments of that page.
 
 A stream begins with all of them, as one that broke off and came back must show the present. After
 that only what changed is sent. A client that does not read is cut off in
@@ -120,7 +120,7 @@ class Render:
 
 @dataclass(slots=True)
 class _Sent:
-    """What a page shows already. `views` are its calls in order."""
+    """State that a page shows already. `views` are its calls in order."""
 
     views: tuple[CallView, ...] | None = None
     status: str = ""

@@ -33,7 +33,7 @@ _WAIT: Final = 8.0
 """Seconds that a button waits for its verdict."""
 
 _REFRESH: Final = 15
-"""Seconds after which a page without script loads itself anew."""
+"""Seconds after which a page without script loads itself again."""
 
 _VERBS: Final = (Verb.STOP, Verb.PAUSE, Verb.RESUME)
 _LONG: Final = 200
@@ -115,7 +115,7 @@ class _Pages:
         session, client = self._who(request)
         fields = await form(request)
         if not session.sent(fields.get("csrf", "")):
-            raise Refused(403, "Not our form", "the form was not of this session; load it anew")
+            raise Refused(403, "Not our form", "the form was not of this session; load it again")
         return session, client, fields
 
     def _page(self, name: str, session: Session, client: Client, **given: Any) -> Response:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is logged in to the page: sessions in memory.
+"""The login sessions of the page, in memory.
 
 A session lasts until logout, for 12 hours, until its token is revoked or over, or until the daemon
 ends. It may do what its token may do now. Wrong tokens are counted in

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -190,7 +191,7 @@ class Daemon:
     def close(self) -> None:
         self.listener.close()
         if self._thread is not None:
-            self._thread.join(5)
+            self._thread.join()
 
 
 @pytest.fixture
@@ -207,9 +208,9 @@ class TestClient:
         verdict = AgiVerdict("confirmed", ("beep",), "stop confirmed")
         daemon.serve(lambda peer: peer.sendall(encode(accepted("P1")) + encode(told(verdict))))
 
-        with HandoverClient(daemon.path, deadline=5) as client:
+        with HandoverClient(daemon.path, deadline=60) as client:
             client.send(REQUEST.message())
-            first, second = client.receive(), client.receive(within=5)
+            first, second = client.receive(), client.receive(within=60)
 
         assert first is not None
         assert second is not None
@@ -223,7 +224,7 @@ class TestClient:
                 peer.sendall(bytes([byte]))
 
         daemon.serve(slowly)
-        with HandoverClient(daemon.path, deadline=5) as client:
+        with HandoverClient(daemon.path, deadline=60) as client:
             client.send(REQUEST.message())
 
             assert client.receive() == accepted("P1")
@@ -233,11 +234,11 @@ class TestClient:
 
         def take(peer: socket.socket) -> None:
             peer.sendall(encode(accepted("P1")))
-            done.wait(5)
+            done.wait()
 
         daemon.serve(take)
         try:
-            with HandoverClient(daemon.path, deadline=5) as client:
+            with HandoverClient(daemon.path, deadline=60) as client:
                 client.send(REQUEST.message())
 
                 assert client.receive() == accepted("P1")
@@ -249,14 +250,15 @@ class TestClient:
         done = threading.Event()
 
         def stay_mute(_: socket.socket) -> None:
-            done.wait(5)
+            done.wait()
 
         daemon.serve(stay_mute)
         try:
-            with HandoverClient(daemon.path, deadline=0.05) as client:
+            # The clock stands still: only the wait for an answer takes time.
+            with HandoverClient(daemon.path, deadline=0.05, clock=lambda: 0.0) as client:
                 client.send(REQUEST.message())
                 with pytest.raises(HandoverError) as caught:
-                    client.receive(within=5)
+                    client.receive(within=60)
         finally:
             done.set()
 
@@ -265,6 +267,7 @@ class TestClient:
     def test_a_daemon_too_busy_to_accept_ends_at_the_deadline(self, daemon: Daemon) -> None:
         daemon.listener.listen(0)
         waiting = []
+        by_looks = count(0.0, 0.01)  # every look at the clock is 10 ms later
         try:
             for _ in range(8):
                 peer = socket.socket(socket.AF_UNIX)
@@ -273,7 +276,7 @@ class TestClient:
                 if peer.connect_ex(daemon.path):
                     break
             with (
-                HandoverClient(daemon.path, deadline=0.05) as client,
+                HandoverClient(daemon.path, deadline=0.05, clock=by_looks.__next__) as client,
                 pytest.raises(HandoverError) as caught,
             ):
                 client.send(REQUEST.message())
@@ -286,7 +289,7 @@ class TestClient:
     @pytest.mark.parametrize("answer", [b"", b'{"press": "P'])
     def test_a_daemon_that_goes_away_is_said(self, daemon: Daemon, answer: bytes) -> None:
         daemon.serve(lambda peer: peer.sendall(answer))
-        with HandoverClient(daemon.path, deadline=5) as client:
+        with HandoverClient(daemon.path, deadline=60) as client:
             client.send(REQUEST.message())
             with pytest.raises(HandoverError) as caught:
                 client.receive()
@@ -301,7 +304,7 @@ class TestClient:
                 return  # the client has had enough, as it should
 
         daemon.serve(flood)
-        with HandoverClient(daemon.path, deadline=5) as client:
+        with HandoverClient(daemon.path, deadline=60) as client:
             client.send(REQUEST.message())
             with pytest.raises(HandoverError) as caught:
                 client.receive()
@@ -310,7 +313,7 @@ class TestClient:
 
     def test_no_socket_is_said_with_the_fix(self, tmp_path: Path) -> None:
         with (
-            HandoverClient(str(tmp_path / "none.sock"), deadline=1) as client,
+            HandoverClient(str(tmp_path / "none.sock"), deadline=60) as client,
             pytest.raises(HandoverError, match=r"none\.sock does not exist") as caught,
         ):
             client.send(REQUEST.message())
@@ -320,7 +323,7 @@ class TestClient:
 
     def test_a_socket_that_nobody_listens_on_is_said(self, daemon: Daemon) -> None:
         with (
-            HandoverClient(daemon.path, deadline=1) as client,
+            HandoverClient(daemon.path, deadline=60) as client,
             pytest.raises(HandoverError, match="no daemon listens") as caught,
         ):
             client.send(REQUEST.message())
@@ -329,7 +332,7 @@ class TestClient:
 
     def test_a_path_that_is_too_long_is_said(self) -> None:
         with (
-            HandoverClient("/tmp/" + "x" * 200, deadline=1) as client,
+            HandoverClient("/tmp/" + "x" * 200, deadline=60) as client,
             pytest.raises(HandoverError) as caught,
         ):
             client.send(REQUEST.message())
@@ -344,7 +347,7 @@ class TestClient:
             os.seteuid(65534)  # root may open every socket
         try:
             with (
-                HandoverClient(daemon.path, deadline=1) as client,
+                HandoverClient(daemon.path, deadline=60) as client,
                 pytest.raises(HandoverError, match="not allowed") as caught,
             ):
                 client.send(REQUEST.message())

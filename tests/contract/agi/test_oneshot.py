@@ -6,7 +6,7 @@ import os
 import pty
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +16,10 @@ import pytest
 from agi import handover
 from agi.handover import PressRequest, declined, decode, encode
 from agi.verdict_message import AgiVerdict
+from tests.kits.waiting import eventually, safety_net
 
 ROOT = Path(__file__).parents[3]
-SCRIPT = (sys.executable, "-c", "from agi.oneshot import main; main()")
+MAIN = "from agi.oneshot import main; main()"
 ENVIRONMENT = (
     b"agi_request: offrecord-agi\nagi_channel: SIP/410-12FA7B\nagi_language: en\n"
     b"agi_uniqueid: 1700000000.7\nagi_callerid: 411\nagi_calleridname: Anna\n"
@@ -30,7 +31,6 @@ ANSWERS = {
     b"EXEC": b"200 result=0\n",
     b"GET": b"200 result=1 (SUCCESS)\n",
 }
-GIVE_UP = 15.0
 
 Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -57,29 +57,74 @@ class Run:
         return {part[1]: part[3] for part in parts}
 
 
-async def start(*words: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *SCRIPT,
-        *words,
+STILL = """
+import time, sys
+import agi.errors, agi.handover
+real, begun = time.monotonic, []
+time.monotonic = lambda: real() - begun[0] if begun else 0.0
+from agi.handover_client import HandoverClient
+def then(step):
+    def taken(*words, **more):
+        done = step(*words, **more)
+        begun.append(real())
+        return done
+    return taken
+"""
+"""The script on a clock that stands still until it has sent its press, or read the first line: a
+deadline that is to strike then does not strike before on a slow machine."""
+AFTER_SENDING = STILL + "HandoverClient.send = then(HandoverClient.send)\n"
+AFTER_THE_FIRST_LINE = STILL + "HandoverClient.receive = then(HandoverClient.receive)\n"
+
+STARTED: list[asyncio.subprocess.Process] = []
+
+
+@pytest.fixture(autouse=True)
+async def nothing_is_left() -> AsyncIterator[None]:
+    """Kill what a test has left running, also when it fails."""
+    yield
+    for process in STARTED:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+    STARTED.clear()
+
+
+async def start(
+    *words: str, before: str = "", main: str = MAIN, environment: Mapping[str, str] | None = None
+) -> asyncio.subprocess.Process:
+    """Start the script with these words; `before` is run in its process before it."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", before + main, *words,
         cwd=ROOT,
+        env={**os.environ, **(environment or {})},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-    )
+    )  # fmt: skip
+    STARTED.append(process)
+    return process
+
+
+def unhurried(words: tuple[str, ...]) -> list[str]:
+    """Return the words with as long a wait and deadline as can be, where they say nothing."""
+    options = {"--wait": "--wait=60", "--deadline": "--deadline=60"}
+    given = {word.partition("=")[0] for word in words}
+    return [*words, *(option for name, option in options.items() if name not in given)]
 
 
 async def asterisk(
     *words: str,
     environment: bytes = ENVIRONMENT,
     answers: dict[bytes, bytes] | None = None,
+    before: str = "",
 ) -> Run:
     """Run the script to its end, answering each command by the table."""
-    process = await start(*words)
+    process = await start(*unhurried(words), before=before)
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
     run = Run()
-    async with asyncio.timeout(GIVE_UP):
+    async with safety_net("Asterisk's script ends"):
         process.stdin.write(environment)
         while line := await process.stdout.readline():
             run.commands.append(line.decode().rstrip("\n"))
@@ -153,7 +198,7 @@ async def test_a_press_is_handed_over_and_its_verdict_told(tmp_path: Path) -> No
         "channel": "SIP/410-12FA7B",
         "uniqueid": "1700000000.7",
         "way": "agi",
-        "wait": 0.7,
+        "wait": 60.0,
         "agent": "fred",
         "recorder": "mix",
         "target": "",
@@ -182,7 +227,9 @@ async def test_a_verdict_that_is_late_leaves_the_press_pending(
 
 async def test_a_wait_beyond_the_deadline_leaves_the_press_pending(tmp_path: Path) -> None:
     async with daemon(tmp_path / "d", FakeDaemon(accepted("P1"), linger=1)) as option:
-        run = await asterisk("stop", option, "--wait=60", "--deadline=0.5")
+        run = await asterisk(
+            "stop", option, "--wait=60", "--deadline=0.2", before=AFTER_THE_FIRST_LINE
+        )
 
     assert run.variables["OFFRECORD_OUTCOME"] == "pending"
     assert run.sounds == []
@@ -203,7 +250,7 @@ class TestDaemonGone:
 
     async def test_mute(self, tmp_path: Path) -> None:
         async with daemon(tmp_path / "d", FakeDaemon(linger=1)) as option:
-            run = await asterisk("stop", option, "--deadline=0.3")
+            run = await asterisk("stop", option, "--deadline=0.2", before=AFTER_SENDING)
 
         assert run.code == 0
         assert run.said("stop may not be taken: the daemon did not answer in time")
@@ -272,10 +319,10 @@ class TestAsteriskGone:
             writer.write(accepted("P1") + CONFIRMED)
 
         async with daemon(tmp_path / "d", peer) as option:
-            process = await start("stop", option, "--deadline=10")
+            process = await start("stop", option, "--deadline=60")
             assert process.stdin is not None
             process.stdin.write(ENVIRONMENT)
-            async with asyncio.timeout(GIVE_UP):
+            async with safety_net("the script waits and ends by the hangup"):
                 await pressed.wait()
                 await installed_sighup(process.pid)
                 process.send_signal(signal.SIGHUP)
@@ -294,15 +341,34 @@ class TestAsteriskGone:
             await reader.read()
 
         async with daemon(tmp_path / "d", peer) as option:
-            process = await start("stop", option, "--deadline=10")
+            process = await start("stop", option, "--deadline=60")
             assert process.stdin is not None
             process.stdin.write(ENVIRONMENT)
-            async with asyncio.timeout(GIVE_UP):
+            async with safety_net("the script waits and ends by the signal"):
                 await pressed.wait()
                 process.send_signal(signal.SIGINT)
                 out, err = await process.communicate()
 
         assert (process.returncode, out, err) == (0, b"", b"")
+
+    async def test_an_interrupt_that_its_parent_ignores_stays_ignored(self, tmp_path: Path) -> None:
+        """So a shell starts what is to outlive a Ctrl-C; the press is taken through."""
+        ignored = "import _signal, os; _signal.signal(2, _signal.SIG_IGN); "
+        fake = FakeDaemon(accepted("P1"), CONFIRMED)
+        (tmp_path / "sitecustomize.py").write_text(
+            INTERRUPTED.format(module="agi.handover", where="os.kill(os.getpid(), 2)")
+        )
+        async with daemon(tmp_path / "d", fake) as option:
+            process = await start(
+                *unhurried(("stop", option)), before=ignored,
+                environment={"PYTHONPATH": str(tmp_path)},
+            )  # fmt: skip
+            assert process.stdout is not None
+            async with safety_net("the script tells the verdict"):
+                out, _ = await process.communicate(ENVIRONMENT)
+
+        assert process.returncode == 0
+        assert out.startswith(b'SET VARIABLE "OFFRECORD_PRESS" "P1"')
 
     async def test_no_environment(self) -> None:
         run = await asterisk("stop", environment=b"\n")
@@ -311,8 +377,8 @@ class TestAsteriskGone:
         assert b"usage" in run.errors
 
     async def test_end_of_input_before_the_environment_is_whole(self) -> None:
-        process = await start("stop")
-        async with asyncio.timeout(GIVE_UP):
+        process = await start(*unhurried(("stop",)))
+        async with safety_net("the script ends"):
             out, err = await process.communicate(b"agi_channel: SIP/410-1\n")
 
         assert (process.returncode, out) == (0, b"")
@@ -322,42 +388,83 @@ class TestAsteriskGone:
         process = await start("stop", "--deadline=0.05")
         assert process.stdin is not None
         process.stdin.write(b"agi_channel: SIP/410-1\n")
-        async with asyncio.timeout(GIVE_UP):
+        async with safety_net("the script ends at its deadline"):
             await process.wait()
             process.stdin.close()
 
         assert process.returncode == 0
 
     async def test_an_asterisk_that_never_answers_ends_by_the_alarm(self, tmp_path: Path) -> None:
-        code = "import sys; from agi.oneshot import run; run(sys.argv[1:], {}, speak=0.1)"
+        still = (
+            "import signal, sys, time; time.monotonic = lambda: 0.0\n"
+            "signal.setitimer = lambda _, seconds: print(seconds, file=sys.stderr)\n"
+        )
         fake = FakeDaemon(accepted("P1"), CONFIRMED)
         async with daemon(tmp_path / "d", fake) as option:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-c",
-                code,
-                "stop",
-                "--deadline=1",
-                option,
-                cwd=ROOT,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
+            process = await start("stop", option, "--deadline=30", before=still)
+            assert process.stdin is not None
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdin.write(ENVIRONMENT)
+            async with safety_net("the script ends by its alarm"):
+                assert await process.stdout.readline() == b'SET VARIABLE "OFFRECORD_PRESS" "P1"\n'
+                assert await process.stderr.readline() == b"36.0\n"
+                process.send_signal(signal.SIGALRM)
+                out, _ = await process.communicate()  # leaves our end of the pipe open
+
+        assert (process.returncode, out) == (0, b"")
+        assert len(fake.requests) == 1
+
+    @pytest.mark.parametrize(
+        "module", ["agi.oneshot_press", "agi.handover", "agi.wire", "agi.pyst2_script", "asterisk"]
+    )
+    @pytest.mark.parametrize("where", ["os.kill(os.getpid(), 2)", "Dropped()"])
+    async def test_an_interrupt_while_it_imports_ends_it_at_once(
+        self, tmp_path: Path, module: str, where: str
+    ) -> None:
+        """In a destructor, Python drops the KeyboardInterrupt of its own handler, and goes on."""
+        (tmp_path / "sitecustomize.py").write_text(INTERRUPTED.format(module=module, where=where))
+        gone = asyncio.Event()
+
+        async def peer(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+            await reader.read()
+            gone.set()
+
+        async with daemon(tmp_path / "d", peer) as option:
+            process = await start(
+                "stop", option, "--deadline=60", environment={"PYTHONPATH": str(tmp_path)}
             )
             assert process.stdin is not None
             process.stdin.write(ENVIRONMENT)
-            async with asyncio.timeout(GIVE_UP):
-                out, _ = await process.communicate()  # leaves our end of the pipe open
+            async with safety_net("the script ends by the interrupt"):
+                assert process.stdout is not None
+                assert process.stderr is not None
+                out = await process.stdout.read()
+                err = await process.stderr.read()
+                await process.wait()
 
-        assert process.returncode == 0
-        assert out == b'SET VARIABLE "OFFRECORD_PRESS" "P1"\n'
-        assert len(fake.requests) == 1
+        assert (process.returncode, out, err) == (0, b"", b"")
+
+
+INTERRUPTED = """
+import os, sys
+class Dropped:
+    def __del__(self):
+        os.kill(os.getpid(), 2)
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            {where}
+sys.meta_path.insert(0, Finder())
+"""
+"""Interrupts the process at a moment that is always the same: when a module is looked for."""
 
 
 async def installed_sighup(pid: int) -> None:
     """Wait until the process catches SIGHUP (bit 0 of SigCgt): before, it dies of it."""
     status = Path(f"/proc/{pid}/status")
-    while not int(status.read_text().partition("SigCgt:")[2].split()[0], 16) & 1:
-        await asyncio.sleep(0.005)
+    await eventually(lambda: int(status.read_text().partition("SigCgt:")[2].split()[0], 16) & 1)
 
 
 class TestAttacks:
@@ -394,14 +501,14 @@ class TestAttacks:
     async def test_an_environment_in_small_pieces(self, tmp_path: Path, cut: int) -> None:
         fake = FakeDaemon(accepted("P1"), CONFIRMED)
         async with daemon(tmp_path / "d", fake) as option:
-            process = await start("stop", option)
+            process = await start("stop", *unhurried((option,)))
             assert process.stdin is not None
             assert process.stdout is not None
             for at in range(0, len(ENVIRONMENT), cut):
                 process.stdin.write(ENVIRONMENT[at : at + cut])
                 await process.stdin.drain()
                 await asyncio.sleep(0)
-            async with asyncio.timeout(GIVE_UP):
+            async with safety_net("the script ends"):
                 assert (await process.stdout.readline()).startswith(b"SET VARIABLE")
                 await process.communicate(b"")
 
@@ -443,18 +550,10 @@ async def test_an_error_in_the_script_is_said_on_the_console(tmp_path: Path) -> 
     """A pyst2 that cannot be imported: the press has gone out all the same."""
     fake = FakeDaemon(accepted("P1"), CONFIRMED)
     async with daemon(tmp_path / "d", fake) as option:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            "import sys; sys.modules['asterisk'] = None; from agi.oneshot import main; main()",
-            "stop",
-            option,
-            cwd=ROOT,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+        process = await start(
+            *unhurried(("stop", option)), before="import sys; sys.modules['asterisk'] = None; "
         )
-        async with asyncio.timeout(GIVE_UP):
+        async with safety_net("the script ends"):
             out, err = await process.communicate(ENVIRONMENT)
 
     assert process.returncode == 0
@@ -467,7 +566,7 @@ async def test_run_by_hand_it_prints_how_it_is_used() -> None:
     ours, theirs = pty.openpty()
     try:
         process = await asyncio.create_subprocess_exec(
-            *SCRIPT, cwd=ROOT, stdin=theirs, stdout=asyncio.subprocess.PIPE
+            sys.executable, "-c", MAIN, cwd=ROOT, stdin=theirs, stdout=asyncio.subprocess.PIPE
         )
         out, _ = await process.communicate()
     finally:
@@ -483,7 +582,7 @@ async def test_nothing_heavy_is_imported_before_the_press_and_little_after() -> 
     heavy = {"json", "re", "typing", "dataclasses", "socket", "signal", "argparse", "asterisk"}
     never = {"httpx", "click", "asyncio", "structlog", "pydantic", "inspect", "pprint", "ssl"}
     code = (
-        "import sys; before = set(sys.modules); import agi.oneshot;"
+        "import sys; before = set(sys.modules); import agi.oneshot, agi.oneshot_press;"
         "print(*(set(sys.modules) - before));"
         "import json, signal; from agi import pyst2_script; pyst2_script._load();"
         "print(*sys.modules)"

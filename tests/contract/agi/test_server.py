@@ -17,8 +17,8 @@ from agi.press_message import Accepted, AgiPress
 from agi.server import FastAgiServer
 from agi.session import FastAgiSettings
 from agi.verdict_message import AgiVerdict
+from tests.kits.waiting import safety_net
 
-GIVE_UP = 10.0
 CONFIRMED = AgiVerdict("confirmed", ("beep",), "stop confirmed")
 TOLD = [
     'SET VARIABLE "OFFRECORD_PRESS" "P1"',
@@ -69,7 +69,7 @@ async def serving(
     desk: Callable[[AgiPress], Accepted], **settings: Any
 ) -> AsyncIterator[FastAgiServer]:
     async with (
-        asyncio.timeout(GIVE_UP),
+        safety_net("the test is over before the server is"),
         FastAgiServer(desk, FastAgiSettings(port=0, **settings), clock=lambda: 1000.5) as server,
     ):
         yield server

@@ -13,8 +13,9 @@ from ami.errors import AmiDenied, AmiDown, AmiInjection, AmiTimeout
 from ami.events.types import Event, Hangup, Newchannel, UserEvent
 from ami.link.supervisor import AmiLink, LinkState
 from ami.settings import AmiSettings
-from tests.kits.ami_client import client, connected, eventually, table
+from tests.kits.ami_client import client, connected, table
 from tests.kits.ami_peer import Action, AmiPeer, PeerSession
+from tests.kits.waiting import eventually, safety_net
 
 # what an action meets
 
@@ -95,7 +96,7 @@ async def test_an_action_is_refused_when_the_pbx_takes_nothing_in() -> None:
         peer.on("Setvar", block)
         fields = {"Variable": "X", "Value": "x" * 1000}
         calls: list[asyncio.Task[object]] = []
-        async with asyncio.timeout(20):
+        async with safety_net("a call is refused"):
             while not any(call.done() for call in calls):
                 calls += [
                     asyncio.create_task(it.link.action("Setvar", fields, timeout=20))
@@ -158,7 +159,7 @@ async def test_a_list_cut_by_a_lost_link_fails_at_once() -> None:
         await asyncio.sleep(0.01)
         peer.session.cut()
         with pytest.raises(AmiDown):
-            await asyncio.wait_for(waiting, 5)
+            await waiting
 
 
 async def test_rows_of_a_list_reach_the_action_alone_and_other_events_the_sink() -> None:
@@ -387,7 +388,7 @@ async def test_an_expected_event_is_noticed_whoever_it_is_for() -> None:
             await it.link.action("Ping")
             assert not seen.done()
             peer.event("DeviceStateChange", "Device: Custom:x\r\nState: INUSE\r\n")
-            await asyncio.wait_for(seen, 5)
+            await seen
         async with it.link.expect("DeviceStateChange", "\r\nDevice: Custom:x\r\n") as seen:
             peer.session.cut()
             await asyncio.wait({seen}, timeout=5)

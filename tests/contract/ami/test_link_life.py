@@ -12,8 +12,9 @@ from ami.errors import AmiDown, AmiInjection, AmiRefused, AmiUnreachable
 from ami.link.connect import keep_alive
 from ami.link.supervisor import AmiLink, LinkState
 from ami.settings import AmiSettings
-from tests.kits.ami_client import Client, client, connected, eventually, logged_in, table
+from tests.kits.ami_client import Client, client, connected, logged_in, table
 from tests.kits.ami_peer import SECRET, Action, AmiPeer, PeerSession
+from tests.kits.waiting import eventually
 
 IN_USE = "Response: Error\r\nMessage: Login Already In Use\r\n"
 
@@ -84,7 +85,7 @@ async def test_a_wrong_secret_stops_the_retries_and_is_said() -> None:
         peer.secret = "another"
         it = Client(peer.settings())
         with pytest.raises(AmiRefused) as caught:
-            await asyncio.wait_for(it.task, 5)
+            await it.task
         assert it.link.state is LinkState.REFUSED
         assert "Authentication failed" in str(caught.value)
         assert "manager.conf" in caught.value.fix
@@ -116,7 +117,7 @@ async def test_a_refusal_that_takes_a_second_is_no_timeout() -> None:
         peer.on("Login", slow)
         it = Client(peer.settings())
         with pytest.raises(AmiRefused):
-            await asyncio.wait_for(it.task, 5)
+            await it.task
 
 
 @pytest.mark.parametrize("said", ["Permission denied", "Something new", ""])
@@ -125,7 +126,7 @@ async def test_any_other_refusal_of_the_login_stops_the_retries_too(said: str) -
         peer.on("Login", f"Response: Error\r\nMessage: {said}\r\n")
         it = Client(peer.settings())
         with pytest.raises(AmiRefused, match=said or "no reason given"):
-            await asyncio.wait_for(it.task, 5)
+            await it.task
         assert peer.names() == ["Login"]
 
 
@@ -143,7 +144,7 @@ async def test_an_account_in_use_is_a_refusal_at_first() -> None:
         peer.on("Login", IN_USE)
         it = Client(peer.settings())
         with pytest.raises(AmiRefused) as caught:
-            await asyncio.wait_for(it.task, 5)
+            await it.task
         assert "account of its own" in caught.value.fix
 
 
@@ -162,10 +163,10 @@ async def test_no_text_and_no_repr_shows_the_secret(caplog: pytest.LogCaptureFix
         peer.secret = "another"
         it = Client(peer.settings())
         with pytest.raises(AmiRefused) as caught:
-            await asyncio.wait_for(it.task, 5)
+            await it.task
         bad = Client(peer.settings(secret=f"{SECRET}\r\nAction: Originate"))
         with pytest.raises(AmiInjection) as refused:
-            await asyncio.wait_for(bad.task, 5)
+            await bad.task
         shown = [repr(caught.value), str(caught.value), repr(refused.value), str(refused.value)]
         shown += [repr(peer.settings()), repr(it.link), caplog.text]
         assert not any(SECRET in text for text in shown)
@@ -239,8 +240,8 @@ async def test_close_during_the_reconnect_pause_really_stops() -> None:
         await connected(it.link)
         peer.session.cut()
         await eventually(lambda: it.states[-1] is LinkState.DOWN)
-        await asyncio.wait_for(it.link.close(), 5)
-        await asyncio.wait_for(it.task, 5)
+        await it.link.close()
+        await it.task
         await asyncio.sleep(0.04)
         assert len(peer.sessions) == 1
         assert it.link.state is LinkState.CLOSED
@@ -251,8 +252,8 @@ async def test_close_while_connecting_or_logging_in_really_stops() -> None:
         peer.greet = False
         it = Client(peer.settings())
         await peer.until(lambda: peer.sessions)
-        await asyncio.wait_for(it.link.close(), 5)
-        await asyncio.wait_for(it.task, 5)
+        await it.link.close()
+        await it.task
         await it.link.close()
         assert len(peer.sessions) == 1
 

@@ -9,8 +9,9 @@ from ami.calls.channel_names import Rules
 from ami.calls.graph import CallGraph
 from ami.errors import AmiTimeout
 from ami.pbx import Pbx
-from tests.kits.ami_client import eventually, following
+from tests.kits.ami_client import following
 from tests.kits.ami_peer import Action, AmiPeer, PeerSession
+from tests.kits.waiting import eventually, patience
 
 ROWS = [
     "Exten: 470\r\nContext: phones\r\nHint: PJSIP/fred&Custom:DND470\r\nStatus: 0\r\n",
@@ -68,7 +69,7 @@ async def test_configured_names_stay_and_go_before_the_hints() -> None:
         rules = Rules(endpoints={"PJSIP/fred": "430"})
         pbx = Pbx(peer.settings(), graph=CallGraph(rules))
         running = asyncio.create_task(pbx.run())
-        assert await pbx.wait_known(5)
+        assert await pbx.wait_known(patience())
 
         assert extension(pbx, "1.1") == "430"
         assert pbx.graph.rules.hints == {"pjsip/fred": "470"}

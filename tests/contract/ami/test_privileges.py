@@ -7,8 +7,9 @@ import pytest
 
 from ami.pbx import Pbx
 from ami.settings import AmiSettings
-from tests.kits.ami_client import eventually, following
+from tests.kits.ami_client import following
 from tests.kits.ami_peer import AmiPeer
+from tests.kits.waiting import eventually, patience
 
 
 async def privileged(settings: AmiSettings, ready: Callable[[Pbx], object]) -> Pbx:
@@ -109,7 +110,7 @@ async def test_a_view_that_no_events_keep_is_not_said_to_be_known() -> None:
             peer.read.append("call")
             peer.session.cut()
             await eventually(lambda: pbx.link.logins == 3)
-            assert await pbx.wait_known(5)
+            assert await pbx.wait_known(patience())
             assert pbx.graph.channel("1.1") is not None
 
 

@@ -6,8 +6,9 @@ import pytest
 from ami import recording_actions
 from ami.errors import AmiDenied, AmiDown, AmiInjection, AmiUnsafe
 from ami.pbx import Pbx
-from tests.kits.ami_client import counts, eventually, following
+from tests.kits.ami_client import counts, following
 from tests.kits.ami_peer import Action, AmiPeer, PeerSession
+from tests.kits.waiting import eventually, patience
 
 NONE_LEFT = "Could not stop monitoring channel"
 
@@ -90,7 +91,7 @@ async def test_a_drain_cut_by_a_lost_link_proves_nothing_and_stops_nothing_later
         with pytest.raises(AmiDown):
             await recording_actions.drain(pbx, "1.1")
         await eventually(lambda: pbx.link.logins == 2)
-        assert await pbx.wait_known(5)
+        assert await pbx.wait_known(patience())
         assert len(stops(peer)) == 2
 
 

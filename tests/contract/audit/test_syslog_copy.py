@@ -19,6 +19,7 @@ from offrecord.config.sections.journal import AuditConfig, Place, place
 from offrecord.journal.journal import Journal, Record
 from tests.kits import audit_kit as kit
 from tests.kits.audit_kit import BEGAN
+from tests.kits.waiting import patience
 
 LINE = re.compile(
     rb"<109>1 2023-11-14T22:13:20\.000Z \S+ offrecord \d+ pressed - \xef\xbb\xbf(\{.*\})"
@@ -26,14 +27,14 @@ LINE = re.compile(
 
 
 def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + patience()
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.005)
 
 
 async def write(path: Path, syslog: Syslog, count: int) -> None:
-    async with Journal(path, timeout=10, copy=syslog.put) as journal:
+    async with Journal(path, timeout=patience(), copy=syslog.put) as journal:
         for number in range(count):
             await journal.write(Record("p", "pressed", {"n": number, "who": "Zoë"}, BEGAN))
 
@@ -45,7 +46,7 @@ def numbers(lines: list[bytes]) -> list[int]:
 
 
 def datagrams(server: socket.socket, count: int) -> list[bytes]:
-    server.settimeout(10)
+    server.settimeout(patience())
     return [server.recv(65536) for _ in range(count)]
 
 
@@ -122,7 +123,7 @@ async def test_a_server_that_takes_nothing_more_costs_the_copy_and_not_the_press
         server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
         syslog = Syslog(place(f"127.0.0.1:{server.getsockname()[1]}"), patience=0.05, room=8)
         syslog.start()
-        async with Journal(tmp_path / "j", timeout=10, copy=syslog.put) as journal:
+        async with Journal(tmp_path / "j", timeout=patience(), copy=syslog.put) as journal:
             big = {"text": "x" * 60_000}
             for _ in range(60):
                 assert await journal.write(Record("p", "pressed", big, BEGAN))

@@ -18,6 +18,7 @@ from bridges.shared.http_line import LIMIT, Ending, HttpLine, basic
 from bridges.simulators import certificates
 from bridges.simulators.server import SimServer
 from noojee.transport import Lanes, Sent, no_tls, own_transports
+from tests.kits.waiting import safety_net
 
 Answer = Callable[[Request], Awaitable[Response]]
 SECRET = "s3cr3t-token-1"
@@ -296,7 +297,7 @@ async def test_the_lanes_of_the_noojee_client_are_fresh_after_no_answer_too() ->
             async with asyncio.timeout(0.2):
                 await post()
         together = [asyncio.create_task(post()) for _ in range(3)]
-        async with asyncio.timeout(5):
+        async with safety_net("all three are answered"):
             answers = {*await asyncio.gather(*together)}
         await lanes.close()
 

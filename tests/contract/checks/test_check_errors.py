@@ -14,8 +14,8 @@ from bridges.simulators.server import SimServer
 from lab.pbx.ports import free_tcp
 from offrecord.base.errors import Exit
 from tests.kits.ami_peer import AmiPeer
-from tests.kits.daemon_kit import PATIENCE
 from tests.kits.errors_kit import Ground, ground, one_line
+from tests.kits.waiting import eventually
 
 # the PBX and the recorders, by `check`
 
@@ -209,9 +209,8 @@ async def test_run_keeps_trying_a_pbx_that_is_away_and_says_why_in_a_line(
             await done
         here.daemon.tables["log"] = {"format": "json", "level": "warning"}
         await here.daemon.start()
-        async with asyncio.timeout(PATIENCE):
-            while len(lines := here.daemon.log.read_text().splitlines()) < 2:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: len(here.daemon.log.read_text().splitlines()) >= 2)
+        lines = here.daemon.log.read_text().splitlines()
         code = await here.daemon.stop()
 
         assert code == Exit.OK

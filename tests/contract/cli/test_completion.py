@@ -47,7 +47,7 @@ async def completed(folder: Path, line: str) -> list[str]:
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={"PATH": f"{BIN}:{os.environ['PATH']}", "OFFRECORD_SOCKET": str(folder / "socket")},
     )  # fmt: skip
-    out, wrong = await asyncio.wait_for(shell.communicate(), 30)
+    out, wrong = await shell.communicate()
     assert wrong == b""
     return out.decode().split()
 

@@ -20,6 +20,7 @@ from offrecord.cli.main import cli
 from offrecord.config import load
 from offrecord.setup.changes import Refused
 from tests.kits.init_kit import FREEPBX, PLAIN, machine, snapshot
+from tests.kits.waiting import patience
 
 KEY = "f863246a-973e-11e6-8784-08002718f5b5"
 CREDENTIALS = "etc/offrecord/credentials"
@@ -316,7 +317,7 @@ class Terminal:
             if not more:
                 break
             self.seen += more.decode(errors="replace")
-        code = self._process.wait(20)
+        code = self._process.wait(patience())
         os.close(self._master)
         return code
 

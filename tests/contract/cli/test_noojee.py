@@ -22,6 +22,7 @@ from offrecord.cli import main as command_line
 from offrecord.cli.commands.tools.noojee_requests import KEY_VARIABLE
 from offrecord.cli.main import cli
 from tests.kits.noojee_kit import CALL, KEY, Fixture, fixture
+from tests.kits.waiting import patience
 
 VECTOR = "bc71b78c3e1914667fbaf65cabb9f2090c7f2231eb6df90562ada7678065dc76"
 SIGN = ["noojee", "sign", "--timestamp", "1392356108888"]
@@ -187,7 +188,7 @@ def simulated(*words: str) -> Iterator[Simulated]:
         yield one
     finally:
         process.send_signal(signal.SIGTERM)
-        printed, _ = process.communicate(timeout=20)
+        printed, _ = process.communicate(timeout=patience())
     one.lines = [json.loads(line) for line in printed.splitlines()]
     one.left_with = process.returncode
 
@@ -234,7 +235,10 @@ def test_simulate_takes_a_key_of_ones_own() -> None:
 def test_simulate_can_break_the_network(fault: str) -> None:
     error = httpx.ConnectError if fault == "refuse" else httpx.TimeoutException
     with simulated("--fault", fault) as one, pytest.raises(error):
-        httpx.post(one.opening["url"], timeout=0.3, trust_env=False)
+        # Only silence is a matter of time: a refusal comes by itself.
+        httpx.post(
+            one.opening["url"], timeout=patience() if fault == "refuse" else 0.3, trust_env=False
+        )
     assert one.lines == []
 
 

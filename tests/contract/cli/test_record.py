@@ -10,7 +10,8 @@ from pathlib import Path
 
 from offrecord.base.errors import Exit
 from tests.kits.ami_peer import SECRET
-from tests.kits.daemon_kit import PATIENCE, House, house, offrecord
+from tests.kits.daemon_kit import House, house, offrecord
+from tests.kits.waiting import safety_net
 
 LISTS = ("CoreShowChannels", "BridgeList", "ExtensionStateList")
 
@@ -23,14 +24,14 @@ async def recording(here: House, *words: str | Path) -> Process:
              "OFFRECORD_SOCKET": str(here.daemon.socket)},
     )  # fmt: skip
     assert process.stderr is not None
-    async with asyncio.timeout(PATIENCE):
+    async with safety_net("it says that it records"):
         while b"recording" not in (line := await process.stderr.readline()):
             assert line, "it ended before it recorded"
     return process
 
 
 async def ended(process: Process) -> tuple[int | None, str]:
-    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+    out, err = await process.communicate()
     return process.returncode, (out + err).decode()
 
 

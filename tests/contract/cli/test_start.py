@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from offrecord.cli.main import cli
+from tests.kits.waiting import patience
 
 OURS = ("agi", "ami", "bridges", "noojee", "offrecord")
 SLOW = {"asyncio", "fastapi", "httpx", "pydantic", "rich", "sqlite3", "structlog"}
@@ -47,7 +48,7 @@ class Started:
 def start(*words: str, **environment: str) -> Started:
     done = subprocess.run(
         [sys.executable, "-c", LOOK, json.dumps(words)],
-        capture_output=True, text=True, check=True, timeout=60, env=environment,
+        capture_output=True, text=True, check=True, timeout=patience(), env=environment,
     )  # fmt: skip
     *lines, modules = done.stdout.splitlines()
     return Started(lines, set(json.loads(modules)))

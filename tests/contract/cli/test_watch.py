@@ -12,7 +12,8 @@ import pytest
 
 from offrecord.base.errors import Exit, UserError
 from offrecord.control import client
-from tests.kits.daemon_kit import PATIENCE, House, house
+from tests.kits.daemon_kit import House, house
+from tests.kits.waiting import eventually, patience
 
 
 class Watcher:
@@ -28,7 +29,7 @@ class Watcher:
 
     def _read(self) -> None:
         try:
-            for line in client.watch(self._path, {"op": "watch"}, PATIENCE):
+            for line in client.watch(self._path, {"op": "watch"}, patience()):
                 self.lines.append(line)
                 self._more.set()
         except UserError as problem:
@@ -36,10 +37,7 @@ class Watcher:
         self._more.set()
 
     async def until(self, seen: Any) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not seen():
-                self._more.clear()
-                await asyncio.sleep(0.02)
+        await eventually(seen)
 
     def kinds(self, press: str) -> Iterator[str]:
         return (line["kind"] for line in self.lines if line.get("press") == press)
@@ -59,7 +57,7 @@ async def test_a_press_is_seen_as_it_happens_and_the_calls_change(tmp_path: Path
         assert {one["state"] for one in call["recorders"]} <= {"recording", "idle", "unknown"}
         replies = await asyncio.to_thread(
             lambda: list(client.ask(here.daemon.socket, {
-                "op": "press", "verb": "stop", "target": call["call"], "wait": 5}, PATIENCE)),
+                "op": "press", "verb": "stop", "target": call["call"], "wait": 5}, patience())),
         )  # fmt: skip
         press = replies[0]["press"]
         await watcher.until(lambda: "verdict" in watcher.kinds(press))

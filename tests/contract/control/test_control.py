@@ -18,6 +18,7 @@ from agi.handover_client import HandoverClient
 from offrecord.base.errors import Exit, UserError
 from offrecord.control.client import ask
 from offrecord.control.server import ControlServer
+from tests.kits.waiting import safety_net
 
 
 class Daemon:
@@ -72,7 +73,7 @@ class Daemon:
         writer.write(data)
         if shut:
             writer.write_eof()
-        async with asyncio.timeout(5):
+        async with safety_net("the daemon answers"):
             answer = await reader.read()
         writer.close()
         await writer.wait_closed()
@@ -218,7 +219,7 @@ async def test_silence_ends_after_the_deadline_and_serves_others_meanwhile(
     await daemon.server.start()
     reader, writer = await asyncio.open_unix_connection(str(daemon.path))
     assert await daemon.ask({"op": "calls", "count": 0}) == [{"calls": []}]
-    async with asyncio.timeout(5):
+    async with safety_net("the daemon hangs up"):
         assert await reader.read() == b""
     writer.close()
     await daemon.server.close()
@@ -297,7 +298,7 @@ async def test_closing_does_not_wait_for_a_client_and_leaves_a_successor_s_socke
     await daemon.taken.wait()
     daemon.path.unlink()
     daemon.path.touch()
-    await asyncio.wait_for(daemon.server.close(), 5)
+    await daemon.server.close()
     assert daemon.path.exists()
     with pytest.raises(UserError, match="offrecord show 01kabc"):
         await asking

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from offrecord.journal import show
-from tests.kits.daemon_kit import PATIENCE, House, house
+from tests.kits.daemon_kit import House, house
+from tests.kits.waiting import eventually
 
 
 async def press(here: House, verb: str = "stop", **more: Any) -> str:
@@ -20,24 +21,17 @@ async def press(here: House, verb: str = "stop", **more: Any) -> str:
     return str(told["press"])
 
 
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 async def records(here: House, id_: str) -> list[tuple[str, dict[str, Any]]]:
     found = await asyncio.to_thread(show, here.daemon.journal, id_)
     return [(one.kind, one.body) for one in found]
 
 
 async def until_noted(here: House, id_: str, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            for name, body in await records(here, id_):
-                if name == kind:
-                    return body
-            await asyncio.sleep(0.02)
+    async def noted() -> list[dict[str, Any]]:
+        return [body for name, body in await records(here, id_) if name == kind]
+
+    found = await eventually(noted, f"{id_} has a record of kind {kind}", every=0.02)
+    return found[0]
 
 
 async def again(here: House) -> None:
@@ -87,7 +81,7 @@ async def test_noojee_is_asked_again_by_unique_id_where_its_answer_was_lost(tmp_
     async with house(tmp_path, recorders=("noojee",)) as here:
         here.noojee.faults.add("slow_answer@stop*1")  # it stops, and never says so
         id_ = await press(here)
-        await until(lambda: here.stops)
+        await eventually(lambda: here.stops)
         await kill(here)
         await again(here)
         await until_noted(here, id_, "verdict")
@@ -107,7 +101,7 @@ async def test_noojee_is_not_asked_again_where_only_an_extension_can_be_named(
         await here.known(2)
         here.noojee.faults.add("slow_answer@stop*1")
         id_ = await press(here)
-        await until(lambda: here.stops)
+        await eventually(lambda: here.stops)
         await kill(here)
         await again(here)
         verdict = await until_noted(here, id_, "verdict")
@@ -122,9 +116,7 @@ async def test_what_noojee_accepted_before_the_crash_is_not_asked_for_again(tmp_
         here.peer.on("StopMixMonitor", None)
         id_ = await press(here)
         await here.peer.until(lambda: "StopMixMonitor" in here.peer.names())
-        async with asyncio.timeout(PATIENCE):
-            while "answered" not in [kind for kind, _ in await records(here, id_)]:
-                await asyncio.sleep(0.02)
+        await until_noted(here, id_, "answered")
         await kill(here)
         del here.peer.handlers["StopMixMonitor"]
         await again(here)
@@ -141,7 +133,7 @@ async def test_what_turns_recording_on_is_never_repeated(tmp_path: Path, verb: s
     async with house(tmp_path, recorders=("noojee",)) as here:
         here.noojee.faults.add("slow_answer@start*1")
         id_ = await press(here, verb)
-        await until(lambda: here.noojee.log.of("start"))
+        await eventually(lambda: here.noojee.log.of("start"))
         await kill(here)
         await again(here)
         verdict = await until_noted(here, id_, "verdict")
@@ -155,7 +147,7 @@ async def test_presses_of_now_work_while_recovery_waits_for_the_pbx(tmp_path: Pa
     async with house(tmp_path, recorders=("noojee",), press={"wait_known": 0.1}) as here:
         here.noojee.faults.add("slow_answer@stop*1")
         id_ = await press(here)
-        await until(lambda: here.stops)
+        await eventually(lambda: here.stops)
         await kill(here)
         await here.peer.silence()
         await here.daemon.start()

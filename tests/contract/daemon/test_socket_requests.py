@@ -21,8 +21,8 @@ from offrecord.control.server import ControlServer
 from offrecord.daemon.socket_requests import Operations
 from tests.kits.enforcement_kit import Kept, keeping
 from tests.kits.lifecycle_kit import FakeRecorder, Gate
+from tests.kits.waiting import patience
 
-PATIENCE = 10.0
 SCRIPT = PressRequest(verb="stop", channel="SIP/410-1", uniqueid="1.1", wait=5.0, agent="fred")
 
 
@@ -34,7 +34,7 @@ class Socket:
     kept: Kept
 
     async def ask(self, request: dict[str, object]) -> list[dict[str, Any]]:
-        return await asyncio.to_thread(lambda: list(ask(self.path, request, PATIENCE)))
+        return await asyncio.to_thread(lambda: list(ask(self.path, request, patience())))
 
 
 @asynccontextmanager

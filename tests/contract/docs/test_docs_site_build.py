@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.kits.docs_kit import ROOT, read
+from tests.kits.waiting import patience
 
 PARTS = ("Tutorial", "How to", "Reference", "Discussion")
 
@@ -36,7 +37,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(
         [sys.executable, "-m", "sphinx", "-q", "-W", "-n", "--keep-going", "-c", "docs",
          "-d", str(folder / "doctrees"), ".", str(folder / "html")],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=patience(),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "html"

@@ -19,6 +19,7 @@ from bridges.noojee import NoojeeSettings
 from bridges.simulators.faults import set_switch
 from bridges.simulators.noojee.app import DEMO_KEY, NoojeeSimulator
 from offrecord.base.secrets import Secret
+from tests.kits.waiting import patience
 
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs" / "noojee.md").read_text()
@@ -64,7 +65,7 @@ def simulated() -> Iterator[Simulated]:
         yield Simulated(process, environment)
     finally:
         process.send_signal(signal.SIGTERM)
-        printed, _ = process.communicate(timeout=20)
+        printed, _ = process.communicate(timeout=patience())
     assert process.returncode == 0
     assert not Path(opening["ca_file"]).exists()
     seen = [json.loads(line) for line in printed.splitlines()]
@@ -89,7 +90,7 @@ def test_a_command_of_the_guide_does_what_it_says(command: str, simulated: Simul
     assert words[0] == "offrecord"
     done = subprocess.run(
         [sys.executable, "-m", "offrecord", *words[1:]], cwd=ROOT, text=True,
-        env=simulated.environment, capture_output=True, timeout=60, check=False,
+        env=simulated.environment, capture_output=True, timeout=patience(), check=False,
     )  # fmt: skip
     expected = next(code for start, code in EXITS if command.startswith(start))
     assert (done.returncode, done.stderr) == (expected, "")
@@ -101,7 +102,7 @@ def test_a_command_of_the_guide_does_what_it_says(command: str, simulated: Simul
 def test_a_block_of_python_runs(block: str, simulated: Simulated) -> None:
     done = subprocess.run(
         [sys.executable, "-c", block], text=True, env=simulated.environment,
-        capture_output=True, timeout=60, check=False,
+        capture_output=True, timeout=patience(), check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout

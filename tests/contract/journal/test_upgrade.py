@@ -24,7 +24,7 @@ from offrecord.journal.opening import open_writer
 from offrecord.journal.schema import SCHEMA_VERSION
 from tests.kits.audit_kit import BEGAN, press, row, write
 from tests.kits.journal_kit import NEXT, STEP, contents, schema_number, set_schema, statements
-from tests.unit.journal.test_journal import disk_full
+from tests.kits.lost_writes import disk_full
 
 COPY = f"schema-{SCHEMA_VERSION}"
 

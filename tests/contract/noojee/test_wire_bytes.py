@@ -27,7 +27,8 @@ from noojee import (
     UntrustedError,
 )
 from noojee.transport import Lanes, Sent
-from tests.kits.noojee_kit import CALL, KEY, PHONE, eventually, fixture
+from tests.kits.noojee_kit import CALL, KEY, PHONE, fixture
+from tests.kits.waiting import eventually
 
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\nSet-Cookie: JSESSIONID=7\r\n\r\n{"Code":0}'
 

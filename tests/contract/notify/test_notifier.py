@@ -17,8 +17,9 @@ from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
 from offrecord.notify import late_tone
 from offrecord.notify.notifier import Notifier
-from tests.kits.ami_client import eventually, following
+from tests.kits.ami_client import following
 from tests.kits.ami_peer import Action, AmiPeer, Answer, PeerSession
+from tests.kits.waiting import eventually
 
 ALL = "call,reporting,originate,user"
 PHONE = "PJSIP/410-00000001"

@@ -26,7 +26,7 @@ from offrecord.model.press import Press
 from offrecord.model.verdict import Verdict
 from offrecord.notify import outgoing_webhook
 from offrecord.notify.notifier import Notifier
-from tests.kits.ami_client import eventually
+from tests.kits.waiting import eventually
 
 SECRET = "desk-secret-77"
 TOKEN = "hush-token-99"

@@ -6,7 +6,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,8 @@ import pytest
 import yaml
 
 from offrecord.status.metrics import METRICS
+from tests.kits.waiting import patience
+from tests.kits.wheel_kit import build_wheel, wheel_of_this_run
 
 ROOT = Path(__file__).parents[3]
 PACKAGING = ROOT / "packaging"
@@ -30,7 +31,7 @@ OF_PROMETHEUS = {"instance", "job", "le"}
 def test_the_service_is_exposed_to_little() -> None:
     done = subprocess.run(
         ["systemd-analyze", "security", "--offline=yes", "--threshold=16", str(UNIT)],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=patience(),
     )  # fmt: skip
     exposure = re.search(r"exposure level for \S+: ([\d.]+)", done.stdout)
 
@@ -84,17 +85,9 @@ def test_the_container_runs_as_a_user_of_its_own_and_says_how_it_is() -> None:
     assert json.loads(told["HEALTHCHECK"][0].partition("CMD ")[2])[0] == "offrecord"
 
 
-def wheel_of(folder: Path, into: Path) -> set[str]:
-    """Build a wheel and return the names of its files."""
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(into)],
-        cwd=folder, check=True, capture_output=True,
-    )  # fmt: skip
-    [wheel] = into.glob("*.whl")
-    return set(zipfile.ZipFile(wheel).namelist())
-
-
-def test_what_the_container_copies_is_all_that_the_wheel_needs(tmp_path: Path) -> None:
+def test_what_the_container_copies_is_all_that_the_wheel_needs(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     copied = tmp_path / "src"
     for word, paths in instructions():
         if word != "COPY" or paths[0].startswith("--from"):
@@ -107,7 +100,9 @@ def test_what_the_container_copies_is_all_that_the_wheel_needs(tmp_path: Path) -
                 (copied / target).mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / source, copied / target)
 
-    assert wheel_of(copied, tmp_path / "copied") == wheel_of(ROOT, tmp_path / "whole")
+    wheels = build_wheel(copied, tmp_path / "wheel"), wheel_of_this_run(tmp_path_factory)
+    of_copies, of_all = (set(zipfile.ZipFile(wheel).namelist()) for wheel in wheels)
+    assert of_copies == of_all
 
 
 # what Prometheus and Grafana read

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.kits.waiting import patience
+from tests.kits.wheel_kit import wheel_of_this_run
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -18,12 +21,7 @@ ROOT = Path(__file__).parents[3]
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with what the wheel lays into site-packages, and nothing else."""
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")],
-        cwd=ROOT, check=True, capture_output=True,
-    )  # fmt: skip
-    [wheel] = (folder / "dist").glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(folder / "site")
+    zipfile.ZipFile(wheel_of_this_run(tmp_path_factory)).extractall(folder / "site")
     return folder / "site"
 
 
@@ -51,7 +49,7 @@ def test_an_installed_offrecord_plans_a_site(site: Path, tmp_path: Path) -> None
     for name in ("manager", "extensions", "features"):
         (tmp_path / f"etc/asterisk/{name}.conf").write_text("[general]\n")
     with installed(site, "init", "--dry-run", "--yes", "--root", str(tmp_path)) as ran:
-        out, err = ran.communicate(timeout=60)
+        out, err = ran.communicate(timeout=patience())
 
     assert ran.returncode == 0, err
     assert "applicationmap" in out
@@ -63,6 +61,6 @@ def test_an_installed_offrecord_simulates_a_vendor_with_tls(site: Path) -> None:
         assert ran.stdout is not None
         told = json.loads(ran.stdout.readline())
         ran.send_signal(signal.SIGINT)
-        ran.communicate(timeout=30)
+        ran.communicate(timeout=patience())
 
     assert str(told["url"]).startswith("https://")

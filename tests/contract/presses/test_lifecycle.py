@@ -26,6 +26,7 @@ from tests.kits.lifecycle_kit import (
     end,
     result,
 )
+from tests.kits.waiting import safety_net
 
 # the way of a press
 
@@ -92,7 +93,7 @@ async def test_recorders_are_asked_at_the_same_time(tmp_path: Path) -> None:
     recorders = FakeRecorder("local", script=first), FakeRecorder("noojee", script=second)
     async with bench(tmp_path, *recorders) as here:
         handle = here.press()
-        async with asyncio.timeout(5):
+        async with safety_net("both recorders are asked at once"):
             await first.reached.wait()
             await second.reached.wait()
         first.opened.set()

@@ -14,6 +14,7 @@ from offrecord.assembly.components import Components
 from offrecord.config import load
 from offrecord.journal.journal import Journal
 from tests.kits.lifecycle_kit import CALL, FakeRecorder
+from tests.kits.waiting import safety_net
 
 ROOT: Final = Path(__file__).parents[3]
 FILES: Final = 14
@@ -109,7 +110,7 @@ async def test_a_press_passes_few_files_before_it_is_on_its_way_to_the_disk(
     tmp_path: Path,
 ) -> None:
     made, way = components(tmp_path), Way()
-    async with asyncio.timeout(20), made.journal, made.fastagi:
+    async with safety_net("the press is over"), made.journal, made.fastagi:
         with way.traced():
             told = await press(made)
         await made.engine.close(1.0)

@@ -17,6 +17,7 @@ from offrecord.reconcile.reconciler import Reconciler
 from offrecord.status.event_feed import EventFeed
 from tests.kits.call_kit import graph, new
 from tests.kits.reconcile_kit import T
+from tests.kits.waiting import eventually
 
 
 class Kept(Reconciler):
@@ -182,6 +183,4 @@ async def test_it_looks_by_itself_once_it_is_open(tmp_path: Path) -> None:
         here.watch.open()
         here.watch.pressed("objection", "1.1")
         await here.happen(gone("1.1"), gone("1.2"))
-        async with asyncio.timeout(5):
-            while not here.kept.told:
-                await asyncio.sleep(0.001)
+        await eventually(lambda: here.kept.told)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon's HTTP address: the hooks of recorders, served to whoever their vendors are."""
 
-import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -10,28 +9,14 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
 
 from bridges.model import Recorder
 from bridges.simulators import certificates
 from offrecord.base.tls import server_tls
 from offrecord.web.server import HttpServer
 from offrecord.web.vendor_callbacks import hooks
-
-
-class Hooked:
-    """As much of a recorder as its vendor sees."""
-
-    def __init__(self, says: str) -> None:
-        self.says = says
-
-    async def hook(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        body = (await request.body()).decode()
-        said = f"{self.says} {request.method} {scope['path']} {request.url.query} {body}".strip()
-        await PlainTextResponse(said)(scope, receive, send)
+from tests.kits.hooked_recorder import Hooked
+from tests.kits.waiting import safety_net
 
 
 class Off:
@@ -91,7 +76,7 @@ async def test_a_taken_port_is_an_os_error_and_close_frees_the_port() -> None:
         with pytest.raises(OSError, match="in use"):
             await second.start()
         await second.close()
-    async with asyncio.timeout(5):
+    async with safety_net("a server on a port just left starts and ends"):
         third = HttpServer(hooks(dict), *server.address)
         await third.start()
         await third.close()

@@ -38,15 +38,16 @@ class Disk:
     def fill(self, pid: int | None) -> None:
         """Leave no room on it."""
         if self.mounted:
-            found = os.statvfs(self.path)
-            self._resize((found.f_blocks - found.f_bfree) * found.f_frsize)
+            # The daemon may write between the look and the change: less than is used is refused.
+            while not self._resized(self._used()):
+                pass
         elif pid is not None:
             self._limit(pid, _PAGE)
 
     def clear(self, pid: int | None) -> None:
         """Give it room again."""
         if self.mounted:
-            self._resize(_ROOM)
+            assert self._resized(_ROOM)
         elif pid is not None:
             self._limit(pid, resource.RLIM_INFINITY)
 
@@ -55,9 +56,13 @@ class Disk:
         if self.mounted:
             subprocess.run(["umount", "-l", str(self.path)], check=False, capture_output=True)
 
-    def _resize(self, size: int) -> None:
+    def _used(self) -> int:
+        found = os.statvfs(self.path)
+        return (found.f_blocks - found.f_bfree) * found.f_frsize
+
+    def _resized(self, size: int) -> bool:
         words = ["mount", "-o", f"remount,size={max(size, _PAGE)}", str(self.path)]
-        subprocess.run(words, check=True, capture_output=True)
+        return subprocess.run(words, check=False, capture_output=True).returncode == 0
 
     @staticmethod
     def _limit(pid: int, size: int) -> None:

@@ -19,8 +19,8 @@ from tests.kits.faults.figures import Figures
 from tests.kits.faults.world import Command, World
 
 _SILENT: Final = frozenset({"stop", "pause", "objection"})
-_REACH: Final = 4.0
-"""Seconds after a press in which its commands come: the budget, and some for a busy machine."""
+REACH: Final = 4.0
+"""Seconds after a press in which its commands come: the budget, and some for the machine."""
 _CLAIMS: Final = frozenset({"confirmed", "nothing_to_stop"})
 Records = dict[str, list[tuple[str, int, dict[str, Any]]]]
 """The records of each press, as (kind, milliseconds since the epoch, body), oldest first."""
@@ -92,8 +92,9 @@ def judge(
     pressed: Sequence[Pressed],
     kills: Sequence[float],
     events: Counter[str],
+    reach: float = REACH,
 ) -> Figures:
-    """Return the figures of a run that is over."""
+    """Return the figures of a run that is over; `reach`: see `REACH`, on this machine."""
     records = read(daemon.journal)
     acknowledged = {one.id for one in pressed if one.id is not None}
     unwritten = _said_unwritten(daemon)
@@ -117,8 +118,8 @@ def judge(
     )
     last = (_last(each) for each in records.values())
     figures.outcomes = dict(Counter(str(body["outcome"]) for body in last if body).most_common())
-    figures.false = sorted(_false(records, world, pressed))
-    _count_commands(figures, world, pressed, kills)
+    figures.false = sorted(_false(records, world, pressed, reach))
+    _count_commands(figures, world, pressed, kills, reach)
     return figures
 
 
@@ -136,7 +137,9 @@ def _last(records: Iterable[tuple[str, int, Mapping[str, Any]]]) -> Mapping[str,
 # what was claimed
 
 
-def _false(records: Records, world: World, pressed: Sequence[Pressed]) -> Iterator[str]:
+def _false(
+    records: Records, world: World, pressed: Sequence[Pressed], reach: float
+) -> Iterator[str]:
     """Yield every claim that the recorder's own state contradicts."""
     by_agent = {call.agent: call for call in world.calls.values()}
     for press, each in records.items():
@@ -150,7 +153,7 @@ def _false(records: Records, world: World, pressed: Sequence[Pressed]) -> Iterat
                 continue
             if body["outcome"] == "nothing_to_stop" and not silent:
                 continue
-            until = _until(call.number, at / 1000, silent, pressed, call.ended)
+            until = _until(call.number, at / 1000, silent, pressed, call.ended, reach)
             seen = world.states.get((call.number, body["recorder"]), [])
             wrong = _contradicted(seen, at / 1000, until, recording=silent)
             if wrong is not None:
@@ -161,13 +164,18 @@ def _false(records: Records, world: World, pressed: Sequence[Pressed]) -> Iterat
 
 
 def _until(
-    call: int, at: float, silent: bool, pressed: Sequence[Pressed], ended: float | None
+    call: int,
+    at: float,
+    silent: bool,
+    pressed: Sequence[Pressed],
+    ended: float | None,
+    reach: float,
 ) -> float:
     """Return until when a claim of `at` must hold: a press of the other sort, or the call's end."""
     ends = [
         one.at
         for one in pressed
-        if one.call == call and one.at > at - _REACH and (one.verb in _SILENT) is not silent
+        if one.call == call and one.at > at - reach and (one.verb in _SILENT) is not silent
     ]
     return min([*ends, ended or float("inf")])
 
@@ -190,7 +198,11 @@ def _contradicted(
 
 
 def _count_commands(
-    figures: Figures, world: World, pressed: Sequence[Pressed], kills: Sequence[float]
+    figures: Figures,
+    world: World,
+    pressed: Sequence[Pressed],
+    kills: Sequence[float],
+    reach: float,
 ) -> None:
     """Count the commands of each platform, and those that were sent again to one that acted."""
     made: dict[tuple[int, bool], list[float]] = {}
@@ -200,9 +212,11 @@ def _count_commands(
     for command in world.commands:
         groups.setdefault((command.call, command.kind), []).append(command)
     for (call, kind), each in groups.items():
+        # One that hung is known after the one that was sent in its place.
+        each.sort(key=lambda command: command.came)
         cuts = sorted([*kills, *world.away[kind]])
         for silence in (True, False):
-            presses = _Presses(sorted(made.get((call, silence), [])), kills)
+            presses = _Presses(sorted(made.get((call, silence), [])), kills, reach)
             wants = "silence" if silence else "record"
             _one_way(figures, f"call {call} {kind}", each, wants, presses, cuts)
 
@@ -210,19 +224,20 @@ def _count_commands(
 class _Presses:
     """The presses of one sort on one call; each accounts for one command that was not void.
 
-    A press accounts for a command within `_REACH` seconds, or later if the daemon was killed
+    A press accounts for a command within `reach` seconds, or later if the daemon was killed
     since: then it was recovered.
     """
 
-    def __init__(self, at: Sequence[float], kills: Sequence[float]) -> None:
+    def __init__(self, at: Sequence[float], kills: Sequence[float], reach: float = REACH) -> None:
         self._left = [*at]
+        self._reach = reach
         self._kills = kills
 
     def account_for(self, command: Command) -> bool:
         came = command.came
         for at in self._left:
             killed = any(at < kill < came for kill in self._kills)
-            if at <= came and (came - at <= _REACH or killed):
+            if at <= came and (came - at <= self._reach or killed):
                 if not command.void:
                     self._left.remove(at)
                 return True

@@ -22,15 +22,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tests.kits import pace
 from tests.kits.faults.daemon import Disk, FaultDaemon
 from tests.kits.faults.figures import Figures, docs, table
-from tests.kits.faults.judge import Pressed, judge, still_open
+from tests.kits.faults.judge import REACH, Pressed, judge, still_open
 from tests.kits.faults.peer import MANNERS
 from tests.kits.faults.world import FAULTS, KINDS, VENDORS, LiveCall, World
+from tests.kits.waiting import patience
 
 LIMIT: Final = 600.0
 """Seconds a run may take in all."""
-_PATIENCE: Final = 30.0
 _VERBS: Final = ("stop", "stop", "stop", "pause", "pause", "resume", "start")
 
 
@@ -56,6 +57,12 @@ class Run:
     async def carry_out(self) -> Figures:
         """Do it and return what was seen."""
         began = time.monotonic()
+        with pace.measured():
+            figures = await self._measured(began)
+        figures.seconds = time.monotonic() - began
+        return figures
+
+    async def _measured(self, began: float) -> Figures:
         disk = Disk(self.folder / "disk")
         disk.make()
         daemon = FaultDaemon(self.folder, {})
@@ -67,14 +74,19 @@ class Run:
                 await self._calm(world, daemon, disk)
                 await daemon.stop()
                 figures = await asyncio.to_thread(
-                    judge, daemon, world, self.pressed, self.kills, self.events
+                    judge,
+                    daemon,
+                    world,
+                    self.pressed,
+                    self.kills,
+                    self.events,
+                    pace.in_time(REACH, since=began),
                 )
         finally:
             await daemon.stop()
             if daemon.journal.is_file():
                 shutil.copy(daemon.journal, self.folder)
             disk.remove()
-        figures.seconds = time.monotonic() - began
         return figures
 
     async def _storm(self, world: World, daemon: FaultDaemon, disk: Disk, began: float) -> None:
@@ -126,7 +138,7 @@ class Run:
 
     async def _until(self, condition: Callable[[], Awaitable[bool]]) -> None:
         with contextlib.suppress(TimeoutError):  # what is not closed then is judged so
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(patience()):
                 while not await condition():
                     await asyncio.sleep(0.2)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from agi.errors import AgiDeadline, AgiHangup, AgiInjection, AgiProtocol, AgiRefused
+from agi.errors import AgiHangup, AgiInjection, AgiProtocol, AgiRefused
 from agi.pyst2_script import PystChannel
 from agi.wire import parse_environment
 
@@ -169,15 +169,3 @@ def test_nothing_reaches_stderr(channel: Channel, capfd: pytest.CaptureFixture[s
     channel(b"200 result=1\n").execute("VERBOSE", "x", "1")
 
     assert capfd.readouterr() == ("", "")
-
-
-def test_an_alarm_ends_the_wait_for_a_mute_asterisk(channel: Channel) -> None:
-    def rung(*_: object) -> None:
-        raise AgiDeadline("rung")
-
-    made = channel(b"", closed=False)
-    signal.signal(signal.SIGALRM, rung)
-    signal.setitimer(signal.ITIMER_REAL, 0.01)
-
-    with pytest.raises(AgiDeadline):
-        made.execute("VERBOSE", "x", "1")

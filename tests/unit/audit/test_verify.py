@@ -27,7 +27,7 @@ from offrecord.journal.hash_chain import GENESIS, INSERT, digest
 from offrecord.journal.journal import Journal, Record
 from offrecord.journal.opening import open_writer
 from tests.kits.audit_kit import BEGAN, DAY, links, press, replace, row, tamper, whole, write
-from tests.unit.journal.test_journal import WRITE_AND_DIE, disk_full
+from tests.kits.lost_writes import WRITE_AND_DIE, disk_full
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ from tests.kits.docs_kit import (
     matches,
     read,
 )
+from tests.kits.waiting import patience
 
 MARKDOWN = [*guides(), *sorted(OWN_TEST), "CONTRIBUTING.md", "CHANGELOG.md"]
 FENCES = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -375,7 +376,7 @@ def test_systemd_takes_the_unit_without_a_word(tmp_path: Path) -> None:
     (tmp_path / "offrecord.service.d" / "override.conf").write_text(block.text)
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", str(path)],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=patience(),
     )  # fmt: skip
 
     assert (done.returncode, done.stderr) == (0, "")

@@ -13,6 +13,7 @@ from offrecord import __version__
 from offrecord.cli.main import cli
 from scripts import make_man
 from scripts.command_tree import Page, Told, pages
+from tests.kits.waiting import patience
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ def test_what_roff_would_read_as_its_own_is_told_as_text() -> None:
 def test_groff_takes_every_page_without_a_word(made: Path) -> None:
     done = subprocess.run(
         ["groff", "-man", "-ww", "-Tutf8", "-z", *sorted(map(str, (made / "man").iterdir()))],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=patience(),
     )  # fmt: skip
 
     assert (done.returncode, done.stderr) == (0, "")

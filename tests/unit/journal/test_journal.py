@@ -2,14 +2,13 @@
 """What was pressed is on the disk before `write` returns, in order, once, and stays there."""
 
 import asyncio
-import resource
 import sqlite3
 import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ import pytest
 from offrecord.base.errors import Exit
 from offrecord.journal import JournalError, presses, show
 from offrecord.journal.journal import Journal, Record
+from tests.kits.lost_writes import WRITE_AND_DIE, disk_full
+from tests.kits.waiting import eventually
 
 
 def record(number: int = 0, *, press: str = "p1", kind: str = "asked", **body: Any) -> Record:
@@ -36,44 +37,17 @@ async def journal(path: Path) -> AsyncIterator[Journal]:
 
 
 async def until_written(journal: Journal) -> None:
-    for _ in range(1000):
-        if not journal.waiting and journal.trouble is None:
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError(journal.trouble)
+    await eventually(lambda: not journal.waiting and journal.trouble is None)
 
 
 def numbers(path: Path, press: str = "p1") -> list[int]:
     return [stored.body["number"] for stored in show(path, press)]
 
 
-@contextmanager
-def disk_full() -> Iterator[None]:
-    """Let no file of this process grow: what a full disk does, for real."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def move_away(path: Path, target: Path) -> None:
     path.rename(target)
     for side in ("-wal", "-shm"):
         Path(f"{path}{side}").unlink(missing_ok=True)
-
-
-WRITE_AND_DIE = """
-import asyncio, os, sys, pathlib
-from offrecord.journal.journal import Journal, Record
-async def main():
-    journal = Journal(pathlib.Path(sys.argv[1]))
-    await journal.open()
-    await journal.write(Record("p1", "pressed", {"number": 1}, 5))
-    os.kill(os.getpid(), 9)
-asyncio.run(main())
-"""
 
 
 async def test_a_written_record_is_read_back_by_another_connection_at_once(

@@ -16,32 +16,15 @@ from bridges.model import Outcome
 from lab.pbx import audio
 from offrecord.model.outcome_codes import OWN_SOUNDS, SETS, SOUNDS
 from offrecord.notify import prompt_sounds
+from tests.kits.prompt_kit import WINDOW, pattern, windows
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "sounds" / "offrecord"
-WINDOW = audio.RATE // 50  # 20 ms, what a packet of a call carries
 HEARD = sorted(prompt_sounds.PROMPTS)
-SCALE = sorted(
-    {note.hertz for notes in prompt_sounds.PROMPTS.values() for note in notes if note.hertz}
-)
 
 
 def shipped(outcome: Outcome) -> tuple[int, ...]:
     return audio.samples(FOLDER / f"{outcome.value}.wav")
-
-
-def windows(samples: Sequence[int]) -> list[Sequence[int]]:
-    return [samples[at : at + WINDOW] for at in range(0, len(samples) - WINDOW + 1, WINDOW)]
-
-
-def pattern(samples: Sequence[int], floor: float = 2500) -> list[int]:
-    """Return what is heard in each 20 ms: 0 for silence, else the number of a note."""
-    heard = []
-    for window in windows(samples):
-        strengths = [audio.goertzel(window, hertz) for hertz in SCALE]
-        loudest = max(strengths)
-        heard.append(strengths.index(loudest) + 1 if loudest > floor else 0)
-    return heard
 
 
 def unlike(one: Sequence[int], other: Sequence[int]) -> float:

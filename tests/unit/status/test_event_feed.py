@@ -8,10 +8,11 @@ import structlog
 
 from offrecord.journal.journal import Record
 from offrecord.status.event_feed import CALLS, MISSED, EventFeed, FeedEvent, Listener
+from tests.kits.waiting import safety_net
 
 
 async def heard(listener: Listener, count: int) -> list[FeedEvent]:
-    async with asyncio.timeout(1):
+    async with safety_net("so many events come"):
         return [await anext(listener) for _ in range(count)]
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`offrecord stop`, `pause`, `resume`, `start` and `objection`: a press from a terminal."""
 
-import getpass
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,12 +8,11 @@ from typing import Any
 
 import click
 
+from agi.handover import PressRequest
 from bridges.model import Outcome, Verb
 from offrecord.base.errors import Exit
-from offrecord.cli.ask_daemon import ask
 from offrecord.cli.completion import targets
 from offrecord.cli.options import Command, json_option, print_json, socket_option
-from offrecord.model.outcome_codes import EXIT_CODES
 from offrecord.model.press import END_OBJECTION
 
 
@@ -47,13 +45,16 @@ def _press_command(verb: Verb, what: str, more: str = "") -> click.Command:
         as_json: bool,
         end_objection: bool = False,
     ) -> int:
+        from offrecord.cli.ask_daemon import ask  # completing an option needs neither
+        from offrecord.model.outcome_codes import EXIT_CODES
+
         ends = {END_OBJECTION: "yes"} if end_objection else {}
-        request = {
-            "op": "press", "way": "cli", "verb": verb.value, "target": target, "agent": agent,
-            "recorder": recorder, "wait": 10.0 if wait else 0.0,
-            "options": {"user": _user(), **ends},
-        }  # fmt: skip
-        replies = ask(socket_path, request)
+        request = PressRequest(
+            way="cli", verb=verb.value, target=target, channel="", uniqueid="",
+            agent=agent or "", recorder=recorder or "", wait=10.0 if wait else 0.0,
+            options={"user": _user(), **ends},
+        )  # fmt: skip
+        replies = ask(socket_path, request.message())
         body = {key: value for reply in replies for key, value in reply.items()}
         if body.get("journalled") is False:
             _warn_of_journal(body["press"])
@@ -82,6 +83,8 @@ def _warn_of_journal(press: str) -> None:
 
 def _user() -> str:
     """Return the login of the person at the terminal, for the journal."""
+    import getpass
+
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # an account without a name, as in many containers

@@ -90,7 +90,7 @@ async def test_a_connect_is_held_and_a_session_without_one_expires() -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         assert (await client.post(NOTICES, json=[connect])).json()[0]["successful"]
-        assert loop.time() - began >= 0.05
+        assert loop.time() - began > 0.04  # of a hold of 0.05 s
         await asyncio.sleep(0.1)
         assert (await client.post(NOTICES, json=[connect])).json()[0]["error"].startswith("402")
 

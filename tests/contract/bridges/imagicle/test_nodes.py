@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several nodes: nothing is live only when every one of them says so; the next one is asked."""
 
-import asyncio
-
 import pytest
 
 from bridges.model import Evidence, Outcome, RecorderUnavailable, Verb
 from tests.kits.imagicle_kit import GUID, REMOTE, fixture
+from tests.kits.waiting import safety_net
 
 
 async def test_a_recording_on_the_second_node_is_found_and_stopped_there() -> None:
@@ -72,7 +71,7 @@ async def test_a_dead_node_does_not_keep_the_other_from_stopping() -> None:
 async def test_a_list_that_is_read_is_not_kept_waiting_by_a_node_that_stalls() -> None:
     async with fixture(other_node="apart", settings={"timeout": 60}) as made:
         made.fault("stall@list", node=1)
-        async with asyncio.timeout(5):
+        async with safety_net("a node answers"):
             assert await made.outcome(budget=40.0) is Outcome.CONFIRMED
 
 

@@ -17,6 +17,7 @@ from bridges.simulators.imagicle.app import DEMO_PASSWORD, DEMO_USER
 from bridges.simulators.imagicle.state import Level, Method
 from offrecord.base.secrets import Secret
 from tests.kits.imagicle_kit import GUID, OTHER_GUID, REMOTE, fixture, order_of, phone
+from tests.kits.patient_loop import loop_time
 
 
 async def test_a_stop_is_by_id_and_confirmed_by_the_list() -> None:
@@ -383,7 +384,7 @@ async def test_a_probe_that_reaches_nobody_names_why(tmp_path: Path) -> None:
         settings = ImagicleSettings(
             url=server.url, username=DEMO_USER, password=Secret(DEMO_PASSWORD)
         )
-        one = ImagicleRecorder("imagicle", settings, live_on=lambda _: None)
+        one = ImagicleRecorder("imagicle", settings, live_on=lambda _: None, clock=loop_time)
         with pytest.raises(RecorderUnavailable) as untrusted:
             await one.probe()
         await one.close()

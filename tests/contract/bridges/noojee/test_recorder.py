@@ -18,6 +18,7 @@ from bridges.noojee import NoojeeRecorder, NoojeeSettings
 from bridges.simulators import certificates
 from offrecord.base.secrets import Secret
 from tests.kits.noojee_kit import CALL, KEY, Fixture, fixture, no_sleep
+from tests.kits.patient_loop import loop_time
 
 AGENT = Channel(
     "PJSIP/410-00000012", str(CALL), "1700.1", technology="PJSIP", endpoint="410", extension="410"
@@ -36,7 +37,7 @@ async def recorder(
     given = {"url": made.server.url, "api_key": Secret(KEY), "auth": "signed", "keep_warm": 0}
     options = given | options
     one = NoojeeRecorder(
-        "noojee", NoojeeSettings(**options), live_on=lambda _: live, sleep=no_sleep
+        "noojee", NoojeeSettings(**options), live_on=lambda _: live, clock=loop_time, sleep=no_sleep
     )
     await one.open()
     try:
@@ -396,7 +397,9 @@ async def test_a_connection_is_made_before_the_first_press_and_kept() -> None:
 
     async with fixture() as made:
         settings = NoojeeSettings(url=made.server.url, api_key=Secret(KEY), keep_warm=30.0)
-        one = NoojeeRecorder("noojee", settings, live_on=lambda _: None, sleep=sleep)
+        one = NoojeeRecorder(
+            "noojee", settings, live_on=lambda _: None, clock=loop_time, sleep=sleep
+        )
         await one.open()
         while not waited:
             await asyncio.sleep(0)
@@ -425,7 +428,9 @@ async def test_a_server_that_is_away_is_said_once_and_its_return_too(
 
         await made.server.refuse()
         settings = NoojeeSettings(url=made.server.url, api_key=Secret(KEY), timeout=1.0)
-        one = NoojeeRecorder("noojee", settings, live_on=lambda _: None, sleep=sleep)
+        one = NoojeeRecorder(
+            "noojee", settings, live_on=lambda _: None, clock=loop_time, sleep=sleep
+        )
         await one.open()
         while ticks < 4:
             await asyncio.sleep(0)

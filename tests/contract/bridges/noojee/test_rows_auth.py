@@ -17,7 +17,8 @@ from noojee import (
     UniqueId,
     sign,
 )
-from tests.kits.noojee_kit import CALL, KEY, PHONE, USER_KEY, eventually, fixture, plain, stop
+from tests.kits.noojee_kit import CALL, KEY, PHONE, USER_KEY, fixture, plain, stop
+from tests.kits.waiting import eventually
 
 
 @pytest.mark.parametrize("hour_from", ["first_use", "timestamp", "sliding"])

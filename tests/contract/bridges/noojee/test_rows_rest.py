@@ -18,7 +18,8 @@ from noojee import (
     ServerFaultError,
     TooSoonError,
 )
-from tests.kits.noojee_kit import CALL, KEY, PHONE, eventually, fixture, plain, stop
+from tests.kits.noojee_kit import CALL, KEY, PHONE, fixture, plain, stop
+from tests.kits.waiting import eventually
 
 
 async def test_a24_the_base_path_is_configurable_and_a_wrong_one_is_html_404() -> None:

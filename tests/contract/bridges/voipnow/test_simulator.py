@@ -14,6 +14,7 @@ from bridges.simulators.server import SimServer
 from bridges.simulators.voipnow.app import DEMO_ID, DEMO_SECRET, VoipNowSimulator
 from tests.kits.openapi_kit import check_request, check_response
 from tests.kits.voipnow_kit import EXTENSION, Fixture, fixture
+from tests.kits.waiting import patience
 
 
 async def asked(made: Fixture, method: str, path: str, **more: Any) -> httpx.Response:
@@ -142,4 +143,4 @@ def test_it_is_one_of_the_vendors_that_can_be_simulated() -> None:
         assert answer.json()["auto"] is False
     finally:
         started.send_signal(signal.SIGINT)
-        started.communicate(timeout=20)
+        started.communicate(timeout=patience())

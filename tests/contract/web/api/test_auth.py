@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from offrecord.web.api.body_limits import BODY, BodyLimits
 from offrecord.web.server import HttpServer
 from tests.kits.api_kit import SCOPES, api
+from tests.kits.waiting import safety_net
 
 NEEDS = {
     ("GET", "/v1/calls"): "read",
@@ -148,7 +149,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     await server.start()
     reader, writer = await asyncio.open_connection(*server.address)
     writer.write(b"POST /v1/presses HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
-    async with asyncio.timeout(10):
+    async with safety_net("a slow request is answered"):
         status = await reader.readline()
     writer.close()
     await server.close()

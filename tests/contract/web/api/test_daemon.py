@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 
 from offrecord.web.tokens import Tokens
-from tests.kits.daemon_kit import PATIENCE, house
+from tests.kits.daemon_kit import house
+from tests.kits.waiting import patience, safety_net
 
 
 async def test_the_api_and_the_command_line_tell_the_same(tmp_path: Path) -> None:
@@ -20,7 +21,7 @@ async def test_the_api_and_the_command_line_tell_the_same(tmp_path: Path) -> Non
     }
     async with house(tmp_path, recorders=("local",), **more) as here:
         url = f"http://{here.daemon.logged('ready')[0]['http']}"
-        client = httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE)
+        client = httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=patience())
         async with client:
             ready = await client.get(f"{url}/readyz")
             assert (ready.status_code, ready.text.splitlines()[0]) == (200, "pbx link: up")
@@ -43,7 +44,7 @@ async def test_the_api_and_the_command_line_tell_the_same(tmp_path: Path) -> Non
 
                 # An open stream is no reason to stay: the daemon still ends by itself.
                 stopping = asyncio.create_task(here.daemon.stop())
-                async with asyncio.timeout(PATIENCE):
+                async with safety_net("the stream ends with the daemon"):
                     async for _ in lines:
                         pass
                 assert await stopping == 0

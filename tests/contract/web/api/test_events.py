@@ -14,12 +14,13 @@ from sse_starlette import ServerSentEvent
 from offrecord.web.event_stream import TimeoutEventStream
 from tests.kits.api_kit import Api, api
 from tests.kits.enforcement_kit import record
+from tests.kits.waiting import eventually, safety_net
 
 
 async def until(following: Any, kind: str) -> tuple[list[str], Any]:
     """Return the kinds up to the first event of one kind, and its data."""
     kinds: list[str] = []
-    async with asyncio.timeout(10):
+    async with safety_net(f"an event {kind!r} comes"):
         while True:
             _, name, data = await following()
             kinds.append(name)
@@ -51,7 +52,7 @@ async def test_after_a_lost_connection_nothing_is_missed_or_told_twice(tmp_path:
             await following()
             await here.press()
             last = ""
-            async with asyncio.timeout(10):
+            async with safety_net("the events come up to the resolved one"):
                 while (event := await following())[1] != "resolved":
                     last = event[0]
             last = event[0]
@@ -77,7 +78,7 @@ async def test_an_id_of_another_life_is_told_that_something_was_missed(
 
 async def ended(following: Any) -> None:
     """Wait until a stream ends."""
-    async with asyncio.timeout(10):
+    async with safety_net("the stream ends"):
         with suppress(EOFError):
             while True:
                 await following()
@@ -100,9 +101,7 @@ async def test_a_stream_ends_with_its_token_and_with_the_daemon(tmp_path: Path) 
 
 
 async def quiet(here: Api) -> None:
-    async with asyncio.timeout(10):
-        while here.service.feed.listeners:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: not here.service.feed.listeners)
 
 
 async def test_streams_are_counted_and_a_closed_one_makes_room(tmp_path: Path) -> None:
@@ -134,7 +133,7 @@ async def test_a_client_that_does_not_read_is_let_go(capsys: pytest.CaptureFixtu
         if message["type"] == "http.response.body":
             await never()
 
-    async with asyncio.timeout(10):
+    async with safety_net("a stream that is not read is closed"):
         stream = TimeoutEventStream(events(), timeout=0.01)
         await stream({"type": "http", "method": "GET", "client": ("203.0.113.9", 1)}, never, send)
 

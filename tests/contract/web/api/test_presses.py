@@ -16,6 +16,7 @@ from tests.kits.api_kit import api
 from tests.kits.call_kit import new
 from tests.kits.enforcement_kit import record
 from tests.kits.lifecycle_kit import CALL, FakeRecorder, Gate
+from tests.kits.waiting import safety_net
 
 
 def test_every_outcome_has_a_status_and_every_bad_one_a_title() -> None:
@@ -99,7 +100,7 @@ async def test_a_client_that_goes_away_stops_no_press(tmp_path: Path) -> None:
     cloud = FakeRecorder("cloud", script=gate)
     async with api(tmp_path, cloud) as here:
         asking = asyncio.create_task(here.press(recorder="cloud", wait=30))
-        async with asyncio.timeout(5):
+        async with safety_net("the recorder is asked"):
             await gate.reached.wait()
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)

@@ -14,6 +14,7 @@ from bridges.model import Evidence, Outcome
 from offrecord.web.api.schemas import STATUS
 from tests.kits.api_kit import Api, api
 from tests.kits.lifecycle_kit import FakeRecorder
+from tests.kits.waiting import patience
 
 load_all_checks()
 TRIED = CHECKS.get_by_names(
@@ -51,7 +52,7 @@ def attack(here: Api) -> set[tuple[str, str]]:
             )
             @given(case=case_of)
             def check(case: Any) -> None:
-                answer = case.call(headers=here.bearer("everything"), timeout=20)
+                answer = case.call(headers=here.bearer("everything"), timeout=patience())
                 case.validate_response(answer, checks=TRIED, headers=here.bearer("everything"))
                 if answer.status_code >= 500 and case.path != "/readyz":
                     assert answer.json()["outcome"] == Outcome.FAILED.value

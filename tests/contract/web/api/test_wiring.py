@@ -17,10 +17,11 @@ from offrecord.web.api.wiring import attach
 from offrecord.web.server import HttpServer
 from offrecord.web.tokens import Tokens
 from offrecord.web.vendor_callbacks import hooks
-from tests.contract.web.test_vendor_callbacks import Hooked
-from tests.kits.ami_client import client, eventually
+from tests.kits.ami_client import client
 from tests.kits.ami_peer import AmiPeer
 from tests.kits.api_kit import api
+from tests.kits.hooked_recorder import Hooked
+from tests.kits.waiting import eventually, patience
 
 
 async def test_hooks_and_api_share_one_address(tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def test_without_the_api_nothing_of_it_is_loaded() -> None:
     heavy = ("fastapi", "jinja2", "limits", "prometheus_client", "sse_starlette")
     code = f"import sys, offrecord.daemon.daemon; print([n for n in {heavy} if n in sys.modules])"
     ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=patience()
     )
 
     assert ran.stdout.strip() == "[]"
