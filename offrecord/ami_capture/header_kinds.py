@@ -11,6 +11,7 @@ from typing import Final
 
 from ami.calls import channel_names
 from ami.recording_actions import NO_CHANNEL, NO_CONFERENCE, NO_MIX_LEFT, NONE_LEFT
+from bridges.asterisk.look import HIDDEN
 from bridges.model import Evidence, Outcome, Verb
 from bridges.routing import VARIABLE as RECORDERS_VARIABLE
 from offrecord.ami_capture.redact import Redactor
@@ -198,6 +199,9 @@ class HeaderRedactor:
             APPLICATION: _application,
             DATA: lambda text: self.queue(text.partition(",")[0].strip()),
             "CHANNEL(linkedid)": self._redactor.uniqueid,
+            HIDDEN: lambda text: " ".join(map(self.channel, text.split())),
+            "BRIDGEPEER": lambda text: ",".join(map(self.channel, text.split(","))),
+            "MONITORED": lambda text: text if text == "true" else LEFT_OUT,
             freepbx.VARIABLE: lambda text: text if text.lower() in freepbx.WORDS else LEFT_OUT,
         }
         return known[variable](value) if variable in known else self._redactor.word("value", value)
@@ -206,7 +210,8 @@ class HeaderRedactor:
         """Return the replacement of a variable's name; ours and Asterisk's stay."""
         if value == self._variable:
             return "OFFRECORD_EXTENSION"
-        ours = {AGENT_VARIABLE, TAG_VARIABLE, RECORDERS_VARIABLE, APPLICATION, DATA,
+        ours = {AGENT_VARIABLE, TAG_VARIABLE, RECORDERS_VARIABLE, APPLICATION, DATA, HIDDEN,
+                "BRIDGEPEER", "MONITORED", "MIXMONITOR_FILENAME",
                 freepbx.VARIABLE, "CHANNEL(linkedid)", "OFFRECORD_EXTENSION"}  # fmt: skip
         return value if value in ours else self._redactor.word("variable", value)
 

@@ -14,8 +14,8 @@ from lab.pbx.cuttable_link import CuttableLink
 from lab.pbx_with_phones import ARI_SECRET, PbxWithPhones
 from lab.site import LabSite
 from tests.kits.ari_kit import SiteApp, account, bench, until_known
+from tests.kits.live_kit import SiteMaker
 from tests.kits.ways_live import LOCAL, by_socket, detail, evidence
-from tests.live.conftest import SiteMaker
 
 PbxOf = Callable[[str], PbxWithPhones]
 both = pytest.mark.parametrize("release", ["16", "22"])

@@ -7,7 +7,7 @@ import pytest
 
 from bridges.model import Outcome
 from lab.pbx_with_phones import is_event
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker
 
 ELSEWHERE: dict[str, Any] = {"routes": {"default": ["noojee"]}}
 

@@ -18,7 +18,7 @@ from lab.pbx.ami_filter import ASTERISK_11, DEBIAN_10, EVENTFILTER, AmiFilter, L
 from lab.pbx.audio import heard
 from lab.pbx_with_phones import TONES, is_event
 from lab.site import LabSite
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker
 
 LOCAL: dict[str, Any] = {"routes": {"default": ["local"]}}
 BLOCK = 2.5

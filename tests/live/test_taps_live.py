@@ -34,7 +34,7 @@ from offrecord.enforcement.call_mute import CallMute
 from offrecord.journal import show
 from offrecord.notify import prompt_sounds
 from offrecord.notify.late_tone import Whispers
-from tests.live.conftest import SiteMaker
+from tests.kits.live_kit import SiteMaker
 
 BOTH = pytest.mark.parametrize("release", ["22", "16"])
 PbxOf = Callable[[str], PbxWithPhones]

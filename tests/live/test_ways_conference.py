@@ -9,8 +9,8 @@ import pytest
 from bridges.model import Outcome
 from lab.pbx_with_phones import is_event
 from lab.site import LabSite
+from tests.kits.live_kit import SiteMaker
 from tests.kits.ways_live import LOCAL, by_socket, detail, evidence, grown
-from tests.live.conftest import SiteMaker
 
 
 async def meeting(here: LabSite) -> str:

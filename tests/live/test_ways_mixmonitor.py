@@ -8,8 +8,8 @@ import pytest
 from bridges.model import Outcome
 from lab.pbx.audio import heard, stretches
 from lab.pbx_with_phones import TONES, is_event
+from tests.kits.live_kit import SiteMaker
 from tests.kits.ways_live import LOCAL, by_socket, detail, evidence, grown, wav
-from tests.live.conftest import SiteMaker
 
 CALLER = TONES["410"]
 TRIES = 40

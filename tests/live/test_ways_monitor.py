@@ -10,8 +10,8 @@ from lab.pbx.audio import length
 from lab.pbx.cuttable_link import CuttableLink
 from lab.pbx_with_phones import TONES, is_event
 from lab.site import LabSite
+from tests.kits.live_kit import SiteMaker
 from tests.kits.ways_live import LOCAL, by_socket, detail, evidence, grown, last_heard, wav
-from tests.live.conftest import SiteMaker
 
 CALLER = TONES["410"]
 

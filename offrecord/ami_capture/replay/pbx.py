@@ -26,6 +26,9 @@ NO_ANSWER: Final = "the capture holds no answer to this"
 _PATIENCE: Final = 1.0
 """Seconds, in the capture's time, that an answer may take, as for a real PBX."""
 
+_LISTINGS: Final = frozenset({"coreshowchannels", "bridgelist"})
+"""The listings by which a link learns of the calls; a look at one call asks for them as well."""
+
 _KEYS: Final = ("Channel", "Variable", "Direction", "State", "Conference", "Family", "Key")
 """The headers that tell one action from another of the same name."""
 
@@ -126,7 +129,8 @@ class ReplayPbx:
             if not future.done():
                 future.set_result(rows)
                 return
-        found.ready.append(rows)
+        if key[0] not in _LISTINGS:  # nobody asked: it is of the link's own, after a login
+            found.ready.append(rows)
 
     def _listed(self, name: str, rows: list[Response]) -> None:
         """Reconcile the graph with a listing that is complete."""

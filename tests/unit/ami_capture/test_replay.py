@@ -8,6 +8,7 @@ import pytest
 from ami.calls import channel_names
 from ami.calls.graph import CallGraph
 from ami.events.packet_to_event import decode
+from bridges.asterisk.look import HIDDEN
 from bridges.model import Outcome
 from offrecord.ami_capture.capture_file import Entry
 from offrecord.ami_capture.replay.player import Playback
@@ -60,7 +61,33 @@ def asked(said: list[Said]) -> list[Said]:
     )
     exchange("s2", f"StopMixMonitor|Channel: {caller}", ("<", left))
     exchange("s3", f"StopMixMonitor|Channel: {other}", ("<", left))
+    packets.extend(looked_at(said))
     return [*said[: place + 1], *packets, *rest]
+
+
+def looked_at(said: list[Said]) -> list[Said]:
+    """Return what the look at a call asks for and gets: channels, bridges, hidden channels."""
+    born = [dict(line.split(": ", 1) for line in p.split("\r\n") if ": " in line)
+            for _, p in said if p.startswith("Event: Newchannel")]  # fmt: skip
+    rows: list[Said] = [
+        ("<", "\r\n".join((
+            "Event: CoreShowChannel", "ActionID: l1", f"Channel: {one['Channel']}",
+            f"Uniqueid: {one['Uniqueid']}", f"Linkedid: {one['Linkedid']}",
+            "ChannelStateDesc: Up", "Application: Dial",
+        )))
+        for one in born
+    ]  # fmt: skip
+    hidden = f"Variable: {HIDDEN}"
+    begins = "Response: Success\r\nActionID: {}\r\nEventList: start"
+    ends = "Event: {}Complete\r\nActionID: {}\r\nEventList: Complete"
+    return [
+        (">", "Action: CoreShowChannels\r\nActionID: l1"), ("<", begins.format("l1")), *rows,
+        ("<", ends.format("CoreShowChannels", "l1")),
+        (">", "Action: BridgeList\r\nActionID: l2"), ("<", begins.format("l2")),
+        ("<", ends.format("BridgeList", "l2")),
+        (">", f"Action: Getvar\r\nActionID: l3\r\n{hidden}"),
+        ("<", f"Response: Success\r\nActionID: l3\r\n{hidden}\r\nValue: "),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("scene", SCENES)
@@ -123,7 +150,9 @@ def test_a_press_by_digits_is_found_and_its_recording_proven_stopped(tmp_path: P
 
     assert body["unanswered"] == 0
     assert kinds["verdict"]["outcome"] == Outcome.CONFIRMED
-    assert kinds["verdict"]["reason"] == "mixmonitor-1: 1 stopped, none left on 2 channels"
+    assert (
+        kinds["verdict"]["reason"] == "mixmonitor-1: 1 MixMonitor stopped, none left on 2 channels"
+    )
     assert kinds["resolved"]["agent"] == "login-1"
     assert [len(c["extension"]) for c in call["channels"]] == [3, 3]
     assert kinds["resolved"]["notes"] == []

@@ -102,4 +102,4 @@ async def test_questions_that_fail_are_asked_again() -> None:
 async def test_too_many_stored_recordings_for_the_time_is_said() -> None:
     ari = ScriptedAri(stored=[f"s{n}" for n in range(2000)])
     with pytest.raises(AriError, match="spool/recording"):
-        await ari.client().running((), 0.001)
+        await ari.client().running((), 0.0)
