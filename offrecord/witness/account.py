@@ -177,7 +177,7 @@ def _listens(row: Row, rows: Iterable[Row], own: Collection[str]) -> bool:
 def _holds(name: str, ids: Iterable[str]) -> bool:
     """Return whether a name of a file has one of the ids in it, and not as part of a longer one."""
     return any(
-        one in name and re.search(rf"(?<![\w.]){re.escape(one)}(?!\d)", name) is not None
+        one in name and re.search(rf"(?<![\d.]){re.escape(one)}(?!\d)", name) is not None
         for one in ids
     )
 

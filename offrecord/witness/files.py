@@ -31,6 +31,14 @@ SLACK: Final = 0.5
 CLOSED_KEPT: Final = 2000
 """Files whose closing is remembered."""
 
+FASTEST: Final = 8.0
+"""Writes a second beyond which a file is no recording of a call, but made from one that is over."""
+
+FOREIGN: Final = frozenset({
+    ".bz2", ".flac", ".gz", ".json", ".log", ".m4a", ".mp3", ".mp4", ".opus", ".txt", ".xml", ".zip",
+})  # fmt: skip
+"""Ends of names of files that Asterisk itself never records into."""
+
 STALE: Final = 600.0
 """Seconds without a write after which a file is forgotten: its closing was missed."""
 
@@ -40,13 +48,22 @@ class OpenFile:
     """One file that is open for writing. Times are seconds of the same clock.
 
     `seen`: when it was first seen. `wrote`: its last write, None before the first. `gap`: seconds
-    between its last two writes.
+    between its last two writes. `writes` counts them.
     """
 
     path: Path
     seen: float
     wrote: float | None = None
     gap: float | None = None
+    writes: int = 0
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it can be a recording: not made by another program after one has ended."""
+        if self.path.suffix.lower() in FOREIGN:
+            return False
+        since = 0.0 if self.wrote is None else self.wrote - self.seen
+        return self.writes <= FASTEST or self.writes <= FASTEST * since
 
     @property
     def rhythm(self) -> float:
@@ -57,7 +74,9 @@ class OpenFile:
 
     def grows(self, now: float) -> bool:
         """Return whether its last write is recent enough for it to be still recorded into."""
-        return self.wrote is not None and now - self.wrote <= 1.5 * self.rhythm + SLACK
+        if self.wrote is None or not self.recorded:
+            return False
+        return now - self.wrote <= 1.5 * self.rhythm + SLACK
 
 
 class OpenFiles:
@@ -91,6 +110,7 @@ class OpenFiles:
         if one.wrote is not None and at > one.wrote:
             one.gap = at - one.wrote
         one.wrote = at
+        one.writes += 1
         return one
 
     def closed(self, path: Path, at: float) -> None:
