@@ -35,7 +35,8 @@ FASTEST: Final = 8.0
 """Writes a second beyond which a file is no recording of a call, but made from one that is over."""
 
 FOREIGN: Final = frozenset({
-    ".bz2", ".flac", ".gz", ".json", ".log", ".m4a", ".mp3", ".mp4", ".opus", ".txt", ".xml", ".zip",
+    ".bz2", ".flac", ".gz", ".json", ".log", ".m4a", ".mp3", ".mp4", ".opus", ".txt", ".xml",
+    ".zip",
 })  # fmt: skip
 """Ends of names of files that Asterisk itself never records into."""
 

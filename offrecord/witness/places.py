@@ -63,7 +63,7 @@ class Places:
         folder = Path(name).parent
         if Path(name).is_absolute() and folder not in self._named:
             self._named.add(folder)
-            self._add(folder)
+            self._add(folder, below=False)
 
     async def look(self, more: Sequence[Path]) -> None:
         """Watch what is there now: the spool's folders, and `more` that the site names."""
@@ -71,12 +71,21 @@ class Places:
             return
         folders = [*more]
         spool = await self._spool()
-        if spool is not None:
-            folders += [spool / name for name in SPOOL if (spool / name).exists()]
-            if not (spool / MONITOR).exists():
-                folders.append(spool / MONITOR)
+        await asyncio.to_thread(self._add_all, folders, spool)
+
+    def _add_all(self, folders: Sequence[Path], spool: Path | None) -> None:
         for folder in folders:
-            await asyncio.to_thread(self._add, folder)
+            self._add(folder)
+        if spool is None:
+            return
+        if not spool.is_dir():
+            self._why["spool"] = f"{spool} is not on this machine, or may not be read"
+            return
+        self._why.pop("spool", None)
+        for name in SPOOL:
+            if name == MONITOR or (spool / name).exists():
+                self._add(spool / name)
+        self._watch.add(spool, below=False)  # for those that are made later
 
     async def _spool(self) -> Path | None:
         """Return the PBX's spool, None when it is not on this machine, or not known."""
@@ -92,17 +101,12 @@ class Places:
         if not value.startswith("/"):
             self._why["spool"] = "the PBX does not say where its spool is"
             return None
-        spool = Path(value)
-        if not spool.is_dir():
-            self._why["spool"] = f"{spool} is not on this machine, or may not be read"
-            return None
-        self._why.pop("spool", None)
-        return spool
+        return Path(value)
 
-    def _add(self, folder: Path) -> None:
+    def _add(self, folder: Path, *, below: bool = True) -> None:
         problem = why_not(folder)
-        if not problem and not self._watch.watches(folder):
-            problem = self._watch.add(folder)
+        if not problem and folder not in self.roots:
+            problem = self._watch.add(folder, below=below)
             self.roots = sorted({*self.roots, folder})
             _log.info("witness_watches", folder=str(folder))
         if not problem:

@@ -194,11 +194,11 @@ class Witness:
         """Keep the folders and the calls current."""
         looked: float | None = None
         while True:
-            if looked is None or self._clock() - looked >= REFRESH:
-                if await self._pbx.wait_known(EVERY):
-                    looked = self._clock()
-                    await self.places.look(self.settings.folders)
-                    self.files.prune(looked)
+            due = looked is None or self._clock() - looked >= REFRESH
+            if due and await self._pbx.wait_known(EVERY):
+                looked = self._clock()
+                await self.places.look(self.settings.folders)
+                self.files.prune(looked)
             self._forget()
             await asyncio.sleep(EVERY)
 
@@ -240,9 +240,12 @@ class Witness:
         names = Names(self.names.paths())
         for one in self._held:
             call = self._call(one)
-            left = call and left_over(
-                self._suspects(one), Held(call.ids | one.ids, _began(call), silent=one.silent),
-                rows, names, others=self.settings.others, more=self._more(call.ids),
+            if call is None:
+                continue
+            held = Held(call.ids | one.ids, _began(call), silent=one.silent)
+            left = left_over(
+                self._suspects(one), held, rows, names,
+                others=self.settings.others, more=self._more(held.ids),
             )  # fmt: skip
             if left:
                 self._take_back(one, [grown.path for grown in left])
