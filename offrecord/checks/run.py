@@ -100,8 +100,8 @@ RULES: Final = (
         recorders,
     ),
     Rule(
-        "witness", "the folders that recordings go to, for [the witness](promise.md#a-witness-on-the-disk)",
-        "-", "one cannot be watched", witness,
+        "witness", "the folders that recordings go to, [watched](promise.md#a-witness-on-the-disk)"
+        " after a stop", "-", "one cannot be watched", witness,
     ),
     Rule(
         "certificates", "until when certificates last: ours, the PBX's, the recorders'",
