@@ -72,8 +72,8 @@ def _mounts() -> str:
 def path_here(name: str, roots: Iterable[Path]) -> Path | None:
     """Return a file that Asterisk names, as this machine sees it; None outside the watched folders.
 
-    Asterisk may know a folder by another path (a container, a chroot). Below a root counts the
-    longest end of the name whose folder exists there.
+    Asterisk may know a folder by another path (a container, a chroot): what follows the root's own
+    name in the path counts, where that folder exists.
     """
     pure = PurePosixPath(name)
     if ".." in pure.parts or not pure.is_absolute():
@@ -85,5 +85,7 @@ def path_here(name: str, roots: Iterable[Path]) -> Path | None:
         parts = pure.parts[1:]
         if root.name in parts[:-1]:
             at = len(parts) - 1 - parts[::-1].index(root.name)
-            return root.joinpath(*parts[at + 1 :])
+            found = root.joinpath(*parts[at + 1 :])
+            if found.parent.is_dir():
+                return found
     return None

@@ -9,7 +9,7 @@ press waits for it.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -56,7 +56,7 @@ class Witness:
     `subscribe` subscribes a callback to the records of the journal. Subscribe `event` to the PBX.
     `here`: whether the PBX is on this machine. `more`: what else is known to write recordings of
     calls that have none of the given ids. `clock` returns monotonic seconds, `now` seconds since
-    the epoch.
+    the epoch; `sleep` takes seconds.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Witness:
         more: Callable[[frozenset[str]], Iterable[Writer]] = lambda _ids: (),
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.settings = settings
         self.files = OpenFiles()
@@ -81,6 +82,7 @@ class Witness:
         self._more = more
         self._clock = clock
         self._now = now
+        self._sleep = sleep
         self._held = HeldVerdicts(self._begun, clock)
         self._closing: dict[Path, tuple[HeldVerdict, str]] = {}
         self._ids: frozenset[str] = frozenset()
@@ -200,7 +202,7 @@ class Witness:
                 await self.places.look(self.settings.folders)
                 self.files.prune(looked)
             self._forget()
-            await asyncio.sleep(EVERY)
+            await self._sleep(EVERY)
 
     def _forget(self) -> None:
         """Forget the calls that are over, and learn the ids that those which last have now."""
@@ -221,7 +223,7 @@ class Witness:
         while True:
             await self._suspicious.wait()
             self._suspicious.clear()
-            await asyncio.sleep(CLOSING)
+            await self._sleep(CLOSING)
             try:
                 await self._account()
             except AmiError as problem:
