@@ -31,7 +31,7 @@ SLACK: Final = 0.5
 CLOSED_KEPT: Final = 2000
 """Files whose closing is remembered."""
 
-FASTEST: Final = 8.0
+FASTEST: Final = 60.0
 """Writes a second beyond which a file is no recording of a call, but made from one that is over."""
 
 FOREIGN: Final = frozenset({
