@@ -55,7 +55,6 @@ class RecordedFiles:
         self._learned = learned
         self._files: dict[str, list[Named]] = {}
         self._owners: dict[Path, str] = {}
-        self._asked: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def event(self, event: Event, _graph: CallGraph) -> None:
@@ -67,7 +66,6 @@ class RecordedFiles:
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
             case Hangup():
-                self._asked.discard(event.uniqueid)
                 for one in self._files.pop(event.uniqueid, ()):
                     if one.path is not None and self._owners.get(one.path) == event.uniqueid:
                         del self._owners[one.path]
@@ -82,13 +80,14 @@ class RecordedFiles:
 
     async def ask(self, uniqueid: str) -> None:
         """Read the name of a channel's newest MixMonitor."""
-        self._asked.add(uniqueid)
         try:
             name = await self._pbx.getvar(uniqueid, VARIABLE)
         except AmiError as problem:
             _log.debug("monitor_file_unknown", channel=uniqueid, problem=str(problem))
             return
         known = self._files.setdefault(uniqueid, [])
+        if not name:
+            _log.debug("monitor_file_unknown", channel=uniqueid, problem="no name")
         if not name or any(one.name == name for one in known):
             return
         self._learned(name)
@@ -97,12 +96,19 @@ class RecordedFiles:
         if made.path is not None:
             self._owners[made.path] = uniqueid
 
-    async def ask_unknown(self, uniqueids: Iterable[str]) -> None:
-        """Read the names of channels whose recordings may have begun before the link."""
-        graph = self._pbx.graph
-        for uniqueid in [one for one in uniqueids if one not in self._asked][:MOST_ASKED]:
+    async def ask_unknown(self, uniqueids: Iterable[str], *, every: bool) -> None:
+        """Read the names of channels that may have a recording of which no name is known.
+
+        With `every` those too of which no event told yet that they are recorded.
+        """
+        graph, left = self._pbx.graph, MOST_ASKED
+        for uniqueid in uniqueids:
             channel = graph.channel(uniqueid)
-            if channel is not None and channel.monitors != 0:
+            recorded = channel is not None and (every or channel.monitors != 0)
+            if not recorded or self._files.get(uniqueid):
+                continue
+            left -= 1
+            if left >= 0:
                 await self.ask(uniqueid)
 
     def owner(self, path: Path) -> str | None:

@@ -232,14 +232,29 @@ class Witness:
                 _log.exception("witness_broke")
 
     async def _account(self) -> None:
-        """Take back the verdicts of calls for which a growing file is left over."""
+        """Take back the verdicts of calls for which a growing file is left over.
+
+        It is looked at twice: a call that ends just then closes its file a moment later, and a
+        recording that begins is named by the PBX a moment after its first write.
+        """
+        if not await self._left_over(every=False):
+            return
+        await self._sleep(CLOSING)
+        for one, left in await self._left_over(every=True):
+            self._take_back(one, left)
+
+    async def _left_over(self, *, every: bool) -> list[tuple[HeldVerdict, list[Path]]]:
+        """Return the verdicts for which files are left over, with these.
+
+        With `every`, each channel without a known file is asked for one. Raises `AmiError`.
+        """
         self._forget()
         if not self._held or not self._suspects():
-            return
+            return []
         listed = await self._pbx.action_list("CoreShowChannels", {}, timeout=LISTING)
         rows = [_row(one.headers) for one in listed]
-        await self.names.ask_unknown(row.uniqueid for row in rows)
-        names = Names(self.names.paths())
+        await self.names.ask_unknown((row.uniqueid for row in rows), every=every)
+        names, found = Names(self.names.paths()), []
         for one in self._held:
             call = self._call(one)
             if call is None:
@@ -250,7 +265,8 @@ class Witness:
                 others=self.settings.others, more=self._more(held.ids),
             )  # fmt: skip
             if left:
-                self._take_back(one, [grown.path for grown in left])
+                found.append((one, [grown.path for grown in left]))
+        return found
 
     def _suspects(self, one: HeldVerdict | None = None) -> list[Grown]:
         """Return the growing files, of those that were written to after a verdict."""

@@ -52,9 +52,9 @@ def test_what_asterisk_never_writes_is_no_recording(name: str) -> None:
 
 def test_a_file_that_is_made_from_another_at_full_speed_is_no_recording() -> None:
     files = OpenFiles()
-    for at in range(40):
-        files.wrote(WAV, at / 100)
-    assert files.growing(0.4) == []
+    for at in range(100):
+        files.wrote(WAV, at / 200)
+    assert files.growing(0.5) == []
 
 
 def test_a_file_whose_closing_was_missed_is_forgotten() -> None:
