@@ -55,7 +55,11 @@ class Grown:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One live channel, as the PBX lists it now. `data` are the application's arguments."""
+    """One live channel, as the PBX lists it now. `data` are the application's arguments.
+
+    `monitor`: whether a Monitor runs on it, or may. `listens_to`: the uniqueid of the channel that
+    it was told to listen to, empty when no event told of one.
+    """
 
     uniqueid: str
     linkedid: str
@@ -63,6 +67,8 @@ class Row:
     application: str = ""
     data: str = ""
     bridge: str = ""
+    monitor: bool = False
+    listens_to: str = ""
 
     @property
     def spied(self) -> str:
@@ -163,9 +169,11 @@ def _older(one: Grown, held: Held) -> bool:
 def _listens(row: Row, rows: Iterable[Row], own: Collection[str]) -> bool:
     """Return whether a channel may be listening to the call: it is then taken as part of it.
 
-    ChanSpy's argument is how the names of the channels begin that it may listen to; without one,
-    and with ExtenSpy, that may be any.
+    Where no event told to whom, ChanSpy's argument says how the names of the channels begin that it
+    may listen to; without one, and with ExtenSpy, that may be any.
     """
+    if row.listens_to:
+        return row.listens_to in own
     if row.application not in LISTENERS:
         return False
     start = row.data.partition(",")[0]
@@ -188,6 +196,8 @@ def _writers(rows: Iterable[Row], own: Collection[str]) -> Iterable[Writer]:
     mixed = {row.bridge for row in theirs if row.application == CONFERENCE and row.bridge}
     yield from (Writer(frozenset({MONITOR, ANY})) for _ in mixed)
     for row in theirs:
+        if row.monitor:
+            yield Writer(frozenset({MONITOR, ANY}), files=2)
         uses = APPLICATIONS.get(row.application)
         if uses is not None:
             yield Writer(uses)

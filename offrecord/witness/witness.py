@@ -39,6 +39,8 @@ EVERY: Final = 1.0
 """Seconds between two looks at which calls are over."""
 REFRESH: Final = 60.0
 """Seconds between two looks for folders."""
+NO_MONITOR: Final = 21
+"""The first version of Asterisk without `Monitor()`."""
 LISTING: Final = 2.0
 """Seconds for the list of the channels."""
 NAMED: Final = 5
@@ -252,7 +254,7 @@ class Witness:
         if not self._held or not self._suspects():
             return []
         listed = await self._pbx.action_list("CoreShowChannels", {}, timeout=LISTING)
-        rows = [_row(one.headers) for one in listed]
+        rows = self._rows(one.headers for one in listed)
         await self.names.ask_unknown((row.uniqueid for row in rows), every=every)
         names, found = Names(self.names.paths()), []
         for one in self._held:
@@ -267,6 +269,27 @@ class Witness:
             if left:
                 found.append((one, [grown.path for grown in left]))
         return found
+
+    def _rows(self, listed: Iterable[Mapping[str, str]]) -> list[Row]:
+        """Return the listed channels, with what events told of each."""
+        graph = self._pbx.graph
+        version = self._pbx.version
+        may_monitor = not version or version[0] < NO_MONITOR
+        spied = {
+            listener.uniqueid: channel.uniqueid
+            for call in graph.calls() for channel in call.channels for listener in channel.listeners
+        }  # fmt: skip
+        rows = []
+        for headers in listed:
+            get, uniqueid = headers.get, headers.get("Uniqueid", "")
+            channel = graph.channel(uniqueid)
+            runs = channel.runs_monitor if channel is not None else None
+            rows.append(Row(
+                uniqueid, get("Linkedid", ""), get("Channel", ""), get("Application", ""),
+                get("ApplicationData", ""), get("BridgeId", ""),
+                monitor=may_monitor and runs is not False, listens_to=spied.get(uniqueid, ""),
+            ))  # fmt: skip
+        return rows
 
     def _suspects(self, one: HeldVerdict | None = None) -> list[Grown]:
         """Return the growing files, of those that were written to after a verdict."""
@@ -294,14 +317,6 @@ class Witness:
         })  # fmt: skip
         self._note(one.press, "alarm", {"what": "taken_back", "detail": reason})
         _log.error("alarm", what="taken_back", press=one.press, call=one.call, detail=reason)
-
-
-def _row(headers: Mapping[str, str]) -> Row:
-    get = headers.get
-    return Row(
-        get("Uniqueid", ""), get("Linkedid", ""), get("Channel", ""), get("Application", ""),
-        get("ApplicationData", ""), get("BridgeId", ""),
-    )  # fmt: skip
 
 
 def _began(call: Call) -> float | None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The witness on the disk, on real Asterisks: what nothing else knows of is found by its file.
 
-The product knows nothing here of Monitor, ARI, Record() and listeners but their files: each records
-a call of its own, is not stopped by the press, and must take the verdict back. None of their files
-is named after an id of the call.
+The daemon knows nothing here of Monitor, ARI, Record() and listeners but their files, as every way
+but MixMonitor is taken out of it: each records a call of its own, is not stopped by the press, and
+must take the verdict back. None of their files is named after an id of the call.
 """
 
 import asyncio
@@ -27,6 +27,13 @@ LOCAL = {"routes": {"default": ["local"]}, "press": {"join_window": 0}}
 AUTH = ("witness", "witness")
 APP = "witness"
 LOADED = ("res_ari", "app_voicemail", "res_http_post")
+
+WITHOUT_WAYS = """
+import bridges.asterisk.recorder as recorder
+made = recorder.Ways
+recorder.Ways = lambda *_: made((recorder.MixMonitorWay(),), ())
+"""
+"""Run at the daemon's start: the recorder of the PBX knows MixMonitor alone."""
 
 DIALPLAN = """
 [lab-witness]
@@ -139,6 +146,8 @@ class WitnessSite(LabSite):
         spool = lab.asterisks.pbx.root / "spool"
         folders = [str(spool / name) for name in ("monitor", "recording", "voicemail", "tmp")]
         super().__init__(lab.asterisks, folder, more={**LOCAL, "witness": {"folders": folders}})
+        (folder / "sitecustomize.py").write_text(WITHOUT_WAYS)
+        self.daemon.environment = {"PYTHONPATH": str(folder)}
 
     async def __aenter__(self) -> Self:
         """Wait until the folders are watched, too."""

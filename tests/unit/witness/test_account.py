@@ -114,6 +114,21 @@ def test_a_mixmonitor_of_a_leg_that_listens_to_us_records_us() -> None:
     assert left([grown("m.wav")], spy, names={"600.1": {"m.wav"}}) == ["m.wav"]
 
 
+def test_a_listener_is_taken_for_what_its_events_told() -> None:
+    ours = Row("6.1", "6.1", "SIP/490-8", "ChanSpy", "SIP/4,r(spy)", listens_to="100.2")
+    theirs = Row("6.1", "6.1", "SIP/490-8", "ExtenSpy", "x@phones,r(spy)", listens_to="200.1")
+    assert left([grown("spy.1.raw")], ours) == ["spy.1.raw"]
+    assert left([grown("spy.1.raw")], theirs) == []
+
+
+def test_a_monitor_of_another_call_explains_both_of_its_files() -> None:
+    other = Row("200.1", "200.1", "SIP/412-00000003", "Dial", monitor=True)
+    growing = [grown(name) for name in ("a-in.wav", "a-out.wav", "b.wav")]
+    assert left(growing, other) == ["b.wav"]
+    own = Row("100.1", "100.1", "SIP/410-00000001", "Dial", monitor=True)
+    assert left([grown("a-in.wav")], own) == ["a-in.wav"]
+
+
 def test_record_explains_the_file_that_it_names() -> None:
     other = Row("700.1", "700.1", "SIP/415-00000007", "Record", "/spool/any/memo-%d.wav,0,600")
     assert left([grown("memo-3.wav", ANY), grown("note.wav", ANY)], other) == ["note.wav"]
