@@ -36,6 +36,9 @@ KINDS: Mapping[str, str] = {
     "intent": "what holds for the call from now on; again whenever that changes",
     "answered": "what one recorder made of it, with each request and answer",
     "verdict": "what the person is told; the last one counts",
+    "file_closed": "a stopped recording's file was closed, `after_ms` after the press",
+    "taken_back": "a file still grows that no other call explains: the press has `failed`",
+    "not_watched": "folders whose files were not watched after this press, and why",
     "extended": "a pause got more time",
     "reminded": "the presser was told that the pause ends soon",
     "reapplied": "a recording had begun again under a promise, and was silenced",
@@ -58,6 +61,7 @@ ALARMS: Mapping[str, str] = {
     "not_resumed": "a pause is over, and a recorder does not record again",
     "pause_over": "a pause is over and stays, as `pause.at_end` has it",
     "runaway": "something starts recordings on a stopped call without end",
+    "taken_back": "a verdict was taken back: a file still grows that no other call explains",
     "unseen": "after a lost link nobody can tell what records a paused call",
 }
 """Every `what` of an alarm, and its meaning."""

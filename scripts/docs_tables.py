@@ -50,7 +50,11 @@ PROVES: Mapping[Evidence, tuple[str, str, str]] = {
         "a stop more is answered `Could not stop monitoring channel`; a mute: its event came",
         "cannot be had",
     ),
-    Evidence.MEDIA: ("seen in the media itself", "not looked at", "cannot be had"),
+    Evidence.MEDIA: (
+        "seen in the media itself",
+        "its file is closed (`file_closed`), or still grows (`taken_back`): after the verdict",
+        "cannot be had",
+    ),
     Evidence.NOTHING_ELSE: (
         "nothing else on the call still records",
         "that came for every channel of the call",

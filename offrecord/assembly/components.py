@@ -17,15 +17,18 @@ from offrecord.assembly import build
 from offrecord.assembly.core_objects import Clock, PressPath
 from offrecord.audit.syslog_copy import Syslog
 from offrecord.config import Config, ConfigError, Loaded
+from offrecord.config.fields import is_loopback
 from offrecord.config.sections.journal import place
 from offrecord.enforcement.context import Observers
 from offrecord.journal.journal import Journal
 from offrecord.model.press import PressIds
 from offrecord.notify.notifier import Notifier
+from offrecord.notify.taken_back import TellTakenBack
 from offrecord.presses.intake import Intake, random_ids
 from offrecord.reconcile.call_watch import CallWatch
 from offrecord.reconcile.reconciler import Reconciler
 from offrecord.status.live_view import LiveView
+from offrecord.witness.witness import Witness
 
 MakeRecorders = Callable[[Loaded, Pbx], dict[str, Recorder]]
 """Makes the enabled recorders of a configuration by name, not opened yet."""
@@ -102,7 +105,14 @@ class Components:
             config.journal.path, lambda: self.recorders, config.reconcile, self.records.write
         )
         self.call_watch = CallWatch(self.pbx, self.reconciler, self.feed.subscribe)
-        for callback in (self.intake.event, self.notifier.event, self.call_watch.event):
+        self.witness = Witness(
+            self.pbx, config.witness, self.records.write, self.feed.subscribe,
+            here=is_loopback(config.ami.host),
+        )  # fmt: skip
+        TellTakenBack(self.notifier, self.feed.subscribe, clock.monotonic)
+        for callback in (
+            self.intake.event, self.notifier.event, self.call_watch.event, self.witness.event
+        ):  # fmt: skip
             self.pbx.subscribe(callback)
 
     def _made(self, loaded: Loaded) -> dict[str, Recorder]:
@@ -151,6 +161,7 @@ class Components:
         self.intake.sounds = self.notifier.sounds = config.sounds.by_outcome()
         self.notifier.reminder = config.sounds.reminder
         self.reconciler.settings = config.reconcile
+        self.witness.settings = config.witness
         old, self.recorders, self.loaded = self.recorders, made, loaded
         return old
 

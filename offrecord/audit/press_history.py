@@ -109,6 +109,7 @@ class Pressed:
         self.press, self.at = self.first.press, self.first.at
         self.resolved = self._last("resolved")
         self.verdict = self._last("verdict")
+        self.taken_back = self._last("taken_back")
         others: dict[str, Any] = {} if other is None else other.closed
         self.closed: dict[str, Any] = self._last("closed") or others
         legs = self.resolved.get("channels") or ()
@@ -131,17 +132,18 @@ class Pressed:
     @property
     def outcome(self) -> str:
         """The final outcome, or that of the verdict; empty if there is none yet."""
-        return text(self.closed.get("outcome") or self.verdict.get("outcome"))
+        last = self.taken_back or self.closed
+        return text(last.get("outcome") or self.verdict.get("outcome"))
 
     @property
     def evidence(self) -> str:
         """The evidence of the outcome."""
-        return text((self.closed or self.verdict).get("evidence"))
+        return text((self.taken_back or self.closed or self.verdict).get("evidence"))
 
     @property
     def said(self) -> str:
-        """The sentence that the presser was told."""
-        return text(self.verdict.get("text"))
+        """The sentence that the presser was told last."""
+        return text((self.taken_back or self.verdict).get("text"))
 
     @property
     def agent(self) -> str:
@@ -214,12 +216,15 @@ def silent(found: Sequence[Pressed], end: int) -> list[_Span]:
 
     These are the times in which every recorder that a press asked was proven to be silent. They
     end at the next press that does not silence, at the end of the intent, or at `end`; times in
-    which a recording had started again are left out. See `offrecord.reconcile.silent_windows`.
+    which a recording had started again, and those of a verdict that was taken back, are left out.
+    See `offrecord.reconcile.silent_windows`.
     """
     records = sorted((one for press in found for one in press.records), key=lambda one: one.seq)
     proven = [one for one in windows(records, end) if one.outcome in PROVEN]
     spans: list[_Span] = []
     for press in found:
+        if press.taken_back:
+            continue  # a file went on growing: nothing of it is proven
         own: list[_Span] | None = None
         for name in press.recorders():
             of = [(w.begin, w.end) for w in proven if (w.press, w.recorder) == (press.press, name)]

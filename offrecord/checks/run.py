@@ -19,6 +19,7 @@ from offrecord.checks.rules.machine import clock, daemon, service
 from offrecord.checks.rules.phones import phones
 from offrecord.checks.rules.python_packages import packages
 from offrecord.checks.rules.recorders import hooks, recorders
+from offrecord.checks.rules.witness import witness
 from offrecord.config import Loaded
 
 Look = Callable[[CheckInputs], Awaitable[list[Finding]]]
@@ -107,6 +108,10 @@ RULES: Final = (
         "it is not reached, not trusted, or refuses; a Genesys agent lacks the feature",
         "Noojee's clock is over 10 s away, its answer takes over 5 s, or no agent is known for it",
         recorders,
+    ),
+    Rule(
+        "witness", "the folders that recordings go to, [watched](promise.md#a-witness-on-the-disk)"
+        " after a stop", "-", "one cannot be watched", witness,
     ),
     Rule(
         "certificates", "until when certificates last: ours, the PBX's, the recorders'",

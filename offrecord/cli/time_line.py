@@ -88,6 +88,9 @@ _SUMMARIES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "reapplied": lambda body: f"{body['channel']}: {body['why']}, in {body['took_ms']} ms",
     "fallback": lambda body: f"{body['action']}: {body['outcome']}, {body['detail']}",
     "closed": _closed,
+    "file_closed": lambda body: f"{body['file']} ({body['evidence']})",
+    "taken_back": lambda body: f"{body['outcome']} ({body['evidence']}), {body['text']}",
+    "not_watched": lambda body: str(body["why"]),
     "verdict": lambda body: f"{body['outcome']} ({body['evidence']}), {body['text']}",
 }
 """The line for each kind of record; other kinds are shown field by field."""

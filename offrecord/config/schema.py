@@ -35,6 +35,7 @@ from offrecord.config.sections.recorders import (
     RoutesConfig,
     TapsConfig,
 )
+from offrecord.config.sections.witness import WitnessConfig
 
 
 class Config(Section):
@@ -63,6 +64,7 @@ class Config(Section):
     sounds: SoundsConfig = Field(default_factory=SoundsConfig)
     tell: TellConfig = Field(default_factory=TellConfig)
     reconcile: ReconcileConfig = Field(default_factory=ReconcileConfig)
+    witness: WitnessConfig = Field(default_factory=WitnessConfig)
     audit: AuditConfig = Field(default_factory=AuditConfig)
     shutdown: ShutdownConfig = Field(default_factory=ShutdownConfig)
     recorders: Annotated[Mapping[str, RecorderConfig], Frozen] = Field(

@@ -122,6 +122,8 @@ class Daemon:
         stack.push_async_callback(components.reconciler.close)
         components.call_watch.open()
         stack.push_async_callback(components.call_watch.close)
+        components.witness.open()
+        stack.push_async_callback(components.witness.close)
         stack.push_async_callback(components.engine.close, config.shutdown.grace)
         service = DaemonService(components)
         service.open()

@@ -9,6 +9,7 @@ Records are only appended. The records of one press share its id; `kind` says wh
 `resolved`     the call: `call` (linkedid), `lineage`, `agent`, `channels` (`channel`, `uniqueid`)
 `answered`     a recorder's result: `recorder`, `kind`, `outcome`, `evidence`, `detail`, `steps`
 `verdict`      what the presser is told: `outcome`, `evidence`, `text`, `took_ms`; the last counts
+`taken_back`   a file contradicts the verdict: `outcome`, `evidence`, `text`, `files`
 =============  ==================================================================================
 
 There are further kinds, see docs/events.md; readers show unknown ones unchanged. One is about the

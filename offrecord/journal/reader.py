@@ -58,7 +58,8 @@ class PressSummary:
     call: str | None
     """its linkedid; null when no call was found"""
     outcome: str | None
-    """of the last verdict; null while there is none, or when the daemon died before it"""
+    """of the last verdict, `failed` when it was taken back; null while there is none, or when the
+    daemon died before it"""
     text: str | None
     took_ms: float | None
 
@@ -78,8 +79,8 @@ SELECT * FROM (
            json_extract(p.body, '$.target') AS target, json_extract(p.body, '$.channel') AS channel,
            coalesce({_last("resolved", "agent")}, json_extract(p.body, '$.agent')) AS agent,
            {_last("resolved", "call")} AS call,
-           {_last("verdict", "outcome")} AS outcome,
-           {_last("verdict", "text")} AS text,
+           coalesce({_last("taken_back", "outcome")}, {_last("verdict", "outcome")}) AS outcome,
+           coalesce({_last("taken_back", "text")}, {_last("verdict", "text")}) AS text,
            {_last("verdict", "took_ms")} AS took_ms,
            json_extract(p.body, '$.uniqueid') AS uniqueid,
            p.seq AS seq

@@ -13,7 +13,7 @@ from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Call
 from bridges.asterisk.look import NO_LOOK
 from bridges.asterisk.ways.listeners import find_taps
-from bridges.model import Outcome, Recorder, Verb
+from bridges.model import Evidence, Outcome, Recorder, Verb
 from offrecord.journal.journal import Record
 from offrecord.model.intents import Intent, Intents
 from offrecord.presses.site_settings import SiteSettings
@@ -34,6 +34,8 @@ class _Pressed:
     press: str
     verb: str
     outcome: str = ""
+    taken_back: str = ""
+    """Why the verdict was taken back, empty while it stands."""
     answers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -85,8 +87,10 @@ class LiveView:
             case "reapplied" | "fallback":
                 one.answers.update((str(r["recorder"]), r) for r in body.get("results", ()))
             case "verdict":
-                one.outcome = str(body["outcome"])
+                one.outcome, one.taken_back = str(body["outcome"]), ""
                 self._open.discard(press)
+            case "taken_back":
+                one.outcome, one.taken_back = str(body["outcome"]), str(body["reason"])
 
     def prune(self) -> None:
         """Forget the presses of calls that are over. Takes time in proportion to the live calls."""
@@ -144,6 +148,7 @@ class LiveView:
         self, call: Call, recorder: Recorder, intent: Intent | None, told: _Pressed | None
     ) -> RecorderStatus:
         name, on_pbx = recorder.name, recorder.capabilities.on_pbx
+        back = told if told and told.taken_back and (on_pbx or not self._any_on_pbx(told)) else None
         made = self._by_press.get(intent.id) if intent else None
         answer = next(
             (one.answers[name] for one in (told, made) if one and name in one.answers), {}
@@ -157,12 +162,21 @@ class LiveView:
                 state = self._promised(intent, made, answer)
             # else the recording came back, and is being muted again
             until = intent.until
+        if back is not None:
+            state = RecorderState.FAILED
+            answer = {**answer, "outcome": back.outcome, "detail": back.taken_back,
+                      "evidence": Evidence.MEDIA.label}  # fmt: skip
         press = intent.id if intent else (told.press if told and answer else None)
         verb = intent.verb.value if intent else (told.verb if told and answer else None)
         return RecorderStatus(
             name, recorder.kind, state, press, verb, answer.get("outcome"), answer.get("evidence"),
             intent.since if intent else None, until, str(answer.get("detail", "")),
         )  # fmt: skip
+
+    def _any_on_pbx(self, told: _Pressed) -> bool:
+        """Return whether a press asked a recorder of the PBX: its files are what was seen."""
+        known = self._site().recorders
+        return any(name in known and known[name].capabilities.on_pbx for name in told.answers)
 
     def _promised(
         self, intent: Intent, made: _Pressed | None, answer: Mapping[str, Any]

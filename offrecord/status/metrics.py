@@ -86,6 +86,13 @@ METRICS: Final = (
         ("outcome", "why"),
     ),
     MetricSpec("alarms_total", "counter", "alarms in the journal", ("what",)),
+    MetricSpec(
+        "taken_back_total",
+        "counter",
+        "verdicts that were taken back, because a file went on growing that no other call explains",
+    ),
+    MetricSpec("witness_folders", "gauge", "folders that are watched for files that grow"),
+    MetricSpec("witness_files", "gauge", "files in them that are being written to"),
     MetricSpec("ami_up", "gauge", "1 while the link to the PBX is up"),
     MetricSpec(
         "ami_ping_seconds",
@@ -153,6 +160,7 @@ class Metrics:
         self._exposed = self._counter("exposed_seconds_total")
         self._closed = self._counter("closed_total")
         self._alarms = self._counter("alarms_total")
+        self._taken_back = self._counter("taken_back_total")
         self._api = self._counter("api_answers_total")
         self._refused = self._counter("api_refused_total")
         self._open: dict[str, _Open] = {}
@@ -186,6 +194,8 @@ class Metrics:
                 self._exposed.labels(name).inc(max(0, took) / 1000)
         elif record.kind == "alarm":
             self._alarms.labels(str(body["what"])).inc()
+        elif record.kind == "taken_back":
+            self._taken_back.inc()
         for result in results(record):
             labels = (str(result["recorder"]), str(result["kind"]), str(result["outcome"]))
             self._answers.labels(*labels).inc()
@@ -253,6 +263,8 @@ class _Gauges(Collector):
         yield _one("calls", len(calls))
         yield _one("channels", sum(len(call.channels) for call in calls))
         yield from self._intents()
+        yield _one("witness_folders", len(self._sources.witness.watch))
+        yield _one("witness_files", len(self._sources.witness.files))
         yield _one("journal_ok", journal.trouble is None)
         yield _one("journal_waiting", journal.waiting)
         yield _one("journal_failures_total", self._sources.records.failures)

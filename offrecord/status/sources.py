@@ -10,6 +10,7 @@ from offrecord.journal.journal import Journal
 from offrecord.presses.records import Records
 from offrecord.presses.site_settings import CurrentSite
 from offrecord.status.event_feed import EventFeed
+from offrecord.witness.witness import Witness
 
 
 class Sources(Protocol):
@@ -42,3 +43,7 @@ class Sources(Protocol):
     @property
     def enforcer(self) -> Enforcer:
         """The intents in force."""
+
+    @property
+    def witness(self) -> Witness:
+        """The watch on the files that are recorded into."""

@@ -225,6 +225,8 @@ _TOLD: Final[Mapping[str, tuple[str, ...]]] = {
     "fallback": ("action", "outcome", "detail"),
     "closed": ("outcome", "evidence", "why"),
     "intent": ("verb", "recorders", "agent"),
+    "file_closed": ("file", "evidence"),
+    "taken_back": ("outcome", "evidence", "text"),
 }
 _ELSE: Final = ("recorder", "what", "why", "outcome", "detail", "file", "channel")
 

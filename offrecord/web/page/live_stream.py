@@ -212,7 +212,7 @@ class Streams:
 
     async def _spoken(self, news: list[FeedEvent]) -> AsyncIterator[ServerSentEvent]:
         """Yield the verdicts among `news`, for screen readers."""
-        ended = [one.press for one in news if one.kind == "verdict"]
+        ended = [one.press for one in news if one.kind in {"verdict", "taken_back"}]
         if ended:
             rows = {row.press: row for row in (await self._render.presses()).rows}
             for press in ended:

@@ -26,7 +26,7 @@ _FAR: Final = 8.0
 _ANSWERS: Final = frozenset({"answered", "retried"})
 _AFTER: Final = frozenset(
     {"extended", "reminded", "reapplied", "fallback", "intent_ended", "closed", "rejoined",
-     "alarm", "incident", "recovered"}
+     "alarm", "incident", "recovered", "file_closed", "taken_back", "not_watched"}
 )  # fmt: skip
 
 
@@ -168,7 +168,7 @@ def _answer(lane: Lane, record: StoredRecord, began: int, scale: _Scale) -> None
 
 
 def _later(lane: Lane, record: StoredRecord, began: int, scale: _Scale) -> None:
-    bad = record.kind in {"alarm", "incident"}
+    bad = record.kind in {"alarm", "incident", "taken_back"}
     mark, tone = ("triangle", "bad") if bad else ("square", "held")
     says = f"{record.kind.replace('_', ' ')}, {labels.span(record.at - began)} after the press"
     lane.marks.append(Mark(scale.x(record.at - began), mark, tone, says))

@@ -161,7 +161,7 @@ async def test_a_press_from_a_terminal_can_be_looked_up(tmp_path: Path) -> None:
         assert (one["press"], one["way"], one["target"]) == (press, "cli", "410")
         assert press in table.out
         assert [record["kind"] for record in shown.json] == [
-            "pressed", "resolved", "intent", "answered", "answered", "verdict",
+            "pressed", "resolved", "intent", "answered", "answered", "verdict", "not_watched",
         ]  # fmt: skip
         assert shown.json[0]["body"]["options"]["uid"] == str(os.getuid())
         assert {record["body"].get("kind") for record in shown.json} == {
@@ -228,7 +228,7 @@ async def test_check_beside_a_running_daemon_finds_all_well(tmp_path: Path) -> N
         }  # fmt: skip
         # The scripted PBX shows neither codes nor phones, and no Asterisk is on this machine.
         assert {name for name, state in states.items() if state == "skip"} == {
-            "codes", "dialplan", "events", "fastagi", "phones",
+            "codes", "dialplan", "events", "fastagi", "phones", "witness",
         }  # fmt: skip
         assert [line.split()[1] for line in ran.out.splitlines()][:2] == ["config:", "packages:"]
 

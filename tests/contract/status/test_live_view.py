@@ -77,6 +77,22 @@ async def test_a_stop_is_shown_with_its_proof(tmp_path: Path) -> None:
         assert local.until is None
 
 
+async def test_a_verdict_that_was_taken_back_is_failed_on_the_pbx_and_stays_elsewhere(
+    tmp_path: Path,
+) -> None:
+    async with keeping(tmp_path, FakeRecorder("noojee")) as here:
+        board = board_of(here)
+        here.happen(record("1.1"))
+        await here.pressed(Verb.STOP)
+        body = {"outcome": "failed", "reason": "/spool/x.wav still grows"}
+        here.bench.feed.publish(Record("p1", "taken_back", body, 1))
+
+        assert states(board) == {"local": "failed", "noojee": "stopped"}
+        local = recorders(board)["local"]
+        assert (local.outcome, local.evidence) == ("failed", "L3")
+        assert local.detail == "/spool/x.wav still grows"
+
+
 async def test_a_pause_says_when_it_ends_and_a_resume_that_it_records(tmp_path: Path) -> None:
     async with keeping(tmp_path, FakeRecorder("noojee")) as here:
         board = board_of(here)

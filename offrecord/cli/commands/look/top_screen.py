@@ -61,7 +61,7 @@ class _Press:
         self.verb = str(body.get("verb", self.verb))
         self.channel = str(body.get("channel", self.channel) or "")
         self.target = str(body.get("target", self.target) or "")
-        if kind in {"verdict", "closed"}:
+        if kind in {"verdict", "closed", "taken_back"}:
             self.outcome = str(body["outcome"])
             self.text = str(body.get("text") or body.get("reason", ""))
             self.took = body.get("took_ms", self.took)
