@@ -29,6 +29,9 @@ _PATIENCE: Final = 1.0
 _KEYS: Final = ("Channel", "Variable", "Direction", "State", "Conference", "Family", "Key")
 """The headers that tell one action from another of the same name."""
 
+_OWN_LISTINGS: Final = frozenset({"coreshowchannels", "bridgelist"})
+"""Listings by which the daemon took its view: a press that looks must not be given an old one."""
+
 Key = tuple[str, ...]
 Pairs = tuple[tuple[str, str], ...]
 
@@ -126,7 +129,8 @@ class ReplayPbx:
             if not future.done():
                 future.set_result(rows)
                 return
-        found.ready.append(rows)
+        if key[0] not in _OWN_LISTINGS:
+            found.ready.append(rows)
 
     def _listed(self, name: str, rows: list[Response]) -> None:
         """Reconcile the graph with a listing that is complete."""

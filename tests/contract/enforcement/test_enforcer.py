@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ami.events.types import BlindTransfer, ConferenceMix, Pickup
+from ami.events.types import BlindTransfer, ConferenceMix, MonitorStart, Pickup
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
 from offrecord.enforcement.enforcer import State
 from offrecord.journal import show
@@ -60,6 +60,16 @@ async def test_a_recording_that_starts_again_is_stopped_at_once(tmp_path: Path, 
         assert (body["uniqueid"], body["why"]) == ("1.2", "MixMonitorStart")
         assert body["took_ms"] < 500
         assert body["results"][0]["outcome"] == "confirmed"
+
+
+async def test_a_monitor_that_starts_under_a_stop_is_stopped_too(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as here:
+        await here.pressed()
+        asked = len(here.local.orders)
+        here.happen(MonitorStart("SIP/411-2", "1.2", "1.1"))
+        await settle()
+
+        assert here.local.verbs[asked:] == [Verb.STOP]
 
 
 async def test_a_conference_that_is_recorded_under_a_stop_is_silenced_too(tmp_path: Path) -> None:

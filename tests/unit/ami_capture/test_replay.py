@@ -41,9 +41,8 @@ def asked(said: list[Said]) -> list[Said]:
     packets: list[Said] = []
 
     def exchange(ident: str, action: str, *answer: Said) -> None:
-        packets.append(
-            (">", f"Action: {action.replace('|', chr(13) + chr(10))}\r\nActionID: {ident}")
-        )
+        lines = action.replace("|", "\r\n").replace("!", "|")
+        packets.append((">", f"Action: {lines}\r\nActionID: {ident}"))
         packets.extend((mark, text.replace("@", f"ActionID: {ident}")) for mark, text in answer)
 
     wanted = [
@@ -54,6 +53,17 @@ def asked(said: list[Said]) -> list[Said]:
     for n, (uid, variable, value) in enumerate(wanted):
         answer = f"Response: Success\r\n@\r\nVariable: {variable}\r\nValue: {value}"
         exchange(f"g{n}", f"Getvar|Channel: {uid}|Variable: {variable}", ("<", answer))
+    hidden = "Response: Success\r\n@\r\nVariable: CHANNELS(^(Recorder|CBRec|CBAnn|Announcer)/)"
+    exchange(
+        "h1", "Getvar|Variable: CHANNELS(^(Recorder!CBRec!CBAnn!Announcer)/)",
+        ("<", f"{hidden}\r\nValue: "),
+    )  # fmt: skip
+    for ident, listing in (("l1", "CoreShowChannels"), ("l2", "BridgeList")):
+        exchange(
+            ident, listing,
+            ("<", "Response: Success\r\n@\r\nEventList: start\r\nMessage: will follow"),
+            ("<", f"Event: {listing}Complete\r\n@\r\nEventList: Complete\r\nListItems: 0"),
+        )  # fmt: skip
     left = "Response: Error\r\n@\r\nMessage: Could not stop monitoring channel"
     exchange(
         "s1", f"StopMixMonitor|Channel: {caller}", ("<", stop), ("<", "Response: Success\r\n@")
@@ -123,7 +133,7 @@ def test_a_press_by_digits_is_found_and_its_recording_proven_stopped(tmp_path: P
 
     assert body["unanswered"] == 0
     assert kinds["verdict"]["outcome"] == Outcome.CONFIRMED
-    assert kinds["verdict"]["reason"] == "mixmonitor-1: 1 stopped, none left on 2 channels"
+    assert kinds["verdict"]["reason"].endswith("1 MixMonitor stopped, none left on 2 channels")
     assert kinds["resolved"]["agent"] == "login-1"
     assert [len(c["extension"]) for c in call["channels"]] == [3, 3]
     assert kinds["resolved"]["notes"] == []
