@@ -29,8 +29,6 @@ MOST: Final = 32
 """Stops sent to one channel; more recordings than that mean that something starts new ones."""
 NONE_LEFT: Final = "Could not stop monitoring channel"
 NO_CHANNEL: Final = "No such channel"
-NO_MIX_LEFT: Final = "Internal error while stopping recording."
-NO_CONFERENCE: Final = "No Conference by that name found."
 ROUNDS: Final = 4
 """Passes over a call for channels that joined it while others were drained."""
 COUNTED_AT_ONCE: Final = 16
@@ -117,22 +115,6 @@ async def named_files(pbx: CallActions, channels: Iterable[Channel]) -> dict[str
         if answer.ok and (file := answer.headers.get("Value", "")):
             found[channel.uniqueid] = file
     return found
-
-
-async def stop_mix(pbx: CallActions, conference: str) -> Drained:
-    """Stop the recording of a conference's mix until the PBX answers that none is left.
-
-    Measured on 16.28 and 22.10: Success stops it, and the next answer is `Internal error while
-    stopping recording.`. Needs `write = system`. Raises AmiDenied, AmiDown, AmiTimeout.
-    """
-    for stopped in range(MOST):
-        answer = await pbx.action("ConfbridgeStopRecord", {"Conference": conference})
-        if answer.ok:
-            continue
-        if answer.message in {NO_MIX_LEFT, NO_CONFERENCE}:
-            return Drained(stopped, answer.message, gone=answer.message == NO_CONFERENCE)
-        raise AmiDenied("ConfbridgeStopRecord", answer.message)
-    return Drained(MOST, "Success", exceeded=True)
 
 
 async def stop_call(pbx: CallActions, uniqueid: str) -> CallDrained:

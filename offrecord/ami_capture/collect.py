@@ -29,7 +29,8 @@ LIST_EVENTS: Final = frozenset(
 
 ACTIONS: Final = frozenset(
     {
-        *("StopMixMonitor", "MixMonitorMute", "MixMonitor", "ConfbridgeStopRecord", "Getvar"),
+        *("StopMixMonitor", "MixMonitorMute", "MixMonitor", "Getvar"),
+        *("StopMonitor", "PauseMonitor", "UnpauseMonitor"),
         *("CoreShowChannels", "BridgeList", "DBGet", "QueueStatus"),
     }
 )

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ami.calls import channel_names
-from ami.recording_actions import NO_CHANNEL, NO_CONFERENCE, NO_MIX_LEFT, NONE_LEFT
-from bridges.asterisk.look import HIDDEN
+from ami.recording_actions import NO_CHANNEL, NONE_LEFT
 from bridges.model import Evidence, Outcome, Verb
 from bridges.routing import VARIABLE as RECORDERS_VARIABLE
 from offrecord.ami_capture.redact import Redactor
@@ -53,7 +52,7 @@ _APPLICATIONS: Final = frozenset(
 )
 _MESSAGES: Final = frozenset(
     {
-        *(NONE_LEFT, NO_CHANNEL, NO_CONFERENCE, NO_MIX_LEFT, "Success", "Permission denied"),
+        *(NONE_LEFT, NO_CHANNEL, "Success", "Permission denied"),
         *("Stopped monitoring channel", "Cannot set mute flag", "Channel not specified"),
         *("MixMonitor stopped", "Monitor stopped", "Conference recording stopped."),
         *("Invalid/unknown command", "No variable specified", "Could not find channel"),
@@ -199,21 +198,25 @@ class HeaderRedactor:
             APPLICATION: _application,
             DATA: lambda text: self.queue(text.partition(",")[0].strip()),
             "CHANNEL(linkedid)": self._redactor.uniqueid,
-            HIDDEN: lambda text: " ".join(map(self.channel, text.split())),
             "BRIDGEPEER": lambda text: ",".join(map(self.channel, text.split(","))),
             "MONITORED": lambda text: text if text == "true" else LEFT_OUT,
             freepbx.VARIABLE: lambda text: text if text.lower() in freepbx.WORDS else LEFT_OUT,
         }
+        if variable.startswith(_HIDDEN):
+            return " ".join(map(self.channel, value.split(" ")))
         return known[variable](value) if variable in known else self._redactor.word("value", value)
 
     def variable(self, value: str) -> str:
         """Return the replacement of a variable's name; ours and Asterisk's stay."""
         if value == self._variable:
             return "OFFRECORD_EXTENSION"
-        ours = {AGENT_VARIABLE, TAG_VARIABLE, RECORDERS_VARIABLE, APPLICATION, DATA, HIDDEN,
-                "BRIDGEPEER", "MONITORED", "MIXMONITOR_FILENAME",
-                freepbx.VARIABLE, "CHANNEL(linkedid)", "OFFRECORD_EXTENSION"}  # fmt: skip
-        return value if value in ours else self._redactor.word("variable", value)
+        ours = {AGENT_VARIABLE, TAG_VARIABLE, RECORDERS_VARIABLE, APPLICATION, DATA,
+                freepbx.VARIABLE, "CHANNEL(linkedid)", "OFFRECORD_EXTENSION",
+                "BRIDGEPEER", "MONITORED", "MIXMONITOR_FILENAME"}  # fmt: skip
+        # the questions for hidden channels hold nothing of the site's
+        if value in ours or value.startswith(_HIDDEN):
+            return value
+        return self._redactor.word("variable", value)
 
     def event_name(self, value: str) -> str:
         """Return the replacement of a UserEvent's name; the configured one becomes the default."""
@@ -244,6 +247,9 @@ def _words(kind: str) -> Callable[[HeaderRedactor, str], str]:
 _AUTHORS: Final = frozenset({"verb", "agent", "recorder"})
 """Headers that the author of a UserEvent sets."""
 
+_HIDDEN: Final = "CHANNELS(^(Recorder|CBRec|"
+"""How a question for the channels begins that no listing shows."""
+
 _KIND = Callable[[HeaderRedactor, str], str]
 
 _KINDS: Final[Mapping[str, _KIND]] = {
@@ -253,7 +259,8 @@ _KINDS: Final[Mapping[str, _KIND]] = {
          "Link", "What"), _word,
     ),
     **dict.fromkeys(
-        ("Channel", "DestChannel", "Newname", "LocalOneChannel", "LocalTwoChannel"),
+        ("Channel", "DestChannel", "Newname", "LocalOneChannel", "LocalTwoChannel",
+         "SpyerChannel", "SpyeeChannel"),
         HeaderRedactor.channel,
     ),
     **dict.fromkeys(
@@ -261,7 +268,7 @@ _KINDS: Final[Mapping[str, _KIND]] = {
          "TargetLinkedid",
          *(f"{who}{what}" for what in ("Uniqueid", "Linkedid") for who in (
              "LocalOne", "LocalTwo", "Transferer", "Transferee", "OrigTransferer",
-             "SecondTransferer", "TransferTarget"))), HeaderRedactor.identity,
+             "SecondTransferer", "TransferTarget", "Spyer", "Spyee"))), HeaderRedactor.identity,
     ),
     **dict.fromkeys(("CallerIDNum", "ConnectedLineNum"), HeaderRedactor.number),
     "CallerIDName": HeaderRedactor.person,

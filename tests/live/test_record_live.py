@@ -64,6 +64,6 @@ async def test_a_recorded_press_is_replayed_as_it_was(site: SiteMaker, tmp_path:
         if one["kind"] == "answered" and one["body"]["kind"] == "mixmonitor"
     ]  # fmt: skip
     assert (local["outcome"], local["evidence"]) == (then["outcome"], then["evidence"])
-    assert local["detail"] == then["detail"] == "1 stopped, none left on 2 channels"
+    assert local["detail"] == then["detail"] == "1 MixMonitor stopped, none left on 2 channels"
     assert press["then"] == {"outcome": "accepted", "evidence": "L1"}
     assert body["not_contacted"] == ["noojee-1"]

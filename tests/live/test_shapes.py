@@ -51,7 +51,7 @@ async def test_one_press_seen_by_fastagi_and_by_its_digits_stops_two_recordings_
         ways = {press.way, *(line["way"] for line in here.daemon.logged("press_joined"))}
         assert ways == {"fastagi", "keypad"}
         [local] = [r.body for r in records if r.body.get("recorder") == "local"]
-        assert local["detail"] == "2 stopped, none left on 2 channels"
+        assert local["detail"] == "2 MixMonitors stopped, none left on 2 channels"
 
 
 async def test_the_keypad_needs_no_dialplan(site: SiteMaker) -> None:

@@ -26,11 +26,11 @@ NO_ANSWER: Final = "the capture holds no answer to this"
 _PATIENCE: Final = 1.0
 """Seconds, in the capture's time, that an answer may take, as for a real PBX."""
 
-_LISTINGS: Final = frozenset({"coreshowchannels", "bridgelist"})
-"""The listings by which a link learns of the calls; a look at one call asks for them as well."""
-
 _KEYS: Final = ("Channel", "Variable", "Direction", "State", "Conference", "Family", "Key")
 """The headers that tell one action from another of the same name."""
+
+_OWN_LISTINGS: Final = frozenset({"coreshowchannels", "bridgelist"})
+"""Listings by which the daemon took its view: a press that looks must not be given an old one."""
 
 Key = tuple[str, ...]
 Pairs = tuple[tuple[str, str], ...]
@@ -129,7 +129,7 @@ class ReplayPbx:
             if not future.done():
                 future.set_result(rows)
                 return
-        if key[0] not in _LISTINGS:  # nobody asked: it is of the link's own, after a login
+        if key[0] not in _OWN_LISTINGS:
             found.ready.append(rows)
 
     def _listed(self, name: str, rows: list[Response]) -> None:

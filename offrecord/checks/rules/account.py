@@ -53,8 +53,7 @@ async def account(inputs: CheckInputs) -> list[Finding]:
     if report is None:
         text = "the PBX did not say what the account may do"
         return [failure("privileges", text, "see whether it is overloaded", Exit.PBX_PRIVILEGES)]
-    local = any(recorder.capabilities.on_pbx for recorder in inputs.recorders.values())
-    too_much = [_too_much(one, local=local) for one in report.excessive]
+    too_much = [_too_much(one) for one in report.excessive]
     if report.missing:
         return [*map(_missing, report.missing), *too_much]
     blind = ", ".join(f"{one.direction} = {one.privilege}" for one in report.unchecked)
@@ -97,18 +96,8 @@ async def _report(inputs: CheckInputs) -> privileges.PrivilegeReport | None:
     return await inputs.pbx.wait_privileges(_PATIENCE)
 
 
-def _too_much(one: Excessive, *, local: bool) -> Finding:
-    """Return the finding for a privilege that nothing uses.
-
-    `ConfbridgeStopRecord`, which alone stops what ConfBridge itself records, needs `system`: where
-    the PBX is a recorder the account may have it on purpose.
-    """
-    if local and one.privilege == "system":
-        text = (
-            "write = system is there: it stops what ConfBridge records of a conference, which"
-            f" nothing else can; without such conferences take it away, as it also {one.risk}"
-        )
-        return ok("privileges", text)
+def _too_much(one: Excessive) -> Finding:
+    """Return the finding for a privilege that nothing uses."""
     return warning(
         "privileges",
         f"{one.direction} = {one.privilege} is more than is used: {one.risk}",

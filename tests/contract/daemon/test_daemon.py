@@ -177,7 +177,7 @@ async def test_a_proven_stop_leaves_with_zero_and_says_what_was_proven(tmp_path:
 
         assert (ran.code, ran.err) == (Exit.OK, "")
         assert ran.out.startswith("confirmed (L4, ")
-        assert "1 stopped, none left on 2 channels" in ran.out
+        assert "1 MixMonitor stopped, none left on 2 channels" in ran.out
         assert not here.stops
 
 

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from ami.events.types import BlindTransfer, ChanSpyStart, ConferenceMix, MixMonitorStart, Pickup
+from ami.events.types import (
+    BlindTransfer,
+    ChanSpyStart,
+    ConferenceMix,
+    MixMonitorStart,
+    MonitorStart,
+    Pickup,
+)
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
 from offrecord.enforcement.enforcer import State
 from offrecord.journal import show
@@ -74,6 +81,16 @@ async def test_where_no_events_come_a_call_is_swept_each_second(tmp_path: Path, 
         assert 8 <= len(here.local.orders) - asked <= 10
         assert set(here.local.verbs) == {verb}
         assert await here.bodies("alarm") == []
+
+
+async def test_a_monitor_that_starts_under_a_stop_is_stopped_too(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as here:
+        await here.pressed()
+        asked = len(here.local.orders)
+        here.happen(MonitorStart("SIP/411-2", "1.2", "1.1"))
+        await settle()
+
+        assert here.local.verbs[asked:] == [Verb.STOP]
 
 
 async def test_a_conference_that_is_recorded_under_a_stop_is_silenced_too(tmp_path: Path) -> None:
