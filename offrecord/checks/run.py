@@ -15,9 +15,8 @@ from offrecord.checks.rules.fastagi import fastagi
 from offrecord.checks.rules.features import LEAST_TIMEOUT, address, codes
 from offrecord.checks.rules.journal import journal
 from offrecord.checks.rules.local_files import config, secrets
-from offrecord.checks.rules.machine import clock, daemon, service
+from offrecord.checks.rules.machine import clock, daemon, packages, service
 from offrecord.checks.rules.phones import phones
-from offrecord.checks.rules.python_packages import packages
 from offrecord.checks.rules.recorders import hooks, recorders
 from offrecord.checks.rules.witness import witness
 from offrecord.config import Loaded

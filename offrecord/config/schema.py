@@ -12,7 +12,6 @@ from typing import Annotated
 from pydantic import Field
 
 from offrecord.config.fields import Frozen, Section, Text
-from offrecord.config.sections.ari import AriConfig
 from offrecord.config.sections.daemon import LogConfig, ShutdownConfig, SocketConfig
 from offrecord.config.sections.enforcement import PauseConfig, RetryConfig
 from offrecord.config.sections.http import ApiConfig, HttpConfig
@@ -22,6 +21,7 @@ from offrecord.config.sections.pbx import (
     AgentLookupConfig,
     AgiConfig,
     AmiConfig,
+    AriConfig,
     ExtensionsConfig,
     KeypadConfig,
     UserEventConfig,

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules about this machine: its clock, the service, and the daemon that runs on it."""
+"""The rules about this machine: clock, service, running daemon, and Python packages beside ours."""
 
 import asyncio
 import ctypes
 import stat
 import time
 from collections.abc import Callable
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,12 @@ _STATUS_AT: Final = 40
 _UNITS: Final = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 _UNIT: Final = "offrecord.service"
 _PATIENCE: Final = 3.0
+
+NAMES: Final = ("agi", "ami", "bridges", "noojee", "offrecord")
+"""The import names of our packages."""
+
+_OURS: Final = "offrecord"
+_FIX: Final = "install offrecord into an environment of its own: python3 -m venv /opt/offrecord"
 
 
 def kernel_status() -> int | None:
@@ -110,3 +117,19 @@ def _denied(path: Path) -> bool:
         return False
     except OSError:
         return True
+
+
+async def packages(_inputs: CheckInputs) -> list[Finding]:
+    """List the other distributions that own one of our import names, by their metadata.
+
+    Five packages of ours lie at the top of the environment, some under names that others use as
+    well. The one installed last has overwritten files of the other.
+    """
+    owners = await asyncio.to_thread(packages_distributions)
+    found = []
+    for name in NAMES:
+        others = sorted({one for one in owners.get(name, ()) if one.lower() != _OURS})
+        if others:
+            text = f"the Python package {' and '.join(others)} installs `{name}` as well"
+            found.append(warning("packages", text, _FIX))
+    return found or [ok("packages", f"no other package installs {', '.join(NAMES)}")]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sections about the PBX: its link, the ways in from it, and whose a channel is.
+"""The sections about the PBX: its links by AMI and ARI, the ways in, and whose a channel is.
 
 Times are in seconds, as in `offrecord.config.schema`.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ami.calls.channel_names import PATTERN
 from bridges.model import Verb
@@ -154,3 +154,52 @@ class AgentLookupConfig(Section):
     queue_members: bool = Field(
         default=False, description="true when the names of queue members are logins"
     )
+
+
+def _usable(url: str) -> str:
+    # Every command reads the configuration, and hardly any needs an HTTP library.
+    import httpx
+
+    from noojee import wire
+
+    try:
+        server = str(httpx.URL(url).copy_with(path="/"))
+    except httpx.InvalidURL:
+        raise ValueError("this is no address; it looks like http://127.0.0.1:8088") from None
+    wire.origin(server, plain_http=False)
+    return url
+
+
+class AriConfig(Section):
+    """`[ari]`: the account that stops what ARI applications record. Without one it is off."""
+
+    url: Annotated[Text, AfterValidator(_usable)] = Field(
+        default="http://127.0.0.1:8088",
+        description="the address of the PBX's HTTP server, https to another machine",
+    )
+    username: Text | None = Field(
+        default=None, description="the section name of the user in ari.conf"
+    )
+    secret: Secret | None = Field(
+        default=None, description='the user\'s password, as { file = "…" } or { env = "…" }'
+    )
+    ca_file: AnyPath | None = Field(
+        default=None, description="the PEM file of the authority that signed the PBX's certificate"
+    )
+    app: Text = Field(
+        default="offrecord",
+        pattern="^[A-Za-z0-9_.-]{1,64}$",
+        description="the name of our application in the PBX, which no other client may use",
+    )
+    hang_up_recorders: bool = Field(
+        default=False,
+        description="true to end what ARI records of a bridge by hanging up its channel, by AMI",
+    )
+
+    @model_validator(mode="after")
+    def _account_is_whole(self) -> "AriConfig":
+        if (self.username is None) != (self.secret is None):
+            raise ValueError("`username` and `secret` go together: give both or none")
+        if self.ca_file is not None and not self.url.startswith("https:"):
+            raise ValueError("`ca_file` is used by https only: change `url` or remove it")
+        return self

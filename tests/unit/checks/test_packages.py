@@ -8,7 +8,7 @@ import pytest
 
 from offrecord.checks.finding import Finding, State
 from offrecord.checks.inputs import CheckInputs
-from offrecord.checks.rules.python_packages import packages
+from offrecord.checks.rules.machine import packages
 
 
 def installed(folder: Path, name: str, **files: str) -> None:
