@@ -6,6 +6,7 @@ import copy
 import inspect
 import logging
 import pickle
+import socket
 
 import pytest
 
@@ -15,7 +16,7 @@ from ami.link.supervisor import AmiLink, LinkState
 from ami.settings import AmiSettings
 from tests.kits.ami_client import client, connected, table
 from tests.kits.ami_peer import Action, AmiPeer, PeerSession
-from tests.kits.waiting import eventually, safety_net
+from tests.kits.waiting import eventually, patience, safety_net
 
 # what an action meets
 
@@ -87,6 +88,10 @@ async def test_an_action_on_a_connection_that_is_closing_is_refused_and_not_writ
 
 async def test_an_action_is_refused_when_the_pbx_takes_nothing_in() -> None:
     async with AmiPeer() as peer, client(peer.settings()) as it:
+        assert it.link._protocol is not None
+        # The kernel drops a link whose bytes nobody takes in for 12 s; filling it may take longer.
+        wire = it.link._protocol.transport.get_extra_info("socket")
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 0)
         blocked = asyncio.Event()
 
         async def block(_session: PeerSession, _action: Action) -> bytes | None:
@@ -99,7 +104,7 @@ async def test_an_action_is_refused_when_the_pbx_takes_nothing_in() -> None:
         async with safety_net("a call is refused"):
             while not any(call.done() for call in calls):
                 calls += [
-                    asyncio.create_task(it.link.action("Setvar", fields, timeout=20))
+                    asyncio.create_task(it.link.action("Setvar", fields, timeout=patience()))
                     for _ in range(500)
                 ]
                 await asyncio.sleep(0)
