@@ -160,7 +160,8 @@ async def test_presses_of_now_work_while_recovery_waits_for_the_pbx(tmp_path: Pa
         await here.until_logged("recovered")
 
         # Noojee was told; what this PBX itself records of the call cannot be asked.
-        answers = {one["recorder"]: one["outcome"] for one in told["recorders"]}
+        noted = await until_noted(here, told["press"], "verdict")
+        answers = {one["recorder"]: one["outcome"] for one in noted["recorders"]}
         assert (answers["noojee"], told["outcome"]) == ("accepted", "failed")
         assert "verdict" not in before
         await until_noted(here, id_, "verdict")
