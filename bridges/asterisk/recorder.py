@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recorder of kind `mixmonitor`: Asterisk's own recordings, on every channel of a call."""
+"""The recorder of kind `asterisk`: what the PBX itself records of a call, in every way it has."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from typing import Final, Self
 from ami.calls.snapshots import Channel
 from ami.ports import PbxPort
 from bridges.asterisk.execute import NOT_LOOKED, OrderExecution, Ways, recorded_leg
-from bridges.asterisk.settings import MixMonitorSettings
+from bridges.asterisk.settings import AsteriskSettings
 from bridges.asterisk.ways.conference import ConferenceWay
 from bridges.asterisk.ways.mixmonitor import MixMonitorWay
 from bridges.asterisk.ways.monitor import MonitorWay
@@ -27,20 +27,20 @@ from bridges.model import (
 )
 
 
-class MixMonitorRecorder:
-    """The recorder of kind `mixmonitor`.
+class AsteriskRecorder:
+    """The recorder of kind `asterisk`.
 
     `clock` returns seconds since the epoch; it and `sleep` are seams.
     """
 
-    kind = "mixmonitor"
-    Settings = MixMonitorSettings
+    kind = "asterisk"
+    Settings = AsteriskSettings
     capabilities = Capabilities(frozenset(ORDERS), Evidence.NOTHING_ELSE, on_pbx=True)
 
     def __init__(
         self,
         name: str,
-        settings: MixMonitorSettings,
+        settings: AsteriskSettings,
         pbx: PbxPort,
         *,
         clock: Callable[[], float] = time.time,
@@ -54,7 +54,7 @@ class MixMonitorRecorder:
         self._ways = Ways((MixMonitorWay(), MonitorWay()), (ConferenceWay(),))
 
     @classmethod
-    def build(cls, name: str, settings: MixMonitorSettings, pbx: PbxPort) -> Self:
+    def build(cls, name: str, settings: AsteriskSettings, pbx: PbxPort) -> Self:
         """Return the recorder called `name` on one PBX."""
         return cls(name, settings, pbx)
 

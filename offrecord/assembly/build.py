@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make the objects that a configuration describes. Nothing here opens or sends anything."""
 
+import logging
 import ssl
 from collections.abc import Mapping
 from typing import Final
@@ -10,7 +11,7 @@ from ami.keypad import Keypad
 from ami.pbx import Pbx
 from ami.settings import AmiSettings
 from bridges.model import Recorder
-from bridges.registry import UnknownKind, find
+from bridges.registry import UnknownKind, find, kind_now
 from bridges.routing import Router, Rule
 from offrecord.base.tls import server_tls
 from offrecord.config import Config, ConfigError, Loaded, recorder_settings
@@ -25,6 +26,8 @@ from offrecord.policy.press_limits import Limits
 from offrecord.presses.agent_lookup import AgentFile, Agents
 from offrecord.presses.find_call import Resolver
 from offrecord.presses.site_settings import SiteSettings
+
+log = logging.getLogger(__name__)
 
 _PING_PATIENCE: Final = 7.0
 """Seconds that a ping may go unanswered before the link is given up."""
@@ -130,6 +133,8 @@ def recorders(loaded: Loaded, pbx: Pbx) -> dict[str, Recorder]:
             raise ConfigError(
                 loaded.problem(("recorders", name, "kind"), f"{given.kind!r} is unknown", fix)
             ) from None
+        if (now := kind_now(given.kind)) != given.kind:
+            log.warning("recorder %s: kind %r is called %r now, write that", name, given.kind, now)
         settings = recorder_settings(loaded, name, kind.Settings)
         made[name] = kind.build(name, settings, pbx)
     return made

@@ -63,7 +63,7 @@ def site(folder: Path, peer: AmiPeer) -> Site:
         "agi": {"port": 0},
         "socket": {"path": str(folder / "none.sock")},
         "journal": {"path": str(folder / "journal" / "journal.sqlite3")},
-        "recorders": {"local": {"kind": "mixmonitor"}},
+        "recorders": {"local": {"kind": "asterisk"}},
     }  # fmt: skip
     (folder / "journal").mkdir()
     return made
@@ -95,6 +95,19 @@ async def test_a_version_with_a_known_fault_is_warned_of_and_a_newer_one_is_not(
         peer.asterisk = f"{newer[1].rstrip('.')}.0"
 
         assert await here.found("version") == []
+
+
+async def test_a_kind_by_its_former_name_is_read_and_told_of(tmp_path: Path) -> None:
+    async with AmiPeer() as peer:
+        here = site(tmp_path, peer)
+        assert [one.state for one in await here.found("recorder local")] == [State.OK]
+        here.tables["recorders"]["local"]["kind"] = "mixmonitor"
+        told = await here.found("recorder local")
+
+        assert (told[0].state, told[0].fix) == (
+            State.WARN, 'write kind = "asterisk" in [recorders.local]',
+        )  # fmt: skip
+        assert told[1].state is State.OK
 
 
 async def test_an_expired_certificate_is_found_and_a_new_one_mends_it(tmp_path: Path) -> None:

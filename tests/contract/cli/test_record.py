@@ -48,7 +48,7 @@ async def test_a_press_beside_the_daemon_is_recorded_and_replayed(tmp_path: Path
     answers = {r["body"]["kind"]: r["body"] for r in press["records"] if r["kind"] == "answered"}
 
     assert file.stat().st_mode & 0o777 == 0o600
-    assert answers["mixmonitor"]["outcome"] == "confirmed"
+    assert answers["asterisk"]["outcome"] == "confirmed"
     assert "as it answered then" in answers["noojee"]["detail"]
     assert replayed["unanswered"] == 0
     assert re.search(r"as it was then: \w+ \(L\d\)", shown.out)
@@ -68,7 +68,7 @@ async def test_without_a_daemon_a_login_of_its_own_is_heard(tmp_path: Path) -> N
     text = gzip.decompress(file.read_bytes()).decode()
 
     assert code == 0, said
-    assert set(sent) <= {"Login", "ListCommands", "CoreSettings", *LISTS, "Ping"}
+    assert set(sent) <= {"Login", "ListCommands", "CoreSettings", "Getvar", *LISTS, "Ping"}
     assert "410" in said
     assert "410" not in text
     assert "Heard-by: a login of its own" in text
