@@ -326,7 +326,7 @@ async def measure(
         "log": {"format": "json", "level": "info"},
         "user_event": {"enabled": True},
         "policy": {"rule": [{"extension": DENIED, "allow": "deny"}]},
-        "recorders": {"local": {"kind": "mixmonitor"}},
+        "recorders": {"local": {"kind": "asterisk"}},
     }  # fmt: skip
     await daemon.start()
     ours = Ours(agi, daemon.socket)

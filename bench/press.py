@@ -95,7 +95,7 @@ async def ours(folder: Path, made: certificates.Certificates) -> list[float]:
             "agi": {"port": port},
             "agents": {"410": "fred"},
             "recorders": {
-                "local": {"kind": "mixmonitor"},
+                "local": {"kind": "asterisk"},
                 "noojee": {
                     "kind": "noojee", "url": server.url, "auth": "signed",
                     "api_key": daemon.secret("key", DEMO_KEY), "ca_file": str(made.ca_file),

@@ -13,14 +13,20 @@ must pass.
 `docs/writing-a-recorder.md` goes through all of it, with `examples/offrecord-oreka`.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 from ami.pbx import Pbx
 from bridges.model import Capabilities, Recorder
 
 GROUP = "offrecord.recorders"
+
+FORMER: Final[Mapping[str, str]] = MappingProxyType({"mixmonitor": "asterisk"})
+"""Kinds by a name that they had earlier, which configurations and journal entries still have."""
 
 
 class RecorderKind(Protocol):
@@ -58,16 +64,32 @@ def on_pbx_kinds() -> tuple[RecorderKind, ...]:
     found = []
     for name in known_kinds():
         with suppress(ImportError, AttributeError):
-            kind = find(name)
-            can = getattr(kind, "capabilities", None)
-            if isinstance(can, Capabilities) and can.on_pbx:
-                found.append(kind)
+            if is_on_pbx(name):
+                found.append(find(name))
     return tuple(found)
 
 
+def kind_now(kind: str) -> str:
+    """Return the name that a kind has now, given any that it ever had."""
+    return FORMER.get(kind, kind)
+
+
+@cache
+def is_on_pbx(kind: str) -> bool:
+    """Return whether the PBX itself records in a kind; False for one that is not installed.
+
+    A kind says so by `capabilities` of its class.
+    """
+    try:
+        can = getattr(find(kind), "capabilities", None)
+    except UnknownKind:
+        return False
+    return isinstance(can, Capabilities) and can.on_pbx
+
+
 def find(kind: str) -> RecorderKind:
-    """Return the class of a kind; raises `UnknownKind`."""
-    for entry in entry_points(group=GROUP, name=kind):
+    """Return the class of a kind, also by a former name; raises `UnknownKind`."""
+    for entry in entry_points(group=GROUP, name=kind_now(kind)):
         found: RecorderKind = entry.load()
         return found
     raise UnknownKind(kind, known_kinds())

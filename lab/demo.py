@@ -130,7 +130,7 @@ def _replay_tables(daemon: DaemonProcess, ami: int, agi: int, url: str) -> dict[
         "agi": {"port": agi},
         "agents": dict(AGENTS),
         "recorders": {
-            "local": {"kind": "mixmonitor"},
+            "local": {"kind": "asterisk"},
             "noojee": {
                 "kind": "noojee", "url": url, "auth": "signed",
                 "api_key": daemon.secret("key", DEMO_KEY),

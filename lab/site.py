@@ -205,7 +205,7 @@ class LabSite:
             "agi": {"host": host, "port": int(port)},
             "extensions": {"trunks": [TRUNK]},
             "agents": self._agents,
-            "recorders": {"local": {"kind": "mixmonitor"}, "noojee": noojee},
+            "recorders": {"local": {"kind": "asterisk"}, "noojee": noojee},
         }
         return _merged(tables, self._more)
 

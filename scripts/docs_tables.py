@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from bridges.asterisk import MixMonitorSettings
+from bridges.asterisk import AsteriskSettings
 from bridges.model import Evidence, Outcome, Verb
 from offrecord.base.errors import Exit
 from offrecord.checks.known_bugs import KNOWN_BUGS
@@ -138,9 +138,9 @@ def sections() -> dict[str, str]:
     return made
 
 
-def mixmonitor() -> str:
-    """Return the table of a MixMonitor recorder's own keys."""
-    fields = MixMonitorSettings.__dataclass_fields__
+def asterisk() -> str:
+    """Return the table of the own keys of a recorder on the PBX."""
+    fields = AsteriskSettings.__dataclass_fields__
     meanings = {
         "file": "the file that `start` records to, in Asterisk's monitor folder",
         "options": "MixMonitor's options for that recording",
@@ -235,7 +235,7 @@ def tables() -> dict[str, Callable[[], str]]:
         "outcomes": outcomes,
         "evidence": evidence,
         "exits": exits,
-        "mixmonitor": mixmonitor,
+        "asterisk": asterisk,
         "ways": lambda: table(
             (
                 "way",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recordings that Asterisk itself makes: the MixMonitors on the channels of a call."""
+"""Recordings that Asterisk itself makes of a call."""
 
-from bridges.asterisk.recorder import MixMonitorRecorder
-from bridges.asterisk.settings import MixMonitorSettings
+from bridges.asterisk.recorder import AsteriskRecorder
+from bridges.asterisk.settings import AsteriskSettings
 
-__all__ = ["MixMonitorRecorder", "MixMonitorSettings"]
+__all__ = ["AsteriskRecorder", "AsteriskSettings"]

@@ -17,7 +17,7 @@ from ami.errors import AmiError, AmiTimeout
 from ami.ports import PbxPort
 from bridges.asterisk.answers import Asked, failure, level_of, order_end, unanswered
 from bridges.asterisk.look import PbxLook, look
-from bridges.asterisk.settings import MixMonitorSettings
+from bridges.asterisk.settings import AsteriskSettings
 from bridges.asterisk.ways.way import Sweep, Way, WayReport, WayState
 from bridges.model import Evidence, Order, Outcome, Step, Verb
 from bridges.shared.answer_table import OrderEnd
@@ -51,7 +51,7 @@ class OrderExecution:
     `clock` returns seconds since the epoch.
     """
 
-    settings: MixMonitorSettings
+    settings: AsteriskSettings
     pbx: PbxPort
     ways: Ways
     clock: Callable[[], float]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recorder of kind `mixmonitor`: Asterisk's own recordings, on every channel of a call."""
+"""The recorder of kind `asterisk`: what the PBX itself records of a call, in every way it has."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from bridges.asterisk.answers import failure
 from bridges.asterisk.ari import NO_ARI, Ari
 from bridges.asterisk.execute import NOT_LOOKED, OrderExecution, Ways, recorded_leg
 from bridges.asterisk.look import look
-from bridges.asterisk.settings import MixMonitorSettings
+from bridges.asterisk.settings import AsteriskSettings
 from bridges.asterisk.ways.applications import Applications
 from bridges.asterisk.ways.ari import AriWay
 from bridges.asterisk.ways.conference import ConferenceWay
@@ -37,20 +37,20 @@ from bridges.model import (
 from bridges.shared.answer_table import OrderEnd
 
 
-class MixMonitorRecorder:
-    """The recorder of kind `mixmonitor`.
+class AsteriskRecorder:
+    """The recorder of kind `asterisk`.
 
     `clock` returns seconds since the epoch; it and `sleep` are seams.
     """
 
-    kind = "mixmonitor"
-    Settings = MixMonitorSettings
+    kind = "asterisk"
+    Settings = AsteriskSettings
     capabilities = Capabilities(frozenset(ORDERS), Evidence.NOTHING_ELSE, on_pbx=True)
 
     def __init__(
         self,
         name: str,
-        settings: MixMonitorSettings,
+        settings: AsteriskSettings,
         pbx: PbxPort,
         *,
         clock: Callable[[], float] = time.time,
@@ -70,7 +70,7 @@ class MixMonitorRecorder:
         self._ways = _ways(self._ari, self._taps)
 
     @classmethod
-    def build(cls, name: str, settings: MixMonitorSettings, pbx: PbxPort) -> Self:
+    def build(cls, name: str, settings: AsteriskSettings, pbx: PbxPort) -> Self:
         """Return the recorder called `name` on one PBX."""
         return cls(name, settings, pbx)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The settings of a `mixmonitor` recorder, as `[recorders.NAME]` holds them."""
+"""The settings of a `asterisk` recorder, as `[recorders.NAME]` holds them."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from ami import recording_actions
 
 
 @dataclass(frozen=True, slots=True)
-class MixMonitorSettings:
-    """Settings of a `mixmonitor` recorder.
+class AsteriskSettings:
+    """Settings of a `asterisk` recorder.
 
     `file` names the recording that `start` makes, relative to Asterisk's monitor folder;
     `{uniqueid}`, `{linkedid}` and `{extension}` are filled in, and `options` are MixMonitor's

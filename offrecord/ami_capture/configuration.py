@@ -14,6 +14,7 @@ from typing import Any, Final
 from tomlkit import dumps
 
 from ami.calls import channel_names
+from bridges.registry import kind_now
 from bridges.routing import KEYS
 from offrecord.ami_capture.header_kinds import HeaderRedactor
 from offrecord.ami_capture.redact import Redactor
@@ -21,7 +22,7 @@ from offrecord.base.errors import Exit, UserError
 from offrecord.config import Config
 from offrecord.presses.agent_lookup import Agents
 
-KINDS: Final = frozenset({"mixmonitor", "noojee", "voipnow", "imagicle", "genesys"})
+KINDS: Final = frozenset({"asterisk", "noojee", "voipnow", "imagicle", "genesys"})
 """The kinds of recorders in this repository; the name of another one may identify a customer."""
 
 _RULE_KINDS: Final = {
@@ -58,7 +59,8 @@ def recorder_names(config: Config) -> dict[str, str]:
     """Return the replacement of each recorder's name: its kind and a count."""
     made: dict[str, str] = {}
     for name, recorder in config.recorders.items():
-        kind = recorder.kind if recorder.kind in KINDS else "other"
+        kind = kind_now(recorder.kind)
+        kind = kind if kind in KINDS else "other"
         count = sum(one.startswith(f"{kind}-") for one in made.values()) + 1
         made[name] = f"{kind}-{count}"
     return made
@@ -128,7 +130,7 @@ def redacted(
         },
         "recorders": {
             named[name]: {
-                "kind": one.kind if one.kind in KINDS else "other",
+                "kind": kind_now(one.kind) if kind_now(one.kind) in KINDS else "other",
                 "enabled": one.enabled, "role": one.role,
             }
             for name, one in config.recorders.items()

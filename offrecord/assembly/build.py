@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make the objects that a configuration describes. Nothing here opens or sends anything."""
 
+import logging
 import ssl
 from collections.abc import Mapping
 from typing import Final
@@ -12,7 +13,7 @@ from ami.settings import AmiSettings
 from bridges.asterisk.ari import Ari, AriClient, AriRecordings, AriSettings
 from bridges.asterisk.ways.taps import TapSettings, UsesTaps
 from bridges.model import Looking, Recorder
-from bridges.registry import UnknownKind, find, on_pbx_kinds
+from bridges.registry import UnknownKind, find, kind_now, on_pbx_kinds
 from bridges.routing import Router, Rule
 from offrecord.base.tls import server_tls
 from offrecord.config import Config, ConfigError, Loaded, recorder_settings
@@ -27,6 +28,8 @@ from offrecord.policy.press_limits import Limits
 from offrecord.presses.agent_lookup import AgentFile, Agents
 from offrecord.presses.find_call import Resolver
 from offrecord.presses.site_settings import SiteSettings
+
+log = logging.getLogger(__name__)
 
 _PING_PATIENCE: Final = 7.0
 """Seconds that a ping may go unanswered before the link is given up."""
@@ -152,6 +155,8 @@ def recorders(loaded: Loaded, pbx: Pbx) -> dict[str, Recorder]:
             raise ConfigError(
                 loaded.problem(("recorders", name, "kind"), f"{given.kind!r} is unknown", fix)
             ) from None
+        if (now := kind_now(given.kind)) != given.kind:
+            log.warning("recorder %s: kind %r is called %r now, write that", name, given.kind, now)
         settings = recorder_settings(loaded, name, kind.Settings)
         recorder = made[name] = kind.build(name, settings, pbx)
         if isinstance(recorder, UsesTaps):

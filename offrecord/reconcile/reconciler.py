@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from bridges.model import RecorderUnavailable
+from bridges.registry import is_on_pbx
 from bridges.shared.ended_calls import EndedCall, Piece, Reconcilable
 from offrecord.config.sections.reconcile import ReconcileConfig
 from offrecord.journal import JournalError, StoredRecord, presses, show
@@ -33,8 +34,6 @@ from offrecord.reconcile.wav_file import MediaUnreadable
 Note = Callable[[str, str, Mapping[str, object]], object]
 """Journals a record of a press id, kind and body, without waiting."""
 
-LOCAL: Final = "mixmonitor"
-"""The kind of recorder that writes local files."""
 MOST: Final = 1000
 """The most calls that wait for a check; beyond that the oldest is dropped and logged."""
 ASKING: Final = 30.0
@@ -186,7 +185,7 @@ class Reconciler:
         if not silent:
             return False
         lineage, uniqueids = of_call(records, job.lineage)
-        local = [window for window in silent if window.kind == LOCAL]
+        local = [window for window in silent if is_on_pbx(window.kind)]
         if local and self.settings.monitor_folder is not None:
             # It gets the present settings, as they may be replaced while it runs.
             work = _Listening(job, self.settings, self.settings.monitor_folder, local, uniqueids)
@@ -196,7 +195,7 @@ class Reconciler:
         call = EndedCall(
             job.linkedid, frozenset(lineage), frozenset(uniqueids), job.ended / 1000, zone
         )
-        names = {window.recorder for window in silent if window.kind != LOCAL}
+        names = {window.recorder for window in silent if not is_on_pbx(window.kind)}
         found = await asyncio.gather(*(self._ask(job, name, call) for name in sorted(names)))
         for name, pieces in zip(sorted(names), found, strict=True):
             for incident in self._overlaps(

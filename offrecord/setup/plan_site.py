@@ -7,6 +7,7 @@ import tomllib
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from bridges.registry import kind_now
 from offrecord.asterisk_files import conf_parser
 from offrecord.asterisk_files.shipped import unit
 from offrecord.base.errors import UserError
@@ -88,8 +89,8 @@ def config_keys(found: Found, answers: Answers) -> Keys:
             keys["agi", key] = value
     if answers.trunks:
         keys["extensions", "trunks"] = list(answers.trunks)
-    if recorder(tree, "mixmonitor") is None:
-        keys["recorders.local", "kind"] = "mixmonitor"
+    if recorder(tree, "asterisk") is None:
+        keys["recorders.local", "kind"] = "asterisk"
     if answers.ari:
         keys |= ari_keys(found, _reference(found, answers, ARI_SECRET))
     if answers.noojee is not None:
@@ -134,7 +135,11 @@ def recorder(tree: dict[str, Any], kind: str) -> str | None:
     if not isinstance(tables, dict):
         return None
     return next(
-        (name for name, one in tables.items() if isinstance(one, dict) and one.get("kind") == kind),
+        (
+            name
+            for name, one in tables.items()
+            if isinstance(one, dict) and kind_now(str(one.get("kind"))) == kind
+        ),
         None,
     )
 

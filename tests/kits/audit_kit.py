@@ -65,7 +65,7 @@ def press(number: int, at: int = BEGAN, outcome: str = "confirmed") -> list[Row]
             channel=f"SIP/410-{number:08x}", agent=None, recorder=None, options={}),
         row(name, "resolved", at + 1, call=call, lineage=[call], agent="fred",
             agent_from="agents.410", channels=legs, policy="extension 410", recorders=["local"]),
-        row(name, "answered", at + 9, recorder="local", kind="mixmonitor", outcome=outcome,
+        row(name, "answered", at + 9, recorder="local", kind="asterisk", outcome=outcome,
             evidence="L4", detail="1 stopped", steps=[]),
         row(name, "verdict", at + 10, verb="stop", outcome=outcome, evidence="L4", reason="",
             text="The recording has stopped.", took_ms=10.0, call=call, recorders=[]),

@@ -40,7 +40,7 @@ def configured(folder: Path, **more: Mapping[str, Any]) -> Loaded:
     tables: dict[str, Any] = {
         "ami": {"username": "u", "secret": {"env": "S"}},
         "recorders": {
-            "ours": {"kind": "mixmonitor"},
+            "ours": {"kind": "asterisk"},
             "acme": {"kind": "noojee", "url": "https://acme.example", "api_key": {"env": "K"}},
         },
         **more,

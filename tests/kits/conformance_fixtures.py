@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ami.calls.snapshots import Call, Channel
 from ami.pbx import Pbx
-from bridges.asterisk import MixMonitorRecorder, MixMonitorSettings
+from bridges.asterisk import AsteriskRecorder, AsteriskSettings
 from bridges.conformance import NotApplicable, RecorderFixture, Situation
 from bridges.model import Order, Recorder, Verb
 from bridges.noojee import NoojeeRecorder
@@ -108,7 +108,7 @@ def genesys() -> AbstractAsyncContextManager[RecorderFixture]:
     return genesys_fixture(options={"keep_warm": 20.0})
 
 
-# mixmonitor
+# asterisk
 
 
 @dataclass
@@ -194,14 +194,14 @@ COMMANDS: Mapping[str, Callable[[AmiPeer, PeerSession, Action], Answer]] = {
 
 
 @asynccontextmanager
-async def mixmonitor() -> AsyncIterator[RecorderFixture]:
+async def asterisk() -> AsyncIterator[RecorderFixture]:
     async with AmiPeer(write="call,reporting,system") as peer, following(peer.settings()) as pbx:
         peer.add("SIP/410-00000001", "1.1", monitors=1).bridge = "b1"
         peer.add("SIP/411-00000002", "1.2", "1.1").bridge = "b1"
         await eventually(lambda: counts(pbx) == {"1.1": 1, "1.2": 0})
         call = pbx.graph.call_of("1.1")
         assert call is not None
-        recorder = MixMonitorRecorder("local", MixMonitorSettings(), pbx)
+        recorder = AsteriskRecorder("local", AsteriskSettings(), pbx)
         await recorder.open()
         made = MixMonitorFixture(recorder, peer, pbx, call)
         made.answer_all(made.counted)
@@ -215,7 +215,7 @@ async def mixmonitor() -> AsyncIterator[RecorderFixture]:
 FIXTURES: Mapping[str, Callable[[], AbstractAsyncContextManager[RecorderFixture]]] = {
     "genesys": genesys,
     "imagicle": imagicle,
-    "mixmonitor": mixmonitor,
+    "asterisk": asterisk,
     "noojee": noojee,
     "voipnow": voipnow,
 }

@@ -142,7 +142,7 @@ def tables(daemon: DaemonProcess, ami_port: int, noojee_url: str) -> dict[str, A
         "agi": {"port": 0, "wait": 5.0},
         "agents": {"410": "fred", "411": "wilma"},
         "recorders": {
-            "local": {"kind": "mixmonitor"},
+            "local": {"kind": "asterisk"},
             "noojee": {
                 "kind": "noojee", "url": noojee_url, "auth": "signed",
                 "api_key": daemon.secret("noojee.key", DEMO_KEY), "timeout": 30.0,

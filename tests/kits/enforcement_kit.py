@@ -92,7 +92,7 @@ class Local(FakeRecorder):
 
     def __init__(self, pbx: FakePbx, name: str = "local") -> None:
         here = replace(CAN, on_pbx=True)
-        super().__init__(name, kind="mixmonitor", script=self._do, capabilities=here)
+        super().__init__(name, kind="asterisk", script=self._do, capabilities=here)
         self.pbx = pbx
         self.refuse: str = ""
 

@@ -17,7 +17,7 @@ from ami.events.types import (
     PresenceStateChange,
 )
 from ami.link.actions import Response
-from bridges.asterisk import MixMonitorRecorder, MixMonitorSettings
+from bridges.asterisk import AsteriskRecorder, AsteriskSettings
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
 from tests.kits.call_kit import TWO_PHONES, graph
 
@@ -211,11 +211,11 @@ async def no_sleep(_seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-def recorder(pbx: FakePbx, file: str = "{uniqueid}-{extension}.wav") -> MixMonitorRecorder:
+def recorder(pbx: FakePbx, file: str = "{uniqueid}-{extension}.wav") -> AsteriskRecorder:
     times = iter(range(10_000))
-    return MixMonitorRecorder(
+    return AsteriskRecorder(
         "local",
-        MixMonitorSettings(file),
+        AsteriskSettings(file),
         pbx,  # type: ignore[arg-type]
         clock=lambda: float(next(times)),
         sleep=no_sleep,

@@ -47,7 +47,7 @@ class House:
         return [body for _, kind, body in self.noted if kind == "incident"]
 
 
-LOCAL = {"recorder": "local", "kind": "mixmonitor", "outcome": "confirmed"}
+LOCAL = {"recorder": "local", "kind": "asterisk", "outcome": "confirmed"}
 NOOJEE = {"recorder": "noojee", "kind": "noojee", "outcome": "accepted"}
 
 

@@ -102,7 +102,7 @@ def site_of(asterisks: PbxWithPhones, folder: Path) -> Broken:
         "agi": {"host": host, "port": int(port)},
         "socket": {"path": str(folder / "none.sock")},
         "journal": {"path": str(folder / "journal.sqlite3")},
-        "recorders": {"local": {"kind": "mixmonitor"}},
+        "recorders": {"local": {"kind": "asterisk"}},
     }  # fmt: skip
     (made.etc / "offrecord-secret.conf").chmod(0o640)
     return made

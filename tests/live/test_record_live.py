@@ -61,7 +61,7 @@ async def test_a_recorded_press_is_replayed_as_it_was(site: SiteMaker, tmp_path:
     then = {r.body["recorder"]: r.body for r in records if r.kind == "answered"}["local"]
     [local] = [
         one["body"] for one in press["records"]
-        if one["kind"] == "answered" and one["body"]["kind"] == "mixmonitor"
+        if one["kind"] == "answered" and one["body"]["kind"] == "asterisk"
     ]  # fmt: skip
     assert (local["outcome"], local["evidence"]) == (then["outcome"], then["evidence"])
     assert local["detail"] == then["detail"] == "1 MixMonitor stopped, none left on 2 channels"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bridges.registry import UnknownKind, find, known_kinds
+from bridges.registry import UnknownKind, find, is_on_pbx, kind_now, known_kinds
 from offrecord import __version__
 
 ROOT = Path(__file__).parents[2]
@@ -87,16 +87,24 @@ def test_pinned_versions_carry_no_address() -> None:
 
 
 def test_our_own_kinds_are_found_like_anybody_elses() -> None:
-    assert {"mixmonitor", "noojee"} <= set(known_kinds())
-    for kind in ("mixmonitor", "noojee"):
+    assert {"asterisk", "noojee"} <= set(known_kinds())
+    for kind in ("asterisk", "noojee"):
         assert find(kind).kind == kind
+
+
+def test_a_kind_is_found_by_its_former_name_too() -> None:
+    assert kind_now("mixmonitor") == find("mixmonitor").kind == "asterisk"
+    assert kind_now("noojee") == "noojee"
+    assert [is_on_pbx(kind) for kind in ("asterisk", "mixmonitor", "noojee", "tape")] == [
+        True, True, False, False,
+    ]  # fmt: skip
 
 
 def test_an_unknown_kind_names_the_known_ones() -> None:
     with pytest.raises(UnknownKind) as problem:
-        find("mixmoniter")
+        find("asterix")
 
-    assert "mixmonitor" in problem.value.known
+    assert "asterisk" in problem.value.known
 
 
 def test_tests_share_by_the_kits_alone() -> None:

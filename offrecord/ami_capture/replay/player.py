@@ -2,7 +2,7 @@
 """Replays a capture through the daemon's own components, made and connected the same way.
 
 Presses by AMI digits and by UserEvents are recognised again in the stream; those by the dialplan,
-the command line and HTTP are read from the capture. The recorder of kind `mixmonitor` is the real
+the command line and HTTP are read from the capture. The recorder of kind `asterisk` is the real
 one, on the capture's answers. Recorders elsewhere are not contacted: a `ReplayRecorder` returns
 what the real one had answered, and has no say in the verdict (role `may`).
 """
@@ -20,7 +20,7 @@ from tomlkit import dumps
 from ami.calls.graph import CallGraph
 from ami.events.types import Event
 from ami.pbx import Pbx
-from bridges.asterisk import MixMonitorRecorder, MixMonitorSettings
+from bridges.asterisk import AsteriskRecorder, AsteriskSettings
 from bridges.model import (
     ORDERS,
     Capabilities,
@@ -201,8 +201,8 @@ class Playback:
         for name, given in loaded.config.recorders.items():
             if not given.enabled:
                 continue
-            if given.kind == MixMonitorRecorder.kind:
-                made[name] = MixMonitorRecorder(name, MixMonitorSettings(), self.pbx, clock=clock)
+            if given.kind == AsteriskRecorder.kind:
+                made[name] = AsteriskRecorder(name, AsteriskSettings(), self.pbx, clock=clock)
             else:
                 made[name] = ReplayRecorder(name, given.kind, self.then.answers)
         return made
@@ -338,7 +338,7 @@ def _loaded(configuration: str) -> Loaded:
         "ami": {"username": "replay", "secret": secret}, **settings.tables(configuration)
     }  # fmt: skip
     for one in given.get("recorders", {}).values():
-        if one.get("kind") != MixMonitorRecorder.kind:
+        if one.get("kind") != AsteriskRecorder.kind:
             one["role"] = "may"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "capture.toml"

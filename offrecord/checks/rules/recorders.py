@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from bridges.model import Recorder, RecorderUnavailable, hook_of
+from bridges.registry import kind_now
 from offrecord.base.errors import RECORDER_EXITS, Exit
 from offrecord.checks.finding import Finding, State, failure, ok, skipped, warning
 from offrecord.checks.inputs import PATIENCE, CheckInputs
@@ -31,7 +32,18 @@ async def recorders(inputs: CheckInputs) -> list[Finding]:
         for recorder in inputs.recorders.values()
         if asked or not recorder.capabilities.on_pbx
     ]
-    return [one for found in await asyncio.gather(*each) for one in found]
+    found = [one for some in await asyncio.gather(*each) for one in some]
+    return [*_former_names(inputs), *found]
+
+
+def _former_names(inputs: CheckInputs) -> list[Finding]:
+    """Return a finding for each recorder whose kind has another name now."""
+    return [
+        warning(f"recorder {name}", f"its kind {given.kind!r} is called {now!r} now",
+                f'write kind = "{now}" in [recorders.{name}]')
+        for name, given in inputs.loaded.config.recorders.items()
+        if (now := kind_now(given.kind)) != given.kind
+    ]  # fmt: skip
 
 
 async def _recorder(inputs: CheckInputs, recorder: Recorder) -> list[Finding]:

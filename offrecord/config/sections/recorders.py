@@ -13,7 +13,7 @@ from offrecord.config.fields import Frozen, Seconds, Section, Text
 class RecorderConfig(Section):
     """`[recorders.NAME]`: one recorder. The keys of its kind are collected in `options`."""
 
-    kind: Text = Field(description="the kind of recorder, such as mixmonitor or noojee")
+    kind: Text = Field(description="the kind of recorder, such as asterisk or noojee")
     enabled: bool = Field(default=True, description="false to leave this recorder alone")
     role: Literal["must", "may"] = Field(
         default="must", description="must when its failure fails the press, else may"

@@ -31,7 +31,7 @@ async def findings(
     tables: dict[str, Any] = {
         "ami": {"port": peer.port, "username": "offrecord", "secret": {"file": "ami.secret"}},
         "ari": {"url": url, "username": "offrecord", "secret": {"file": "ari.secret"}},
-        "recorders": {"local": {"kind": "mixmonitor"}},
+        "recorders": {"local": {"kind": "asterisk"}},
         "journal": {"path": str(folder / "journal.sqlite3")},
     }
     (folder / "offrecord.toml").write_text(dumps(tables))

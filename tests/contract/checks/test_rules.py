@@ -63,7 +63,7 @@ def site(folder: Path, peer: AmiPeer) -> Site:
         "agi": {"port": 0},
         "socket": {"path": str(folder / "none.sock")},
         "journal": {"path": str(folder / "journal" / "journal.sqlite3")},
-        "recorders": {"local": {"kind": "mixmonitor"}},
+        "recorders": {"local": {"kind": "asterisk"}},
     }  # fmt: skip
     (folder / "journal").mkdir()
     return made
@@ -151,6 +151,19 @@ async def test_a_version_without_events_of_recordings_is_told_by_the_daemon_and_
         here = site(tmp_path, peer)
         [told] = await here.found("version")
         assert "raises no events of MixMonitors" in told.text
+
+
+async def test_a_kind_by_its_former_name_is_read_and_told_of(tmp_path: Path) -> None:
+    async with AmiPeer() as peer:
+        here = site(tmp_path, peer)
+        assert [one.state for one in await here.found("recorder local")] == [State.OK]
+        here.tables["recorders"]["local"]["kind"] = "mixmonitor"
+        told = await here.found("recorder local")
+
+        assert (told[0].state, told[0].fix) == (
+            State.WARN, 'write kind = "asterisk" in [recorders.local]',
+        )  # fmt: skip
+        assert told[1].state is State.OK
 
 
 async def test_an_expired_certificate_is_found_and_a_new_one_mends_it(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ CONFIG: dict[str, tuple[Callable[[DaemonProcess], None], tuple[str, ...]]] = {
         table("ami", host="192.0.2.1"), ("192.0.2.1", "in the clear", "tls = true"),
     ),
     "a kind that nobody has": (
-        table("recorders.tape", kind="tape"), ("recorders.tape.kind", "'tape'", "mixmonitor"),
+        table("recorders.tape", kind="tape"), ("recorders.tape.kind", "'tape'", "asterisk"),
     ),
     "an unknown option of a recorder": (
         table("recorders.local", fiel="x"), ("recorders.local.fiel", "`file`"),

@@ -49,7 +49,7 @@ async def test_a_press_beside_the_daemon_is_recorded_and_replayed(tmp_path: Path
     answers = {r["body"]["kind"]: r["body"] for r in press["records"] if r["kind"] == "answered"}
 
     assert file.stat().st_mode & 0o777 == 0o600
-    assert answers["mixmonitor"]["outcome"] == "confirmed"
+    assert answers["asterisk"]["outcome"] == "confirmed"
     assert "as it answered then" in answers["noojee"]["detail"]
     assert replayed["unanswered"] == 0
     assert re.search(r"as it was then: \w+ \(L\d\)", shown.out)

@@ -165,7 +165,7 @@ async def test_a_press_from_a_terminal_can_be_looked_up(tmp_path: Path) -> None:
         ]  # fmt: skip
         assert shown.json[0]["body"]["options"]["uid"] == str(os.getuid())
         assert {record["body"].get("kind") for record in shown.json} == {
-            "mixmonitor", "noojee", None,
+            "asterisk", "noojee", None,
         }  # fmt: skip
         assert "StopMixMonitor 1.1 (SIP/410-00000001), 1 stopped" in line.out
         assert [row.split()[2:4] for row in line.out.splitlines()][-2] == ["verdict", "accepted"]

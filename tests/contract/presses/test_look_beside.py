@@ -10,7 +10,7 @@ import pytest
 
 from ami.events.types import MixMonitorStart, MonitorStart
 from ami.link.actions import Response
-from bridges.asterisk import MixMonitorRecorder, MixMonitorSettings
+from bridges.asterisk import AsteriskRecorder, AsteriskSettings
 from bridges.model import Evidence, Order, Outcome, RecorderResult, Verb
 from bridges.routing import Rule
 from tests.kits.call_kit import graph
@@ -183,7 +183,7 @@ async def looked(pbx: ShownPbx) -> RecorderResult:
     assert call is not None
     pbx.graph.known = True
     pbx.graph.starts_seen = True
-    found = MixMonitorRecorder("local", MixMonitorSettings(), pbx)
+    found = AsteriskRecorder("local", AsteriskSettings(), pbx)
     return await found.look_at(Order("p", Verb.STOP, call, call.channel("1.1")))
 
 

@@ -80,7 +80,7 @@ port = 45730
 [journal]
 path = "{folder}/journal.sqlite3"
 [recorders.local]
-kind = "mixmonitor"
+kind = "asterisk"
 """
     )
     recorder: Any = FakeRecorder("local")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ami.events.types import ChanSpyStart
-from bridges.asterisk import MixMonitorRecorder, MixMonitorSettings
+from bridges.asterisk import AsteriskRecorder, AsteriskSettings
 from bridges.model import Evidence, Outcome, Verb
 from bridges.routing import Router
 from offrecord.cli.tables import people
@@ -168,7 +168,7 @@ async def test_a_recorder_off_the_route_is_not_shown_until_it_was_asked(tmp_path
 async def test_what_the_pbx_records_beside_the_route_is_shown_while_it_does(tmp_path: Path) -> None:
     async with keeping(tmp_path, FakeRecorder("noojee")) as here:
         site = here.bench.site
-        pbx = MixMonitorRecorder("local", MixMonitorSettings(), here.bench.pbx)
+        pbx = AsteriskRecorder("local", AsteriskSettings(), here.bench.pbx)
         router = Router(("local", "noojee"), ("noojee",))
         site.settings = replace(site.settings, router=router, pbx=pbx)
         board = board_of(here)

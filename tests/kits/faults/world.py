@@ -180,7 +180,7 @@ class World:
             "log": {"format": "json", "level": "info"},
             "extensions": {"trunks": [TRUNK]},
             "agents": {e: f"agent{e}" for e in self.extensions},
-            "recorders": {"local": {"kind": "mixmonitor"}, **recorders},
+            "recorders": {"local": {"kind": "asterisk"}, **recorders},
             "routes": {"default": ["local"]},
         }  # fmt: skip
 

@@ -177,7 +177,7 @@ def test_a_press_by_the_dialplan_comes_from_the_capture(tmp_path: Path) -> None:
 
     assert press["press"] == "press-1"
     assert press["records"][0]["body"]["way"] == "fastagi"
-    assert answers["mixmonitor-1"]["outcome"] == Outcome.CONFIRMED
+    assert answers["asterisk-1"]["outcome"] == Outcome.CONFIRMED
     assert "not contacted" in answers["noojee-1"]["detail"]
     assert press["then"] == {"outcome": "accepted", "evidence": "L1"}
 
@@ -205,5 +205,5 @@ def test_what_a_stop_would_do_is_explained_just_before_the_channel_hangs_up(tmp_
 
     told = clock.run(explain())
     assert next(one["channel"] for one in told["channels"]) == channel  # type: ignore[attr-defined,index]
-    requests = [one["requests"] for one in told["recorders"] if one["kind"] == "mixmonitor"]  # type: ignore[attr-defined]
+    requests = [one["requests"] for one in told["recorders"] if one["kind"] == "asterisk"]  # type: ignore[attr-defined]
     assert len(requests[0]) == 2

@@ -11,7 +11,7 @@ from ami.calls import channel_names
 from ami.calls.snapshots import Call, Channel
 from ami.pbx import Pbx
 from ami.settings import AmiSettings
-from bridges.asterisk import MixMonitorRecorder
+from bridges.asterisk import AsteriskRecorder
 from bridges.noojee import NoojeeRecorder
 from offrecord.assembly import build as sites
 from offrecord.config import ConfigError, Loaded, load
@@ -20,14 +20,14 @@ BASE = '[ami]\nusername = "u"\nsecret = { env = "S" }\n'
 ENV = {"S": "s3cret", "K": "f863246a-973e-11e6-8784-08002718f5b5"}
 RECORDERS = """
 [recorders.local]
-kind = "mixmonitor"
+kind = "asterisk"
 [recorders.noojee]
 kind = "noojee"
 url = "http://127.0.0.1:8088"
 api_key = { env = "K" }
 role = "may"
 [recorders.old]
-kind = "mixmonitor"
+kind = "asterisk"
 enabled = false
 """
 
@@ -196,7 +196,7 @@ def test_recorders_are_made_by_their_kinds_and_the_disabled_ones_are_not(loaded:
     made = sites.recorders(loaded(RECORDERS), pbx())
 
     assert {name: type(one) for name, one in made.items()} == {
-        "local": MixMonitorRecorder, "noojee": NoojeeRecorder,
+        "local": AsteriskRecorder, "noojee": NoojeeRecorder,
     }  # fmt: skip
     assert [one.name for one in made.values()] == ["local", "noojee"]
 
@@ -207,10 +207,10 @@ def test_recorders_are_made_by_their_kinds_and_the_disabled_ones_are_not(loaded:
         (
             '[recorders.x]\nkind = "tape"\n',
             "recorders.x.kind",
-            "known kinds are genesys, imagicle, mixmonitor, noojee, voipnow",
+            "known kinds are asterisk, genesys, imagicle, noojee, voipnow",
         ),
-        ('[recorders.x]\nkind = "mixmonitor"\nfiles = "a"\n', "recorders.x.files", "`file`"),
-        ('[recorders.x]\nkind = "mixmonitor"\nfile = "{caller}"\n', "recorders.x.file", "uniqueid"),
+        ('[recorders.x]\nkind = "asterisk"\nfiles = "a"\n', "recorders.x.files", "`file`"),
+        ('[recorders.x]\nkind = "asterisk"\nfile = "{caller}"\n', "recorders.x.file", "uniqueid"),
         (
             '[recorders.x]\nkind = "noojee"\nurl = "http://127.0.0.1"\n',
             "recorders.x.api_key",
@@ -266,7 +266,7 @@ def test_without_routes_every_enabled_recorder_holds_every_call(loaded: Any) -> 
 
 def test_the_rules_about_routes_say_how_long_pauses_last(loaded: Any) -> None:
     text = (
-        '[recorders.local]\nkind = "mixmonitor"\n'
+        '[recorders.local]\nkind = "asterisk"\n'
         '[[routes.rule]]\ntrunk = "gw-*"\nrecorders = ["local"]\n'
         '[[routes.rule]]\ndid = "0305*"\nagent = "fred"\nrecorders = ["local"]\npause_ttl = %d\n'
     )

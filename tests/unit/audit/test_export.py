@@ -108,7 +108,7 @@ def test_a_row_tells_who_what_and_how_it_was_proven(path: Path) -> None:
         "verb": "stop", "way": "fastagi", "target": CALL, "channel": "SIP/410-00000001",
         "agent": "fred", "agent_from": "agents.410", "call": CALL, "unique_ids": CALL,
         "extensions": "410", "policy": "extension 410", "recorder": "local",
-        "recorder_kind": "mixmonitor", "outcome": "confirmed", "evidence": "L4",
+        "recorder_kind": "asterisk", "outcome": "confirmed", "evidence": "L4",
         "detail": "1 stopped", "tries": "1", "press_to_answer_ms": "9", "press_to_proof_ms": "9",
         "exposed_ms": "9", "verdict": "confirmed", "verdict_evidence": "L4",
         "told": "The recording has stopped.",
@@ -233,7 +233,7 @@ def test_it_is_silent_only_where_every_recorder_that_was_asked_is(tmp_path: Path
 def joined(tmp_path: Path) -> Path:
     """Return a journal in which p2 joined p1 late, p1 was failed at first and solved after."""
     told = {"outcome": "failed", "evidence": "L0", "recorders": [
-        {"recorder": "local", "kind": "mixmonitor", "outcome": "failed", "evidence": "L0"},
+        {"recorder": "local", "kind": "asterisk", "outcome": "failed", "evidence": "L0"},
     ]}  # fmt: skip
     first, resolved, answered, _ = press(1, BEGAN, "failed")
     again, also, *_ = press(2, BEGAN + 5)

@@ -19,7 +19,7 @@ username = "offrecord"
 secret = { file = "ami.secret" }
 
 [recorders.local]
-kind = "mixmonitor"
+kind = "asterisk"
 """
 
 
@@ -118,7 +118,7 @@ def test_without_a_file_the_environment_can_be_all_there_is() -> None:
         "OFFRECORD__AMI__USERNAME": "u",
         "OFFRECORD__AMI__SECRET": '{ env = "S" }',
         "S": "x",
-        "OFFRECORD__RECORDERS__LOCAL__KIND": "mixmonitor",
+        "OFFRECORD__RECORDERS__LOCAL__KIND": "asterisk",
     }
     assert load(None, env).config.ami.secret.reveal() == "x"
 
@@ -243,7 +243,7 @@ def test_the_configuration_cannot_be_changed_once_loaded(folder: Path) -> None:
             "[recorders.x]\nenabled = true",
             (
                 "offrecord.toml: recorders.x.kind: this is missing; "
-                "add the kind of recorder, such as mixmonitor or noojee"
+                "add the kind of recorder, such as asterisk or noojee"
             ),
         ),
         (

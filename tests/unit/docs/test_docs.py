@@ -161,7 +161,7 @@ def test_tables_made_from_the_code_are_up_to_date(guide: str) -> None:
 def test_every_section_of_the_configuration_has_its_table() -> None:
     marked = {name for name, _ in MARK.findall(read("docs/configuration.md"))}
 
-    assert marked == {"mixmonitor", *(f"config {name}" for name in sections())}
+    assert marked == {"asterisk", *(f"config {name}" for name in sections())}
 
 
 def test_the_order_of_outcomes_is_that_of_the_code() -> None:

@@ -20,7 +20,7 @@ def silent(
     begin: float, end: float = 20.0, verb: str = "stop", outcome: str = "confirmed"
 ) -> Silent:
     times = (T + round(begin * 1000), T + round(end * 1000))
-    return Silent("press-1", verb, "local", "mixmonitor", outcome, *times)
+    return Silent("press-1", verb, "local", "asterisk", outcome, *times)
 
 
 def recorded(folder: Path, *parts: Part, until: float) -> Path:

@@ -21,7 +21,7 @@ def record(press: str, kind: str, at: int, /, **body: Any) -> StoredRecord:
 def answered(
     press: str, at: int, outcome: str = "confirmed", recorder: str = "local", **more: Any
 ) -> StoredRecord:
-    kind = "mixmonitor" if recorder == "local" else recorder
+    kind = "asterisk" if recorder == "local" else recorder
     return record(press, "answered", at, recorder=recorder, kind=kind, outcome=outcome, **more)
 
 
@@ -49,14 +49,14 @@ def test_a_stop_opens_a_window_of_each_recorder_until_the_call_ends() -> None:
 
     assert spans(found) == [("a", "local", 10_050, END), ("a", "noojee", 10_200, END)]
     assert [(one.verb, one.kind, one.outcome) for one in found] == [
-        ("stop", "mixmonitor", "confirmed"),
+        ("stop", "asterisk", "confirmed"),
         ("stop", "noojee", "accepted"),
     ]
     assert [one.ended_recording for one in found] == [True, False]
 
 
 def test_a_press_that_was_joined_to_another_leaves_the_promise_to_that_one() -> None:
-    told = [{"recorder": "local", "kind": "mixmonitor", "outcome": "confirmed"}]
+    told = [{"recorder": "local", "kind": "asterisk", "outcome": "confirmed"}]
     records = [
         pressed("a", 10_000),
         answered("a", 10_050),
@@ -99,7 +99,7 @@ def test_a_denied_press_promises_nothing() -> None:
 
 
 def test_recorders_that_only_the_verdict_names_count_from_it() -> None:
-    results = [{"recorder": "local", "kind": "mixmonitor", "outcome": "confirmed"}]
+    results = [{"recorder": "local", "kind": "asterisk", "outcome": "confirmed"}]
     records = [pressed("a", 10_000), verdict("a", 10_100, recorders=results)]
 
     assert spans(windows(records, END)) == [("a", "local", 10_100, END)]
@@ -180,7 +180,7 @@ def test_a_press_in_the_place_of_another_goes_on_with_the_silence() -> None:
 
 
 def test_nothing_is_promised_while_a_recording_that_came_back_is_silenced() -> None:
-    result = {"recorder": "local", "kind": "mixmonitor", "outcome": "confirmed"}
+    result = {"recorder": "local", "kind": "asterisk", "outcome": "confirmed"}
     again = {"channel": "SIP/412-3", "uniqueid": "1.3", "why": "transfer", "took_ms": 40.4}
     records = [
         pressed("a", 10_000),

@@ -83,7 +83,7 @@ def test_a_plain_site_gets_account_codes_dialplan_and_configuration() -> None:
     config = tomllib.loads(texts(done)["offrecord.toml"] or "")
     assert config == {
         "ami": {"username": "offrecord", "secret": {"file": "$CREDENTIALS_DIRECTORY/ami.secret"}},
-        "recorders": {"local": {"kind": "mixmonitor"}},
+        "recorders": {"local": {"kind": "asterisk"}},
     }
 
 

@@ -8,7 +8,7 @@ from tests.kits.conformance_fixtures import FIXTURES
 
 CANNOT_BE = {
     ("verbs_not_offered_are_refused", "*"): "every verb is offered",
-    ("wrong_agent_gets_no_yes", "mixmonitor"): "a PBX has no agents of its own",
+    ("wrong_agent_gets_no_yes", "asterisk"): "a PBX has no agents of its own",
     ("wrong_agent_gets_no_yes", "imagicle"): "one account of the suite acts for everybody",
     (
         "wrong_agent_gets_no_yes",

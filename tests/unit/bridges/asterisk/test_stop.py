@@ -9,7 +9,7 @@ import pytest
 from ami.errors import AmiDenied, AmiDown, AmiError, AmiTimeout
 from ami.events.types import MixMonitorStart
 from ami.link.actions import Response
-from bridges.asterisk import MixMonitorSettings
+from bridges.asterisk import AsteriskSettings
 from bridges.model import Evidence, Outcome, RecorderUnavailable, Verb
 from tests.kits.call_kit import TWO_PHONES, graph, hangup, new
 from tests.kits.mixmonitor_kit import (
@@ -308,7 +308,7 @@ async def test_a_file_that_could_run_a_command_is_not_sent() -> None:
 @pytest.mark.parametrize("file", ["", "{caller}.wav", "{", "a|b", "a,b", "a;b", "x`id`", "a$b"])
 def test_a_file_name_that_cannot_be_used_is_refused_at_once(file: str) -> None:
     with pytest.raises(ValueError, match=r"^file: "):
-        MixMonitorSettings(file)
+        AsteriskSettings(file)
 
 
 # what is planned and probed
