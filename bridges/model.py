@@ -253,6 +253,17 @@ class Looking(Protocol):
         """
 
 
+@runtime_checkable
+class KnowsRecordings(Protocol):
+    """A recorder on the PBX that knows of recordings no event of the PBX's calls tells of."""
+
+    def recorded(self, call: Call, verb: Verb) -> tuple[Channel, ...]:
+        """Return the channels of a call known to be recorded although `verb` forbids it.
+
+        Asks nothing. Empty when none is, and when that is not known.
+        """
+
+
 class RecorderUnavailable(Exception):
     """A recorder did not answer `probe`, or not as itself.
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final, Self
 
-from ami.calls.snapshots import Channel
+from ami.calls.snapshots import Call, Channel
 from ami.errors import AmiError
 from ami.ports import PbxPort
 from bridges.asterisk.answers import failure
@@ -119,6 +119,10 @@ class AsteriskRecorder:
             self.name, self.kind, end.outcome, end.evidence, end.detail, tuple(execution.steps),
             retryable=end.outcome is Outcome.FAILED,
         )  # fmt: skip
+
+    def recorded(self, call: Call, verb: Verb) -> tuple[Channel, ...]:
+        """Return the channels that ARI is known to record; see `KnowsRecordings`."""
+        return self._ari.recorded(call, verb, self._pbx.graph)
 
     async def look_at(self, order: Order) -> RecorderResult:
         """Return whether the PBX records the call of an order; changes nothing."""

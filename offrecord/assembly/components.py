@@ -79,6 +79,7 @@ class Components:
         )
         self.feed, self.records, self.site = path.feed, path.records, path.site
         self.enforcer, self.engine = path.enforcer, path.engine
+        self.ari.on_start(lambda: self.pbx.graph, self.enforcer.recording_started)
         self.intake = Intake(
             self.engine,
             config.sounds.by_outcome(),

@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 
 from ami.calls.graph import CallGraph
+from ami.calls.snapshots import Channel
 from ami.errors import AmiError
 from ami.events import types as ev
 from ami.ports import PbxPort
@@ -217,6 +218,14 @@ class Enforcer:
     def event(self, event: ev.Event, graph: CallGraph) -> None:
         """Handle one event of the PBX, after the graph has applied it."""
         self._reapplier.event(event, graph)
+
+    def recording_started(self, channels: Sequence[Channel], why: str) -> None:
+        """Handle a recording that started on channels, as told by another than the PBX's events.
+
+        `why` is what told it, for the journal.
+        """
+        if len(self.intents):
+            self._reapplier.started(channels, why)
 
     def reconfigure(self, settings: EnforcementSettings) -> None:
         """Use other settings from the next press on."""

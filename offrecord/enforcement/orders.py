@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Call, Channel
-from bridges.model import Order, Recorder, RecorderResult, Verb
+from bridges.model import KnowsRecordings, Order, Recorder, RecorderResult, Verb
 from offrecord.model.intents import Intent
 from offrecord.presses.agent_lookup import Who
 from offrecord.presses.ask_recorders import ask
@@ -55,6 +55,19 @@ class OrderSender:
         """Return which of these recorders are elsewhere."""
         known = self.site.recorders
         return [name for name in names if name in known and not known[name].capabilities.on_pbx]
+
+    def also_recorded(self, names: Iterable[str], call: Call, verb: Verb) -> list[Channel]:
+        """Return the channels of a call that recorders know to be recorded against `verb`.
+
+        The call graph does not tell of these.
+        """
+        several = [self.site.recorders[name] for name in self.local(names)]
+        return [
+            channel
+            for one in several
+            if isinstance(one, KnowsRecordings)
+            for channel in one.recorded(call, verb.order)
+        ]
 
     def needed(self, result: RecorderResult) -> bool:
         """Return whether a result is from a recorder that must obey."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ami.calls.graph import CallGraph
-from ami.calls.snapshots import Call
+from ami.calls.snapshots import Call, Channel
 from ami.events import types as ev
 from bridges.model import RecorderResult, Verb
 from offrecord.enforcement.context import (
@@ -70,6 +70,23 @@ class Reapplier:
         elif type(event) in _ABOUT:
             self._moved(event, graph)
 
+    def started(self, channels: Sequence[Channel], why: str) -> None:
+        """Send the order again for the calls of channels of which a recording was told to start.
+
+        For what no event of the PBX's calls tells of.
+        """
+        done: set[str] = set()
+        for channel in channels:
+            call = self.context.pbx.graph.call_of(channel.uniqueid)
+            if call is None or call.linkedid in done:
+                continue
+            done.add(call.linkedid)
+            self.context.intents.widen(call)
+            intent = self._first(call)
+            if intent is not None:
+                self._count(intent)
+                self._again(intent, channel.name, channel.uniqueid, why)
+
     def audit(self, intent: Intent, call: Call, why: str) -> None:
         """Send the order again when a recording is known to run although the intent forbids it."""
         shared, work = self.context, self.context.work_for(intent)
@@ -93,6 +110,11 @@ class Reapplier:
         else:
             others = [c for c in call.channels if c.mix or c.runs_monitor]
             found = [*call.monitored, *call.unknown_monitors, *others]
+        more = shared.orders.also_recorded(local, call, intent.verb)
+        if more:
+            # What these know may be old: the order itself asks the PBX.
+            work.quiet = shared.monotonic() + BLIND
+            found += more
         if found:
             self._again(intent, found[0].name, found[0].uniqueid, why)
 

@@ -20,6 +20,7 @@ from bridges.asterisk.ari.client import (
     live_recording,
 )
 from bridges.asterisk.ari.events import AriEvents
+from bridges.model import Step
 
 LISTING: Final = 60.0
 """Seconds for the questions at the beginning of a connection."""
@@ -42,6 +43,7 @@ class AriRecordings:
         self.client = client
         self._sleep = sleep
         self._live: dict[str, LiveRecording] = {}
+        self._subscribers: list[Callable[[LiveRecording], None]] = []
         self._told: set[str] | None = None
         """Names of events that came while the stored ones are asked for; None at other times."""
         self._task: asyncio.Task[None] | None = None
@@ -58,6 +60,10 @@ class AriRecordings:
     def open(self) -> None:
         """Follow the recordings from now on."""
         self._task = asyncio.create_task(self._events.run(), name="ari-events")
+
+    def subscribe(self, callback: Callable[[LiveRecording], None]) -> None:
+        """Call `callback` once for each recording that starts, and for those found to run."""
+        self._subscribers.append(callback)
 
     async def close(self) -> None:
         """Close every connection. Closing twice does no harm."""
@@ -80,9 +86,19 @@ class AriRecordings:
             return self.seen()
         return await self.client.running(tuple(self._live), within)
 
-    def forget(self, name: str) -> None:
-        """Forget a recording that ARI says is over."""
-        self._live.pop(name, None)
+    async def find(
+        self, name: str, trace: Callable[[Step], None] | None = None
+    ) -> LiveRecording | None:
+        """Ask for one recording, and keep what ARI answers: no event tells of a pause.
+
+        Returns None when it is over. Raises `AriError`.
+        """
+        found = await self.client.find(name, trace)
+        if found is None:
+            self._live.pop(name, None)
+        elif name in self._live:
+            self._live[name] = found
+        return found
 
     async def _list(self) -> None:
         """Ask for all that runs; what an event told meanwhile is newer than the answers."""
@@ -95,8 +111,11 @@ class AriRecordings:
             else:
                 newer = {name: one for name, one in self._live.items() if name in self._told}
                 asked = {one.name: one for one in found if one.name not in self._told}
-                self._live = asked | newer
+                before, self._live = self._live, asked | newer
                 self.known = True
+                for name, one in asked.items():
+                    if name not in before:
+                        self._tell(one)
                 return
             finally:
                 self._told = None
@@ -113,9 +132,19 @@ class AriRecordings:
             self._told.add(name)
         began = live_recording(told) if kind == "RecordingStarted" else None
         if began is not None:
+            told_before = name in self._live
             self._live[name] = began
+            if not told_before:
+                self._tell(began)
         else:
             self._live.pop(name, None)
+
+    def _tell(self, one: LiveRecording) -> None:
+        for callback in self._subscribers:
+            try:
+                callback(one)
+            except Exception:  # events must go on to be taken
+                log.exception("ari subscriber failed, recording=%s", one.name)
 
     def _lose(self) -> None:
         self.known = False

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ami.calls.snapshots import Call
+from ami.calls.graph import CallGraph
+from ami.calls.snapshots import Call, Channel
 from ami.events.headers import ChannelRow
 from bridges.asterisk.look import HiddenChannel, PbxLook
 
@@ -94,6 +95,29 @@ def _snoops(call: Call, rows: Iterable[ChannelRow]) -> tuple[ChannelRow, ...]:
 
 def _spied(name: str) -> str:
     return name.removeprefix(_SNOOP).rpartition("-")[0]
+
+
+def recorded_channels(target: str, graph: CallGraph) -> tuple[Channel, ...]:
+    """Return the channels that a recording of `target` is about, by what events told alone.
+
+    For a Snoop that is the channel it listens to. Empty when none of them is known.
+    """
+    kind, _, name = target.partition(":")
+    if kind == "bridge":
+        call = graph.call_in(name)
+        left = [one for one in call.channels if one.bridge_id == name] if call else []
+    else:
+        left = [one for one in (graph.channel(name),) if one is not None]
+    found: dict[str, Channel] = {}
+    while left:
+        channel = left.pop()
+        if channel.uniqueid in found:
+            continue
+        found[channel.uniqueid] = channel
+        if channel.name.startswith(_SNOOP):
+            spied = graph.heard_by(channel.uniqueid) or graph.channel(_spied(channel.name))
+            left += [spied] if spied is not None else []
+    return tuple(one for one in found.values() if not one.name.startswith(_SNOOP))
 
 
 def recorders_of(call: Call, hidden: Iterable[HiddenChannel]) -> tuple[str, ...]:

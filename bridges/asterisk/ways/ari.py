@@ -141,14 +141,13 @@ class _Carrying:
         if one.target in self.scene.snoops:
             self.sweep.recorded_listeners.add(self.scene.snoops[one.target])
         if self.verb is Verb.RESUME:
-            now = await client.find(one.name)
+            now = await known.find(one.name)
             if now is None or not now.paused:
                 return
         send = {Verb.STOP: client.stop, Verb.PAUSE: client.pause, Verb.RESUME: client.unpause}
         sent = await send[self.verb](one.name, trace)
-        left = await client.find(one.name, trace)
+        left = await known.find(one.name, trace)
         if left is None:
-            known.forget(one.name)
             if sent and self.verb is Verb.STOP:
                 self.done.append(f"{self._words(one)} stopped")
         elif self.verb is not Verb.STOP and left.paused is (self.verb is Verb.PAUSE):
