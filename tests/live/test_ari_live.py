@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recordings of ARI applications on real Asterisks, judged by their files and by ARI itself."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from bridges.shared.http_line import basic
 from lab.pbx.cuttable_link import CuttableLink
 from lab.pbx_with_phones import ARI_SECRET, PbxWithPhones
 from lab.site import LabSite
+from offrecord import journal
+from offrecord.journal import StoredRecord
 from tests.kits.ari_kit import SiteApp, account, bench, until_known
 from tests.kits.live_kit import SiteMaker
 from tests.kits.ways_live import LOCAL, by_socket, detail, evidence
@@ -237,18 +240,23 @@ async def in_bridge(here: LabSite, app: SiteApp) -> tuple[str, str]:
     return ids[0], await app.bridge(*ids)
 
 
+def with_account(release: str, site: SiteMaker, folder: Path) -> LabSite:
+    """Return a site that has an ARI account, not open yet."""
+    secret = folder / "ari.secret"
+    secret.write_text(ARI_SECRET)
+    secret.chmod(0o600)
+    port = site(release).asterisks.ari_port
+    ari = {"url": f"http://127.0.0.1:{port}", "username": "offrecord",
+           "secret": {"file": str(secret)}}  # fmt: skip
+    return site(release, more={**ALONE, "ari": ari})
+
+
 @both
 async def test_a_press_with_the_account_and_the_daemon_restarted(
     release: str, site: SiteMaker, tmp_path: Path
 ) -> None:
-    lab_secret = tmp_path / "ari.secret"
-    lab_secret.write_text(ARI_SECRET)
-    lab_secret.chmod(0o600)
     name = f"pressed-{release}"
-    here: LabSite = site(release)
-    ari = {"url": f"http://127.0.0.1:{here.asterisks.ari_port}", "username": "offrecord",
-           "secret": {"file": str(lab_secret)}}  # fmt: skip
-    here = site(release, more={**ALONE, "ari": ari})
+    here = with_account(release, site, tmp_path)
     async with here, SiteApp(here.asterisks) as app:
         uniqueid, bridge = await in_bridge(here, app)
         await app.record("bridges", bridge, name)
@@ -259,13 +267,14 @@ async def test_a_press_with_the_account_and_the_daemon_restarted(
         again = await by_socket(here, "stop", uniqueid)
         assert (again["outcome"], evidence(again)) == (Outcome.NOTHING_TO_STOP, "L4"), again
 
-        await app.record("bridges", bridge, f"{name}-again")
         await here.daemon.stop()
+        await app.record("bridges", bridge, f"{name}-again")
         await here.daemon.start()
         await here.known()
-        told = await by_socket(here, "stop", uniqueid)
-        assert (told["outcome"], evidence(told)) == (Outcome.CONFIRMED, "L4"), told
-        assert await app.state(f"{name}-again") is None
+        # the stop is still in force: nobody has to press
+        await until_state(app, f"{name}-again", None)
+        none = await by_socket(here, "stop", uniqueid)
+        assert (none["outcome"], evidence(none)) == (Outcome.NOTHING_TO_STOP, "L4"), none
         assert not await app.grows(f"{name}-again", 2)
         assert ARI_SECRET not in here.daemon.log.read_text()
         assert basic("offrecord", ARI_SECRET).split()[1] not in here.daemon.log.read_text()
@@ -286,3 +295,56 @@ async def test_a_press_without_the_account_fails_with_the_fix(
         assert "Recorder/ARI-" in detail(told)
         assert "[ari]" in detail(told)
         assert await app.state(name) == "recording"
+
+
+@both
+async def test_a_recording_that_starts_under_a_stop_or_a_pause_is_silenced_again(
+    release: str, site: SiteMaker, tmp_path: Path
+) -> None:
+    here = with_account(release, site, tmp_path)
+    async with here, SiteApp(here.asterisks) as app:
+        uniqueid, bridge = await in_bridge(here, app)
+        paused = await by_socket(here, "pause", uniqueid)
+        await app.ask("POST", f"/bridges/{bridge}/record", name=f"late-{release}", format="wav")
+        await until_state(app, f"late-{release}", "paused")
+        assert not await app.grows(f"late-{release}", 3)
+        assert await reasons(here, paused["press"]) == {"RecordingStarted"}
+
+        stopped = await by_socket(here, "stop", uniqueid)
+        assert stopped["outcome"] == Outcome.CONFIRMED, stopped
+        assert await app.state(f"late-{release}") is None
+        await app.ask("POST", f"/bridges/{bridge}/record", name=f"new-{release}", format="wav")
+        await until_state(app, f"new-{release}", None)
+        snoop = await app.snoop(uniqueid)
+        await app.entered(snoop)
+        await app.ask(
+            "POST", f"/channels/{snoop}/record", name=f"overheard-{release}", format="wav"
+        )
+        await until_state(app, f"overheard-{release}", None)
+        for name in (f"new-{release}", f"overheard-{release}"):
+            async with asyncio.timeout(5):
+                while name not in await results(here, stopped["press"]):
+                    await asyncio.sleep(0.05)
+
+
+async def until_state(app: SiteApp, name: str, state: str | None) -> None:
+    """Wait until ARI says so of a recording."""
+    async with asyncio.timeout(5):
+        while await app.state(name) != state:
+            await asyncio.sleep(0.02)
+
+
+async def reapplied(here: LabSite, press: str) -> list[StoredRecord]:
+    """Return the records of a press's order that was sent again."""
+    found = await asyncio.to_thread(journal.show, here.daemon.journal, press)
+    return [one for one in found if one.kind == "reapplied"]
+
+
+async def reasons(here: LabSite, press: str) -> set[str]:
+    """Return why the order of a press was sent again."""
+    return {str(one.body["why"]) for one in await reapplied(here, press)}
+
+
+async def results(here: LabSite, press: str) -> str:
+    """Return what came of each time that the order of a press was sent again."""
+    return " ".join(str(one.body["results"]) for one in await reapplied(here, press))
