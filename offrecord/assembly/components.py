@@ -20,7 +20,7 @@ from offrecord.config import Config, ConfigError, Loaded
 from offrecord.config.fields import is_loopback
 from offrecord.config.sections.journal import place
 from offrecord.enforcement.context import Observers
-from offrecord.journal.journal import Journal
+from offrecord.journal.journal import Journal, Record
 from offrecord.model.press import PressIds
 from offrecord.notify.notifier import Notifier
 from offrecord.notify.taken_back import TellTakenBack
@@ -110,6 +110,7 @@ class Components:
             self.pbx, config.witness, self.records.write, self.feed.subscribe,
             here=is_loopback(config.ami.host),
         )  # fmt: skip
+        self.feed.subscribe(self._retry_taken_back)
         TellTakenBack(self.notifier, self.feed.subscribe, clock.monotonic)
         for callback in (
             self.intake.event, self.notifier.event, self.call_watch.event, self.witness.event
@@ -123,6 +124,12 @@ class Components:
             if isinstance(recorder, UsesAri):
                 recorder.use_ari(self.ari)
         return made
+
+    def _retry_taken_back(self, record: Record) -> None:
+        """Have a press whose verdict the witness took back retried."""
+        if record.kind == "taken_back":
+            reason = str(record.body["reason"])
+            self.enforcer.taken_back(record.press, reason, self.witness.doubt)
 
     def _notifier(self) -> Notifier:
         sounds = self.config.sounds

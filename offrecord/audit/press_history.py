@@ -112,12 +112,14 @@ class Pressed:
         self.taken_back = self._last("taken_back")
         others: dict[str, Any] = {} if other is None else other.closed
         self.closed: dict[str, Any] = self._last("closed") or others
+        # A press whose verdict was taken back may have been solved after all.
+        self._end = self._last("taken_back", "closed") or self.closed
         legs = self.resolved.get("channels") or ()
         self.unique_ids = tuple(str(leg.get("uniqueid")) for leg in legs)
         self.extensions = tuple(str(leg["extension"]) for leg in legs if leg.get("extension"))
 
-    def _last(self, kind: str) -> dict[str, Any]:
-        return next((one.body for one in reversed(self.records) if one.kind == kind), {})
+    def _last(self, *kinds: str) -> dict[str, Any]:
+        return next((one.body for one in reversed(self.records) if one.kind in kinds), {})
 
     @property
     def verb(self) -> str:
@@ -132,13 +134,12 @@ class Pressed:
     @property
     def outcome(self) -> str:
         """The final outcome, or that of the verdict; empty if there is none yet."""
-        last = self.taken_back or self.closed
-        return text(last.get("outcome") or self.verdict.get("outcome"))
+        return text(self._end.get("outcome") or self.verdict.get("outcome"))
 
     @property
     def evidence(self) -> str:
         """The evidence of the outcome."""
-        return text((self.taken_back or self.closed or self.verdict).get("evidence"))
+        return text((self._end or self.verdict).get("evidence"))
 
     @property
     def said(self) -> str:

@@ -14,6 +14,7 @@ from bridges.model import Outcome, RecorderResult, Verb
 from offrecord.enforcement.orders import OrderSender
 from offrecord.enforcement.retry_ladder import RetryLadder, VerdictCallback, obeyed
 from offrecord.model.intents import EndedBy, Intent, Intents
+from offrecord.model.press import Press
 from offrecord.presses.records import WriteRecord
 
 RUNAWAY: Final = 32
@@ -62,7 +63,8 @@ class IntentWork:
     are the channels, `linked` the linkedids, that recorders elsewhere were asked about. `cause` is
     the recording that started and is not stopped yet: channel, uniqueid, why, and monotonic
     seconds. `failures` counts refused tries in a row; the periodic check makes no other one before
-    `quiet`, in monotonic seconds. `local`, `remote` and `ending` are the tasks that run.
+    `quiet`, in monotonic seconds. `told`: the newest press on all recorders, and their results.
+    `local`, `remote` and `ending` are the tasks that run.
     """
 
     asked: bool = False
@@ -76,6 +78,7 @@ class IntentWork:
     cause: tuple[str, str, str, float] | None = None
     seen: set[str] = field(default_factory=set)
     linked: set[str] = field(default_factory=set)
+    told: tuple[Press, Sequence[RecorderResult]] | None = None
     local: "asyncio.Task[None] | None" = None
     remote: "asyncio.Task[None] | None" = None
     ending: "asyncio.Task[None] | None" = None

@@ -34,6 +34,7 @@ from offrecord.enforcement.orders import OrderSender
 from offrecord.enforcement.pause_timer import PauseTimer
 from offrecord.enforcement.reapply import Reapplier
 from offrecord.enforcement.retry_ladder import RetryLadder, obeyed
+from offrecord.enforcement.taken_back import Doubt, TakenBackPresses
 from offrecord.model.intents import Intent, Intents, kin
 from offrecord.model.pause_rules import PauseRules
 from offrecord.model.press import END_OBJECTION, Press, now_ms
@@ -192,6 +193,8 @@ class Enforcer:
             self._close_late(plan.press, order, results, verdict)
             return
         intent = of_these[0]
+        if plan.press.recorder is None:
+            shared.work_for(intent).told = plan.press, results
         self.retry_ladder.start(plan.press, intent, verdict, order.call, results)
         failing = self.retry_ladder.failing(intent.id)
         shared.report_state(intent, State.FAILED if failing else STATES[intent.verb])
@@ -226,6 +229,13 @@ class Enforcer:
         """
         if len(self.intents):
             self._reapplier.started(channels, why)
+
+    def taken_back(self, press_id: str, reason: str, doubt: Doubt) -> None:
+        """Retry a press whose verdict was taken back, for a `reason`, like one that failed.
+
+        It is solved only once `doubt` returns nothing for it any more.
+        """
+        TakenBackPresses(self._context).retry(press_id, reason, doubt)
 
     def reconfigure(self, settings: EnforcementSettings) -> None:
         """Use other settings from the next press on."""

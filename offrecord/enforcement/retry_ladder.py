@@ -17,7 +17,7 @@ not retryable, and something was sent  not again: it may have acted, and could d
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
@@ -34,6 +34,9 @@ from offrecord.presses.records import WriteRecord
 
 DELAYS: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds before each new try; the last value repeats."""
+
+CLOSING: Final = 0.5
+"""Seconds after a stop by which Asterisk has closed the file of the recording."""
 
 REPEAT: Final = 10.0
 """Seconds between two failure tones for an unsolved press."""
@@ -62,7 +65,8 @@ def gap(result: RecorderResult, tries: int) -> float | None:
 class _Retry:
     """The retries for one press. Times are monotonic seconds, `due` by recorder.
 
-    `muted_until` is when the muting of the call ends, None while it is not muted.
+    `muted_until` is when the muting of the call ends, None while it is not muted. `doubt` returns
+    what contradicts that the recorders obeyed; empty when nothing does.
     """
 
     press: Press
@@ -71,6 +75,7 @@ class _Retry:
     results: dict[str, RecorderResult]
     optional: Sequence[str]
     call: Call
+    doubt: Callable[[], str] | None = None
     acknowledged: bool = False
     contained: bool = False
     muted_until: float | None = None
@@ -113,11 +118,12 @@ class RetryLadder:
 
     def start(
         self, press: Press, intent: Intent, verdict: Verdict, call: Call,
-        results: Sequence[RecorderResult],
+        results: Sequence[RecorderResult], *, doubt: Callable[[], str] | None = None,
     ) -> None:  # fmt: skip
         """Start retrying for a press some of whose results are failures.
 
-        An earlier press of the same intent is closed; pressing the same again acknowledges it.
+        With `doubt` recorders are believed only while it returns nothing. An earlier press of the
+        same intent is closed; pressing the same again acknowledges it.
         """
         asked = {one.recorder for one in results}
         earlier = [
@@ -128,7 +134,7 @@ class RetryLadder:
         retry = _Retry(
             press, intent.id, verdict, {one.recorder: one for one in results},
             tuple(one.recorder for one in results if not self.orders.needed(one)), call,
-            acknowledged=known or any(one.acknowledged for one in earlier),
+            doubt, acknowledged=known or any(one.acknowledged for one in earlier),
         )  # fmt: skip
         retry.failing = [
             one.recorder for one in results if self.orders.needed(one) and not obeyed(one)
@@ -205,7 +211,7 @@ class RetryLadder:
         if not names or intent is None:
             return
         results = await self.orders.send(intent, retry.press.verb, names, retry.call)
-        told = {result.recorder: result for result in results}
+        told = {result.recorder: result for result in await self._believed(retry, results)}
         for name in names:
             retry.tries[name] = retry.tries.get(name, 0) + 1
             result = told.get(name)
@@ -222,6 +228,22 @@ class RetryLadder:
                 **result_body(result), "attempt": retry.tries[name], "exposed_ms":
                 retry.exposed.get(name, self._since(retry)),
             })  # fmt: skip
+
+    async def _believed(
+        self, retry: _Retry, results: Sequence[RecorderResult]
+    ) -> Sequence[RecorderResult]:
+        """Return the results, as failures where something contradicts them."""
+        if retry.doubt is None or not any(map(obeyed, results)):
+            return results
+        await self.sleep(CLOSING)
+        why = retry.doubt()
+        if not why:
+            return results
+        return [
+            replace(one, outcome=Outcome.FAILED, detail=f"{one.detail}; but {why}", retryable=True)
+            if obeyed(one) else one
+            for one in results
+        ]  # fmt: skip
 
     async def _fall_back(self, retry: _Retry) -> None:
         """Try the fallbacks that the site listed, once each."""

@@ -89,6 +89,8 @@ class LiveView:
             case "verdict":
                 one.outcome, one.taken_back = str(body["outcome"]), ""
                 self._open.discard(press)
+            case "closed" if body.get("why") == "solved":
+                one.taken_back = ""
             case "taken_back":
                 one.outcome, one.taken_back = str(body["outcome"]), str(body["reason"])
 

@@ -68,8 +68,13 @@ class HeldVerdicts:
         return self._held.get(one.press) is one
 
     def drop(self, press: str) -> None:
-        """Forget a verdict: it was taken back, or its call is over."""
+        """Forget a verdict: its call is over."""
         self._held.pop(press, None)
+
+    def taken_back(self, one: HeldVerdict) -> None:
+        """Forget a verdict until its press, which is retried like one that failed, is solved."""
+        self.drop(one.press)
+        self._remember(one.press, one.verb, one.call, one.at)
 
     def on_record(self, record: Record) -> None:
         """Take one record of the journal."""
@@ -108,9 +113,13 @@ class HeldVerdicts:
             self._hold(press, verb, str(call), told, at)
         elif told == Outcome.FAILED.value:
             self._drop_call(str(call))
-            self._unsolved[press] = (verb, str(call), at)
-            while len(self._unsolved) > UNSOLVED_KEPT:
-                del self._unsolved[next(iter(self._unsolved))]
+            self._remember(press, verb, str(call), at)
+
+    def _remember(self, press: str, verb: str, call: str, at: int) -> None:
+        """Remember a press that is retried."""
+        self._unsolved[press] = (verb, call, at)
+        while len(self._unsolved) > UNSOLVED_KEPT:
+            del self._unsolved[next(iter(self._unsolved))]
 
     def _hold(self, press: str, verb: str, call: str, told: str, at: int) -> None:
         self._drop_call(call)

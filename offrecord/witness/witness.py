@@ -87,6 +87,7 @@ class Witness:
         self._sleep = sleep
         self._held = HeldVerdicts(self._begun, clock)
         self._closing: dict[Path, tuple[HeldVerdict, str]] = {}
+        self._taken_back: dict[str, tuple[HeldVerdict, Sequence[Path]]] = {}
         self._ids: frozenset[str] = frozenset()
         self._suspicious = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -118,6 +119,16 @@ class Witness:
     @property
     def _on(self) -> bool:
         return bool(self._tasks) and self.settings.enabled
+
+    def doubt(self, press: str) -> str:
+        """Return which of the files that took a verdict back still grow, in words; empty if none.
+
+        Of other presses nothing is known, and nothing returned.
+        """
+        _, files = self._taken_back.get(press, (None, ()))
+        now = self._clock()
+        still = [path for path in files if (one := self.files.get(path)) and one.grows(now)]
+        return _grow(still) if still else ""
 
     # What comes in
 
@@ -216,6 +227,9 @@ class Witness:
                 self._held.drop(one.press)
             else:
                 one.ids |= call.ids
+        for press, (one, _) in [*self._taken_back.items()]:
+            if self._call(one) is None:
+                del self._taken_back[press]
         self._ids = frozenset(name for one in self._held for name in one.ids)
         for path, (one, _) in [*self._closing.items()]:
             if one not in self._held:
@@ -303,11 +317,9 @@ class Witness:
         ]  # fmt: skip
 
     def _take_back(self, one: HeldVerdict, files: Sequence[Path]) -> None:
-        self._held.drop(one.press)
-        names = ", ".join(map(str, files[:NAMED]))
-        more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
-        grows = "grows" if len(files) == 1 else "grow"
-        reason = f"{names}{more} still {grows}, and no other call explains it"
+        self._held.taken_back(one)
+        self._taken_back[one.press] = (one, files)
+        reason = f"{_grow(files)}, and no other call explains it"
         text = f"{outcome_codes.text(Outcome.FAILED, Verb(one.verb))} {reason}"
         self._note(one.press, "taken_back", {
             "verb": one.verb, "call": one.call, "told": one.told,
@@ -317,6 +329,13 @@ class Witness:
         })  # fmt: skip
         self._note(one.press, "alarm", {"what": "taken_back", "detail": reason})
         _log.error("alarm", what="taken_back", press=one.press, call=one.call, detail=reason)
+
+
+def _grow(files: Sequence[Path]) -> str:
+    """Return that these files grow, in words."""
+    names = ", ".join(map(str, files[:NAMED]))
+    more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
+    return f"{names}{more} still {'grows' if len(files) == 1 else 'grow'}"
 
 
 def _began(call: Call) -> float | None:

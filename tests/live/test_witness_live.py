@@ -175,6 +175,15 @@ class WitnessSite(LabSite):
                         return one.body
                 await asyncio.sleep(0.05)
 
+    async def tried_again(self, press: str) -> Mapping[str, Any]:
+        """Wait until the PBX's recorder was asked again for a press, and return what it told."""
+        async with asyncio.timeout(10):
+            while True:
+                for one in await asyncio.to_thread(self.records, press):
+                    if one.kind == "retried":
+                        return one.body
+                await asyncio.sleep(0.05)
+
     async def alone(self, exten: str, phone: str = "410") -> str:
         """Have a phone dial an extension where nobody else is; return its uniqueid on the PBX."""
         since = len(self.pbx.events)
@@ -218,6 +227,9 @@ class WitnessSite(LabSite):
         [call] = [each for each in (await self.ask({"op": "calls"}))["calls"]
                   if "410" in each["extensions"]]  # fmt: skip
         assert [each["state"] for each in call["recorders"]] == ["failed"]
+        tried = await self.tried_again(press)
+        assert tried["outcome"] == "failed"
+        assert path.name in tried["detail"]
 
 
 async def test_monitor_is_found_by_its_file(lab: WitnessLab, tmp_path: Path) -> None:

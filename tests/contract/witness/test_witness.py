@@ -188,3 +188,32 @@ async def test_a_witness_that_is_switched_off_writes_nothing(tmp_path: Path) -> 
         await here.write(tmp_path / MONITOR / "x.wav", after=5.0)
 
         assert here.noted == []
+
+
+async def test_what_took_a_verdict_back_is_doubted_until_it_grows_no_more(tmp_path: Path) -> None:
+    async with scene(tmp_path, *TWO_PHONES) as here:
+        wav = tmp_path / MONITOR / "x.wav"
+        here.told()
+        assert here.witness.doubt("p1") == ""
+        await here.write(wav, after=2.0)
+        await here.until(lambda: here.of("taken_back"))
+        assert here.witness.doubt("p1") == f"{wav} still grows"
+        assert here.witness.doubt("p2") == ""
+        here.time += 10
+        assert here.witness.doubt("p1") == "", "it has not been written to for long"
+        await here.write(wav)
+        assert here.witness.doubt("p1")
+        await here.end(wav)
+        assert here.witness.doubt("p1") == ""
+
+
+async def test_a_verdict_that_was_taken_back_holds_again_once_it_is_solved(tmp_path: Path) -> None:
+    async with scene(tmp_path, *TWO_PHONES) as here:
+        here.told()
+        await here.write(tmp_path / MONITOR / "x.wav", after=2.0)
+        await here.until(lambda: here.of("taken_back"))
+        await here.end(tmp_path / MONITOR / "x.wav")
+        here.record("p1", "closed", why="solved", outcome="confirmed")
+        await here.write(tmp_path / MONITOR / "y.wav", after=2.0)
+        await here.until(lambda: len(here.of("taken_back")) == 2)
+        assert here.of("taken_back")[1]["files"] == [str(tmp_path / MONITOR / "y.wav")]

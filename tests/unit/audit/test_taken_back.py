@@ -30,3 +30,13 @@ def test_the_history_shows_the_last_word_and_no_silence(tmp_path: Path) -> None:
     assert one.verdict["outcome"] == "confirmed"  # it stays in the journal
     assert silent([one], BEGAN + 4000) == []
     assert silent([other], BEGAN + 9000) != []
+
+
+def test_one_that_was_solved_after_all_ends_as_that_and_proves_no_silence(tmp_path: Path) -> None:
+    path = journal(tmp_path)
+    solved = row("p1", "closed", BEGAN + 4000, outcome="confirmed", evidence="L4", why="solved",
+                 exposed_ms={"local": 4000}, reason="")  # fmt: skip
+    write(path, [solved])
+    one, _ = by_press(records(path))
+    assert (one.outcome, one.evidence) == ("confirmed", "L4")
+    assert silent([one], BEGAN + 9000) == []
