@@ -107,7 +107,9 @@ class Found:
 
     `tree`: Asterisk's folder. `files`: path to text of the other files that a plan may change.
     `loose`: the paths of secrets that other users can read. `packaged_unit`: the unit of an
-    installed package. `manifest`: path to SHA-256 of every file that earlier runs wrote.
+    installed package. `spool_group`: the group that owns Asterisk's recordings, empty where there
+    is none and where the daemon's user is in it. `manifest`: path to SHA-256 of every file that
+    earlier runs wrote.
     """
 
     tree: Tree
@@ -123,6 +125,7 @@ class Found:
     program: PurePosixPath = PROGRAM
     has_user: bool = True
     has_systemd: bool = True
+    spool_group: str = ""
     manifest: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def text(self, path: PurePosixPath) -> str | None:

@@ -23,6 +23,7 @@ _SPY = re.compile(r"\b(?:Chan|Exten)Spy\(", re.IGNORECASE)
 _OURS: Final = "offrecord-tell"
 """The context of our own late tones, which whisper by ChanSpy."""
 _CREDENTIAL = re.compile(r"^LoadCredential=(\S+?):(\S+)$", re.MULTILINE)
+_GROUP: Final = "Group=offrecord\n"
 AMI_SECRET: Final = "ami.secret"  # noqa: S105 - a file's name
 ARI_SECRET: Final = "ari.secret"  # noqa: S105 - same
 NOOJEE_KEY: Final = "noojee.key"
@@ -173,14 +174,22 @@ def _unit(found: Found, answers: Answers) -> list[Change]:
             if found.places.config != CONFIG:
                 run += f" --config {found.places.config}"
             text = text.replace("/opt/offrecord/bin/offrecord run", run)
+            for row in _groups(found):
+                text = text.replace(_GROUP, f"{_GROUP}{row}\n")
         return _changed(found, path, _credentials(text, lines), Owner.ROOT, "the systemd unit")
-    if [f"LoadCredential={name}:{path}" for name, path in
-        _CREDENTIAL.findall(found.packaged_unit)] == lines:  # fmt: skip
+    groups = _groups(found)
+    if not groups and [f"LoadCredential={name}:{path}" for name, path in
+                       _CREDENTIAL.findall(found.packaged_unit)] == lines:  # fmt: skip
         return []
     rows = ["# Made by `offrecord init`: the secrets that this site has.", "[Service]",
-            "LoadCredential=", *lines]  # fmt: skip
+            "LoadCredential=", *lines, *groups]  # fmt: skip
     return _changed(found, found.places.drop_in, "".join(f"{row}\n" for row in rows), Owner.ROOT,
                     "the secrets of the packaged systemd unit")  # fmt: skip
+
+
+def _groups(found: Found) -> list[str]:
+    """Return the line that lets the daemon read the recordings, where it needs one."""
+    return [f"SupplementaryGroups={found.spool_group}"] if found.spool_group else []
 
 
 def _credentials(text: str, lines: list[str]) -> str:

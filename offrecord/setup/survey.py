@@ -17,6 +17,12 @@ from offrecord.setup.plan_ari import SECRET as ARI_SECRET_FILE
 from offrecord.setup.plan_pbx import SECRET
 from offrecord.setup.plan_site import AMI_SECRET, ARI_SECRET, NOOJEE_KEY
 
+USER: Final = "offrecord"
+"""The user that the daemon runs as."""
+
+ASTERISK: Final = "asterisk"
+"""The group that Asterisk's recordings belong to."""
+
 _PACKAGED: Final = ("usr/lib/systemd/system", "lib/systemd/system")
 _FREEPBX: Final = ("etc/freepbx.conf", "etc/issabelpbx.conf", "etc/issabel.conf")
 _MAX_FILES: Final = 5000
@@ -58,6 +64,7 @@ def look(root: Path, places: Places) -> Found:
         )), None),
         program=_program(root),
         has_user="\noffrecord:" in "\n" + (read(root / "etc/passwd") or ""),
+        spool_group=_spool_group(root),
         has_systemd=outside(root, places.units).is_dir(),
         manifest=_manifest(files.get(places.manifest), places.manifest),
     )  # fmt: skip
@@ -134,6 +141,15 @@ def _program(root: Path) -> PurePosixPath:
     if root == Path("/") and here.exists():
         return PurePosixPath(here)
     return PROGRAM
+
+
+def _spool_group(root: Path) -> str:
+    """Return Asterisk's group where the daemon's user is not a member of it yet, else nothing."""
+    for row in (read(root / "etc/group") or "").splitlines():
+        name, _, rest = row.partition(":")
+        if name == ASTERISK and USER not in rest.rpartition(":")[2].split(","):
+            return name
+    return ""
 
 
 def _manifest(text: str | None, path: PurePosixPath) -> dict[str, str]:

@@ -317,11 +317,10 @@ async def test_a_recording_that_starts_under_a_stop_or_a_pause_is_silenced_again
         await until_state(app, f"new-{release}", None)
         snoop = await app.snoop(uniqueid)
         await app.entered(snoop)
-        await app.ask(
-            "POST", f"/channels/{snoop}/record", name=f"overheard-{release}", format="wav"
-        )
-        await until_state(app, f"overheard-{release}", None)
-        for name in (f"new-{release}", f"overheard-{release}"):
+        heard = f"overheard-{release}"
+        await app.ask("POST", f"/channels/{snoop}/record", name=heard, format="wav")
+        await until_state(app, heard, None)
+        for name in (f"new-{release}", heard):
             async with asyncio.timeout(5):
                 while name not in await results(here, stopped["press"]):
                     await asyncio.sleep(0.05)

@@ -11,7 +11,7 @@ from offrecord.witness.places import ELSEWHERE, SPOOL_VARIABLE
 
 _FOLDERS = (
     "name the folders as this machine sees them in `folders` of [witness], and let the daemon's"
-    " user read them"
+    " user read them: usermod -aG asterisk offrecord, then systemctl restart offrecord"
 )
 
 

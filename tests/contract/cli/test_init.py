@@ -388,6 +388,31 @@ def test_an_ari_account_is_told_as_what_it_is_and_taken_back(tmp_path: Path) -> 
     assert snapshot(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("groups", "joins"),
+    [
+        ("root:x:0:\nasterisk:x:117:\n", True),
+        ("asterisk:x:117:www-data,freepbx\n", True),
+        ("asterisk:x:117:www-data,offrecord\n", False),
+        ("root:x:0:\n", False),
+        (None, False),
+    ],
+)
+def test_the_daemon_may_read_the_recordings(
+    tmp_path: Path, groups: str | None, joins: bool
+) -> None:
+    machine(tmp_path)
+    if groups is not None:
+        (tmp_path / "etc/group").write_text(groups)
+    before = snapshot(tmp_path)
+    assert run(tmp_path, "--yes").return_value == Exit.OK
+    unit = (tmp_path / "etc/systemd/system/offrecord.service").read_text()
+    assert ("SupplementaryGroups=asterisk" in unit.splitlines()) is joins
+    assert run(tmp_path, "--yes").output.endswith("nothing to do\n")
+    assert run(tmp_path, "--yes", "--remove").return_value == Exit.OK
+    assert snapshot(tmp_path) == before
+
+
 # reload
 
 

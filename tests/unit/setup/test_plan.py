@@ -401,6 +401,22 @@ def test_a_packaged_unit_gets_its_secrets_by_a_drop_in() -> None:
     ]  # fmt: skip
 
 
+def test_the_daemon_is_in_the_group_of_the_recordings_where_it_exists() -> None:
+    from offrecord.asterisk_files.shipped import unit
+
+    line = "SupplementaryGroups=asterisk"
+    own = texts(made(found(PLAIN, spool_group="asterisk")))["offrecord.service"] or ""
+    assert own.splitlines()[own.splitlines().index("Group=offrecord") + 1] == line
+    assert line not in (texts(made(found(PLAIN)))["offrecord.service"] or "").splitlines()
+    packaged = made(found(PLAIN, packaged_unit=unit(), spool_group="asterisk"))
+    assert (texts(packaged)["init.conf"] or "").splitlines()[-1] == line
+    # the secrets need no drop-in here
+    same = "[Service]\nLoadCredential=ami.secret:/etc/offrecord/credentials/ami.secret\n"
+    assert "init.conf" not in texts(made(found(PLAIN, packaged_unit=same)))
+    joins = texts(made(found(PLAIN, packaged_unit=same, spool_group="asterisk")))
+    assert line in (joins["init.conf"] or "")
+
+
 def test_a_unit_of_somebodys_own_keeps_all_but_its_secrets() -> None:
     unit = PurePosixPath("/etc/systemd/system/offrecord.service")
     text = "[Service]\nNice=-5\nLoadCredential=x:/y\n[Install]\n"
