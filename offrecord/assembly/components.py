@@ -108,7 +108,7 @@ class Components:
         self.call_watch = CallWatch(self.pbx, self.reconciler, self.feed.subscribe)
         self.witness = Witness(
             self.pbx, config.witness, self.records.write, self.feed.subscribe,
-            here=is_loopback(config.ami.host),
+            here=is_loopback(config.ami.host), silent=self.ari.silent,
         )  # fmt: skip
         self.feed.subscribe(self._retry_taken_back)
         TellTakenBack(self.notifier, self.feed.subscribe, clock.monotonic)

@@ -9,7 +9,7 @@ press waits for it.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -46,6 +46,9 @@ LISTING: Final = 2.0
 NAMED: Final = 5
 """Files that are named in a sentence."""
 
+Silent = Callable[[Collection[Path]], Awaitable[Collection[Path]]]
+"""Returns which of some files are known to hold silence now. It must not raise."""
+
 Note = Callable[[str, str, Mapping[str, object]], object]
 """Journals a record of a press id, kind and body, without waiting."""
 
@@ -57,7 +60,8 @@ class Witness:
 
     `subscribe` subscribes a callback to the records of the journal. Subscribe `event` to the PBX.
     `here`: whether the PBX is on this machine. `more`: what else is known to write recordings of
-    calls that have none of the given ids. `clock` returns monotonic seconds, `now` seconds since
+    calls that have none of the given ids. `silent`: what is known of files to hold silence, asked
+    before a pause is taken back. `clock` returns monotonic seconds, `now` seconds since
     the epoch; `sleep` takes seconds.
     """
 
@@ -70,6 +74,7 @@ class Witness:
         *,
         here: bool,
         more: Callable[[frozenset[str]], Iterable[Writer]] = lambda _ids: (),
+        silent: Silent | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -82,6 +87,7 @@ class Witness:
         self._pbx = pbx
         self._note = note
         self._more = more
+        self._silent = silent
         self._clock = clock
         self._now = now
         self._sleep = sleep
@@ -257,7 +263,19 @@ class Witness:
             return
         await self._sleep(CLOSING)
         for one, left in await self._left_over(every=True):
-            self._take_back(one, left)
+            heard = await self._not_silent(one, left)
+            if heard and one in self._held:
+                self._take_back(one, heard)
+
+    async def _not_silent(self, one: HeldVerdict, files: Sequence[Path]) -> list[Path]:
+        """Return the files that contradict a verdict: those not known to hold silence.
+
+        After a stop all do: what still records then has not been stopped.
+        """
+        if self._silent is None or not one.silent:
+            return [*files]
+        silent = await self._silent(files)
+        return [path for path in files if path not in silent]
 
     async def _left_over(self, *, every: bool) -> list[tuple[HeldVerdict, list[Path]]]:
         """Return the verdicts for which files are left over, with these.

@@ -2,7 +2,7 @@
 """A witness on a folder that stands for Asterisk's spool, and a PBX that lists what it is told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +78,7 @@ class Scene:
     witness: Witness = field(init=False)
     noted: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
     time: float = 100.0
+    silent: set[Path] = field(default_factory=set)
     recordings: dict[Path, BinaryIO] = field(default_factory=dict)
 
     def now(self) -> float:
@@ -137,6 +138,10 @@ class Scene:
             self.rounds += 1
         await asyncio.sleep(0.005)
 
+    async def known_silent(self, files: Collection[Path]) -> set[Path]:
+        """Return which files are known to hold silence: those in `silent`."""
+        return self.silent.intersection(files)
+
     def of(self, kind: str) -> list[Mapping[str, Any]]:
         return [body for _, each, body in self.noted if each == kind]
 
@@ -151,7 +156,8 @@ async def scene(
     made.pbx.graph.known = True
     made.witness = Witness(
         made.pbx, WitnessConfig(**settings), lambda *what: made.noted.append(what),
-        lambda _callback: None, here=here, clock=lambda: made.time, now=made.now, sleep=made.sleep,
+        lambda _callback: None, here=here, silent=made.known_silent, clock=lambda: made.time,
+        now=made.now, sleep=made.sleep,
     )  # fmt: skip
     made.witness.open()
     try:

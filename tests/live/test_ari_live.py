@@ -245,10 +245,12 @@ def with_account(release: str, site: SiteMaker, folder: Path) -> LabSite:
     secret = folder / "ari.secret"
     secret.write_text(ARI_SECRET)
     secret.chmod(0o600)
-    port = site(release).asterisks.ari_port
-    ari = {"url": f"http://127.0.0.1:{port}", "username": "offrecord",
+    asterisks = site(release).asterisks
+    ari = {"url": f"http://127.0.0.1:{asterisks.ari_port}", "username": "offrecord",
            "secret": {"file": str(secret)}}  # fmt: skip
-    return site(release, more={**ALONE, "ari": ari})
+    folder = str(asterisks.pbx.root / "spool" / "recording")
+    watched = {"folders": [folder]}
+    return site(release, more={**ALONE, "ari": ari, "witness": watched})
 
 
 @both
@@ -308,6 +310,8 @@ async def test_a_recording_that_starts_under_a_stop_or_a_pause_is_silenced_again
         await app.ask("POST", f"/bridges/{bridge}/record", name=f"late-{release}", format="wav")
         await until_state(app, f"late-{release}", "paused")
         assert not await app.grows(f"late-{release}", 3)
+        assert here.daemon.logged("witness_watches")
+        assert "taken_back" not in await kinds(here, paused["press"])
         assert await reasons(here, paused["press"]) == {"RecordingStarted"}
 
         stopped = await by_socket(here, "stop", uniqueid)
@@ -331,6 +335,12 @@ async def until_state(app: SiteApp, name: str, state: str | None) -> None:
     async with asyncio.timeout(5):
         while await app.state(name) != state:
             await asyncio.sleep(0.02)
+
+
+async def kinds(here: LabSite, press: str) -> set[str]:
+    """Return the kinds of the records of a press."""
+    found = await asyncio.to_thread(journal.show, here.daemon.journal, press)
+    return {one.kind for one in found}
 
 
 async def reapplied(here: LabSite, press: str) -> list[StoredRecord]:

@@ -217,3 +217,20 @@ async def test_a_verdict_that_was_taken_back_holds_again_once_it_is_solved(tmp_p
         await here.write(tmp_path / MONITOR / "y.wav", after=2.0)
         await here.until(lambda: len(here.of("taken_back")) == 2)
         assert here.of("taken_back")[1]["files"] == [str(tmp_path / MONITOR / "y.wav")]
+
+
+@pytest.mark.parametrize("verb", ["pause", "stop"])
+async def test_a_file_known_to_hold_silence_takes_back_no_pause(tmp_path: Path, verb: str) -> None:
+    async with scene(tmp_path, *TWO_PHONES) as here:
+        wav = tmp_path / RECORDING / "paused.wav"
+        here.silent.add(wav)
+        await here.write(wav)
+        here.told(verb=verb)
+        for _ in range(3):
+            await here.write(wav, after=2.04)
+            await here.settled()
+        assert bool(here.of("taken_back")) is (verb == "stop")
+
+        here.silent.clear()
+        await here.write(wav, after=2.04)
+        await here.until(lambda: here.of("taken_back"))

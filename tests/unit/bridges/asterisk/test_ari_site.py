@@ -2,6 +2,9 @@
 """Which live call a recording of ARI is of, and when somebody is told of it."""
 
 from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
 
 from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Channel
@@ -82,3 +85,20 @@ async def test_who_fails_to_hear_of_a_start_ends_no_events() -> None:
         await server.begin("two", "bridge:b")
         await until(lambda: len(known.seen()) == 2)
         await known.close()
+
+
+async def test_what_ari_says_is_paused_is_silent() -> None:
+    spool = Path("/spool")
+    files = [spool / "recording" / "day" / "one.wav", spool / "recording" / "two.wav",
+             spool / "monitor" / "three.wav"]  # fmt: skip
+    server = ScriptedAri(live={
+        "day/one": ("bridge:b", "paused"), "two": ("bridge:b", "recording"),
+        "three": ("bridge:b", "paused"),
+    })  # fmt: skip
+    ari = Ari(server.recordings())
+    assert await ari.silent(files) == {files[0]}
+    server.live["day/one"] = ("bridge:b", "recording")
+    assert await ari.silent(files) == frozenset()
+    server.script = lambda _method, _path: httpx.Response(500)
+    assert await ari.silent(files) == frozenset()
+    assert await Ari().silent(files) == frozenset()
