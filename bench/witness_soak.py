@@ -29,6 +29,8 @@ TALKS = 0.6
 """Seconds from the start of a recording to the press."""
 LASTS = 4.6
 """Seconds from the press to the hang-up: two blocks of each wav."""
+WAITS = 8.0
+"""Seconds for the verdict."""
 MAILS = 3
 ALONE = ("412", "413")
 """The phones that ARI records."""
@@ -71,7 +73,9 @@ class Soak:
 
         await pbx.wait_for(begins, since=since)
         await asyncio.sleep(TALKS)
-        told = await self.here.ask({"op": "press", "verb": "stop", "target": recorded})
+        told = await self.here.ask(
+            {"op": "press", "verb": "stop", "target": recorded, "wait": WAITS}
+        )
         self.outcomes[str(told["press"])] = str(told.get("outcome"))
         await asyncio.sleep(LASTS)
         await pbx.action("Hangup", Channel=recorded)
