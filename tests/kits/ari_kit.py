@@ -23,6 +23,7 @@ from bridges.asterisk.ways.way import Sweep, WayReport
 from bridges.model import Order, Verb
 from lab.pbx.second_ami import SecondAmi
 from lab.pbx_with_phones import AMI_SECRET, ARI_SECRET, PHONES, PbxWithPhones, People
+from lab.site import LabSite
 
 
 class SiteApp:
@@ -203,3 +204,30 @@ async def until_known(recordings: AriRecordings, *, known: bool = True) -> None:
     async with asyncio.timeout(10):
         while recordings.known is not known:
             await asyncio.sleep(0.02)
+
+
+def ari_table(asterisks: PbxWithPhones, folder: Path) -> dict[str, Any]:
+    """Return the `[ari]` of a daemon with the account as shipped; its secret is in `folder`."""
+    secret = folder / "ari.secret"
+    secret.write_text(ARI_SECRET)
+    secret.chmod(0o600)
+    url = f"http://127.0.0.1:{asterisks.ari_port}"
+    return {"url": url, "username": "offrecord", "secret": {"file": str(secret)}}
+
+
+async def in_bridge(here: LabSite, app: SiteApp) -> tuple[str, str]:
+    """Have two phones talk in a bridge of the application; return a uniqueid and the bridge."""
+    ids = []
+    for phone in ("410", "411"):
+        mark = len(here.pbx.events)
+        await here.people.call(phone, "907")
+        start = f"{here.asterisks.technology}/{phone}-"
+        _, packet = await here.pbx.wait_for(
+            lambda p, start=start: (  # type: ignore[misc]
+                p.get("Event") == "Newchannel" and p["Channel"].startswith(start)
+            ),
+            since=mark,
+        )
+        await app.entered(packet["Uniqueid"])
+        ids.append(packet["Uniqueid"])
+    return ids[0], await app.bridge(*ids)

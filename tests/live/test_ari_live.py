@@ -13,7 +13,7 @@ from bridges.shared.http_line import basic
 from lab.pbx.cuttable_link import CuttableLink
 from lab.pbx_with_phones import ARI_SECRET, PbxWithPhones
 from lab.site import LabSite
-from tests.kits.ari_kit import SiteApp, account, bench, until_known
+from tests.kits.ari_kit import SiteApp, account, ari_table, bench, in_bridge, until_known
 from tests.kits.live_kit import SiteMaker
 from tests.kits.ways_live import LOCAL, by_socket, detail, evidence
 
@@ -219,36 +219,13 @@ ALONE = {**LOCAL, "press": {"join_window": 0}}
 """A site without another recorder, where two stops are two presses."""
 
 
-async def in_bridge(here: LabSite, app: SiteApp) -> tuple[str, str]:
-    """Have two phones talk in a bridge of the application; return a uniqueid and the bridge."""
-    ids = []
-    for phone in ("410", "411"):
-        mark = len(here.pbx.events)
-        await here.people.call(phone, "907")
-        start = f"{here.asterisks.technology}/{phone}-"
-        _, packet = await here.pbx.wait_for(
-            lambda p, start=start: (  # type: ignore[misc]
-                p.get("Event") == "Newchannel" and p["Channel"].startswith(start)
-            ),
-            since=mark,
-        )
-        await app.entered(packet["Uniqueid"])
-        ids.append(packet["Uniqueid"])
-    return ids[0], await app.bridge(*ids)
-
-
 @both
 async def test_a_press_with_the_account_and_the_daemon_restarted(
     release: str, site: SiteMaker, tmp_path: Path
 ) -> None:
-    lab_secret = tmp_path / "ari.secret"
-    lab_secret.write_text(ARI_SECRET)
-    lab_secret.chmod(0o600)
     name = f"pressed-{release}"
     here: LabSite = site(release)
-    ari = {"url": f"http://127.0.0.1:{here.asterisks.ari_port}", "username": "offrecord",
-           "secret": {"file": str(lab_secret)}}  # fmt: skip
-    here = site(release, more={**ALONE, "ari": ari})
+    here = site(release, more={**ALONE, "ari": ari_table(here.asterisks, tmp_path)})
     async with here, SiteApp(here.asterisks) as app:
         uniqueid, bridge = await in_bridge(here, app)
         await app.record("bridges", bridge, name)
