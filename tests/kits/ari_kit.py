@@ -24,6 +24,7 @@ from bridges.model import Order, Verb
 from lab.pbx.second_ami import SecondAmi
 from lab.pbx_with_phones import AMI_SECRET, ARI_SECRET, PHONES, PbxWithPhones, People
 from lab.site import LabSite
+from tests.kits.waiting import eventually
 
 
 class SiteApp:
@@ -66,9 +67,7 @@ class SiteApp:
 
     async def entered(self, channel: str) -> None:
         """Wait until a channel is in the application."""
-        async with asyncio.timeout(5):
-            while channel not in self._inside:
-                await asyncio.sleep(0.02)
+        await eventually(lambda: channel in self._inside, every=0.02)
 
     async def ask(self, method: str, path: str, **params: str) -> Any:
         answer = await self._http.request(method, path, params=params)
@@ -90,7 +89,9 @@ class SiteApp:
                 await asyncio.sleep(0.02)
 
     async def snoop(self, channel: str) -> str:
+        """Return the id of a new snoop on a channel, once the application has it."""
         made = await self.ask("POST", f"/channels/{channel}/snoop", spy="both", app=self._app)
+        await self.entered(made["id"])
         return str(made["id"])
 
     async def state(self, name: str) -> str | None:
