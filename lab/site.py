@@ -206,6 +206,8 @@ class LabSite:
             "extensions": {"trunks": [TRUNK]},
             "agents": self._agents,
             "recorders": {"local": {"kind": "asterisk"}, "noojee": noojee},
+            # Asterisk lives in a chroot, and names its folders as it sees them from inside.
+            "witness": {"folders": [str(self.asterisks.pbx.root / "spool" / "monitor")]},
         }
         return _merged(tables, self._more)
 

@@ -23,6 +23,8 @@ from bridges.asterisk.ways.way import Sweep, WayReport
 from bridges.model import Order, Verb
 from lab.pbx.second_ami import SecondAmi
 from lab.pbx_with_phones import AMI_SECRET, ARI_SECRET, PHONES, PbxWithPhones, People
+from lab.site import LabSite
+from tests.kits.waiting import eventually
 
 
 class SiteApp:
@@ -65,9 +67,7 @@ class SiteApp:
 
     async def entered(self, channel: str) -> None:
         """Wait until a channel is in the application."""
-        async with asyncio.timeout(5):
-            while channel not in self._inside:
-                await asyncio.sleep(0.02)
+        await eventually(lambda: channel in self._inside, every=0.02)
 
     async def ask(self, method: str, path: str, **params: str) -> Any:
         answer = await self._http.request(method, path, params=params)
@@ -89,7 +89,9 @@ class SiteApp:
                 await asyncio.sleep(0.02)
 
     async def snoop(self, channel: str) -> str:
+        """Return the id of a new snoop on a channel, once the application has it."""
         made = await self.ask("POST", f"/channels/{channel}/snoop", spy="both", app=self._app)
+        await self.entered(made["id"])
         return str(made["id"])
 
     async def state(self, name: str) -> str | None:
@@ -203,3 +205,30 @@ async def until_known(recordings: AriRecordings, *, known: bool = True) -> None:
     async with asyncio.timeout(10):
         while recordings.known is not known:
             await asyncio.sleep(0.02)
+
+
+def ari_table(asterisks: PbxWithPhones, folder: Path) -> dict[str, Any]:
+    """Return the `[ari]` of a daemon with the account as shipped; its secret is in `folder`."""
+    secret = folder / "ari.secret"
+    secret.write_text(ARI_SECRET)
+    secret.chmod(0o600)
+    url = f"http://127.0.0.1:{asterisks.ari_port}"
+    return {"url": url, "username": "offrecord", "secret": {"file": str(secret)}}
+
+
+async def in_bridge(here: LabSite, app: SiteApp) -> tuple[str, str]:
+    """Have two phones talk in a bridge of the application; return a uniqueid and the bridge."""
+    ids = []
+    for phone in ("410", "411"):
+        mark = len(here.pbx.events)
+        await here.people.call(phone, "907")
+        start = f"{here.asterisks.technology}/{phone}-"
+        _, packet = await here.pbx.wait_for(
+            lambda p, start=start: (  # type: ignore[misc]
+                p.get("Event") == "Newchannel" and p["Channel"].startswith(start)
+            ),
+            since=mark,
+        )
+        await app.entered(packet["Uniqueid"])
+        ids.append(packet["Uniqueid"])
+    return ids[0], await app.bridge(*ids)

@@ -16,7 +16,7 @@ from lab.pbx_with_phones import ARI_SECRET, PbxWithPhones
 from lab.site import LabSite
 from offrecord import journal
 from offrecord.journal import StoredRecord
-from tests.kits.ari_kit import SiteApp, account, bench, until_known
+from tests.kits.ari_kit import SiteApp, account, bench, in_bridge, until_known
 from tests.kits.live_kit import SiteMaker
 from tests.kits.ways_live import LOCAL, by_socket, detail, evidence
 
@@ -220,24 +220,6 @@ async def test_two_daemons_with_one_name_lose_no_recording(release: str, pbx_of:
 
 ALONE = {**LOCAL, "press": {"join_window": 0}}
 """A site without another recorder, where two stops are two presses."""
-
-
-async def in_bridge(here: LabSite, app: SiteApp) -> tuple[str, str]:
-    """Have two phones talk in a bridge of the application; return a uniqueid and the bridge."""
-    ids = []
-    for phone in ("410", "411"):
-        mark = len(here.pbx.events)
-        await here.people.call(phone, "907")
-        start = f"{here.asterisks.technology}/{phone}-"
-        _, packet = await here.pbx.wait_for(
-            lambda p, start=start: (  # type: ignore[misc]
-                p.get("Event") == "Newchannel" and p["Channel"].startswith(start)
-            ),
-            since=mark,
-        )
-        await app.entered(packet["Uniqueid"])
-        ids.append(packet["Uniqueid"])
-    return ids[0], await app.bridge(*ids)
 
 
 def with_account(release: str, site: SiteMaker, folder: Path) -> LabSite:

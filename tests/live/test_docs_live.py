@@ -2,6 +2,7 @@
 """What the guides say of a real Asterisk: their first site, their console, their limits."""
 
 import asyncio
+import json
 import re
 import shutil
 import sys
@@ -114,7 +115,11 @@ def first_site(laid: tuple[PbxWithPhones, DocsSite], tmp_path: Path) -> FirstSit
     asterisks, docs = laid
     made = FirstSite(asterisks, tmp_path, certificate=certificates.issue(tmp_path))
     made.laid = docs
-    made.daemon.environment = {"CREDENTIALS_DIRECTORY": str(docs.path(CREDENTIALS))}
+    recorded = asterisks.pbx.root / "spool" / "monitor"  # the path of this machine, not Asterisk's
+    made.daemon.environment = {
+        "CREDENTIALS_DIRECTORY": str(docs.path(CREDENTIALS)),
+        "OFFRECORD__WITNESS__FOLDERS": json.dumps([str(recorded)]),
+    }
     return made
 
 
@@ -151,7 +156,7 @@ async def test_the_first_site_of_the_readme_takes_a_press(first_site: FirstSite)
 
 async def test_ami_over_tls_as_the_guide_has_it(first_site: FirstSite) -> None:
     [block] = [b for b in blocks("docs/asterisk.md", "ini") if b.file.startswith("/")]
-    [toml] = blocks("docs/asterisk.md", "toml")
+    toml = next(b for b in blocks("docs/asterisk.md", "toml") if "[ami]" in b.text)
     async with first_site as here:
         tables: dict[str, Any] = here.daemon.tables
         before = dict(tables["ami"])

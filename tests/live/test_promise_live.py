@@ -224,7 +224,7 @@ async def test_in_a_conference_every_partys_recording_and_the_mix_are_stopped(
 ) -> None:
     async with site(release, more=LOCAL) as here:
         up = await _conference(here)
-        told = await press_by_socket(here, "stop", up["410"]["Uniqueid"], "agi")
+        told = await press_by_socket(here, "stop", up["410"]["Uniqueid"])
         mark = len(here.pbx.events)
         other = up["412"]["Uniqueid"]
         await here.pbx.action("MixMonitor", Channel=other, File="again.wav", Options="")

@@ -84,9 +84,7 @@ class Scene:
         await self.originate(
             self.device("412"), Context="lab-supervisors", Exten=exten, Priority="1"
         )
-        _, packet = await self.tap.wait_for(
-            lambda p: p.get("Event") == "ChanSpyStart", since=since, timeout=10
-        )
+        _, packet = await self.tap.wait_for(lambda p: p.get("Event") == "ChanSpyStart", since=since)
         if heard:
             await until(lambda: any(one.listeners for one in self.call.channels))
         return packet
@@ -260,7 +258,7 @@ async def test_a_press_beside_a_supervisor_is_failed_unless_the_site_names_them(
             "Originate", Channel=device, Context="lab-supervisors", Exten="411",
             Priority="1", Async="true", Timeout="10000",
         )  # fmt: skip
-        await here.pbx.wait_for(lambda p: p.get("Event") == "ChanSpyStart", timeout=10)
+        await here.pbx.wait_for(lambda p: p.get("Event") == "ChanSpyStart")
         await here.people.press(talk.caller, "*1")
         [press] = await here.daemon.verdicts()
         records = await asyncio.to_thread(show, here.daemon.journal, press.press)

@@ -50,6 +50,17 @@ async def test_a_queue_call_is_proven_with_the_account_as_shipped(
         assert (again["outcome"], evidence(again)) == (Outcome.NOTHING_TO_STOP, "L4")
 
 
+@pytest.mark.parametrize("release", ["22", "16"])
+async def test_a_queue_call_without_a_recording_has_nothing_to_stop(
+    site: SiteMaker, release: str
+) -> None:
+    async with site(release, more=LOCAL) as here:
+        talk = await here.talk("908", caller="410", callee="412")
+        told = await by_socket(here, "stop", talk.answering["Uniqueid"])
+
+        assert (told["outcome"], evidence(told)) == (Outcome.NOTHING_TO_STOP, "L4"), told
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 @pytest.mark.parametrize("release", ["22", "16"])
 async def test_a_hang_up_right_after_the_press_is_never_nothing_to_stop(
@@ -74,8 +85,8 @@ async def test_a_hang_up_right_after_the_press_is_never_nothing_to_stop(
 
 
 async def _hang_up(pbx: object, channel: str, number: int) -> None:
-    """Hang up a channel 0 to 20 ms after a press; 100 ms for each tenth."""
-    await asyncio.sleep(0.1 if number % 10 == 9 else 0.002 * (number % 10))
+    """Hang up a channel after a press: 0 to 18 ms for half of the numbers, up to 100 for half."""
+    await asyncio.sleep((0.0025 if number % 2 else 0.0005) * (number % TRIES + number % 2))
     await pbx.action("Hangup", Channel=channel)  # type: ignore[attr-defined]
 
 
