@@ -28,7 +28,10 @@ async def witness(inputs: CheckInputs) -> list[Finding]:
     elif not spool.startswith("/"):
         found.append(skipped("witness", "spool not watched: the PBX does not say where it is"))
     else:
-        folders += await asyncio.to_thread(_of_spool, Path(spool))
+        seen = await asyncio.to_thread(_of_spool, Path(spool))
+        # A folder of the same name is the spool's own as this machine sees it.
+        named = {one.name for one in given.folders if one not in seen}
+        folders += [one for one in seen if one.name not in named]
     problems = await asyncio.to_thread(lambda: [(one, why_not(one)) for one in folders])
     found += [
         warning("witness", f"{folder} not watched: {why}", _FOLDERS)
