@@ -178,7 +178,7 @@ class World:
             "agi": {"port": 0},
             "press": {"budget": 2.5, "join_window": 1.0, "wait_known": 1.0},
             # No pause ends by itself before the run does, however slow the machine is.
-            "pause": {"ttl": 86_400, "maximum": 86_400, "extension": 0},
+            "pause": {"ttl": 3600, "maximum": 3600, "extension": 0},
             "log": {"format": "json", "level": "info"},
             "extensions": {"trunks": [TRUNK]},
             "agents": {e: f"agent{e}" for e in self.extensions},
