@@ -61,23 +61,23 @@ def read(path: Path) -> Records:
     return found
 
 
-def still_open(path: Path) -> list[str]:
-    """Return the presses of the journal that are not closed."""
+def still_open(path: Path, *, held: bool = True) -> list[str]:
+    """Return the presses of the journal that are not closed; `held`: those in force count, too."""
     try:
         records = read(path)
     except (JournalError, sqlite3.Error):
         return ["the journal cannot be read"]
-    return [press for press, each in records.items() if _is_open(each)]
+    return [press for press, each in records.items() if _is_open(each, held=held)]
 
 
-def _is_open(records: Sequence[tuple[str, int, Mapping[str, Any]]]) -> bool:
+def _is_open(records: Sequence[tuple[str, int, Mapping[str, Any]]], *, held: bool = True) -> bool:
     """Say whether a press has no verdict, a bad one that is not closed, or an intent that lives."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for kind, _, body in records:
         found.setdefault(kind, []).append(body)
     if "pressed" not in found:
         return False
-    if "verdict" not in found or ("intent" in found and "intent_ended" not in found):
+    if "verdict" not in found or (held and "intent" in found and "intent_ended" not in found):
         return True
     last = found["verdict"][-1]
     bad = last["outcome"] in {"failed", "denied"} and last["recorders"]

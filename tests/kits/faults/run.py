@@ -122,19 +122,19 @@ class Run:
         for kind in VENDORS:
             world.of(kind).faults.clear()
         world.peer.behave()
-        await self._until(lambda: self._settled(daemon))
+        await self._until(lambda: self._settled(daemon, held=False))
         for call in [*world.up.values()]:
             world.end(call)
         await self._until(lambda: self._settled(daemon))
 
-    async def _settled(self, daemon: FaultDaemon) -> bool:
+    async def _settled(self, daemon: FaultDaemon, *, held: bool = True) -> bool:
         try:
             async with asyncio.timeout(5):
                 told = await _ask(daemon.socket, {"op": "status"})
         except (OSError, TimeoutError):
             return False
         well = told[-1].get("known") and told[-1].get("journal") == "ok" if told else False
-        return bool(well) and not await asyncio.to_thread(still_open, daemon.journal)
+        return bool(well) and not await asyncio.to_thread(still_open, daemon.journal, held=held)
 
     async def _until(self, condition: Callable[[], Awaitable[bool]]) -> None:
         with contextlib.suppress(TimeoutError):  # what is not closed then is judged so
