@@ -122,7 +122,8 @@ class Run:
         for kind in VENDORS:
             world.of(kind).faults.clear()
         world.peer.behave()
-        await self._until(lambda: self._settled(daemon, held=False))
+        # Some never settle while their call is up: a vendor that refuses is asked until it ends.
+        await self._until(lambda: self._settled(daemon, held=False), within=20.0)
         for call in [*world.up.values()]:
             world.end(call)
         await self._until(lambda: self._settled(daemon))
@@ -136,9 +137,11 @@ class Run:
         well = told[-1].get("known") and told[-1].get("journal") == "ok" if told else False
         return bool(well) and not await asyncio.to_thread(still_open, daemon.journal, held=held)
 
-    async def _until(self, condition: Callable[[], Awaitable[bool]]) -> None:
+    async def _until(
+        self, condition: Callable[[], Awaitable[bool]], within: float | None = None
+    ) -> None:
         with contextlib.suppress(TimeoutError):  # what is not closed then is judged so
-            async with asyncio.timeout(patience()):
+            async with asyncio.timeout(patience() if within is None else within):
                 while not await condition():
                     await asyncio.sleep(0.2)
 
