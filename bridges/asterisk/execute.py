@@ -9,21 +9,18 @@ computed from the reports of all of them (`bridges.asterisk.answers`).
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from ami import recording_actions
 from ami.calls.snapshots import Channel
 from ami.errors import AmiError, AmiTimeout
 from ami.ports import PbxPort
 from bridges.asterisk.answers import Asked, failure, level_of, order_end, unanswered
-from bridges.asterisk.look import PbxLook, look
+from bridges.asterisk.look import NO_LOOK, PbxLook, look
 from bridges.asterisk.settings import AsteriskSettings
 from bridges.asterisk.ways.way import Sweep, Way, WayReport, WayState
 from bridges.model import Evidence, Order, Outcome, Step, Verb
 from bridges.shared.answer_table import OrderEnd
-
-NOT_LOOKED: Final = PbxLook(complete=False, problem="the PBX was not looked at yet")
-"""The look while there is none."""
 
 
 def recorded_leg(order: Order) -> Channel:
@@ -75,7 +72,7 @@ class OrderExecution:
     async def _on_all_ways(self) -> OrderEnd:
         until = asyncio.get_running_loop().time() + self.order.budget
         sweep = Sweep(
-            self.pbx, self.order, NOT_LOOKED, self.clock, self.sleep, self.steps
+            self.pbx, self.order, NO_LOOK, self.clock, self.sleep, self.steps
         )  # fmt: skip
         # The first actions leave before the look's questions: tasks run in this order.
         *first, seen = await _together([

@@ -114,6 +114,15 @@ async def hidden_channels(pbx: PbxPort) -> tuple[tuple[HiddenChannel, ...], bool
     return tuple(one for one in found if one is not None), complete
 
 
+async def is_live(pbx: PbxPort, uniqueid: str) -> bool:
+    """Return whether a channel is there by the PBX's own answer: events may be behind."""
+    try:
+        await pbx.getvar(uniqueid, "CHANNEL(state)")
+    except AmiDenied:
+        return False
+    return True
+
+
 async def _named(pbx: PbxPort, question: str) -> str:
     answer = await pbx.action("Getvar", {"Variable": question})
     if not answer.ok:

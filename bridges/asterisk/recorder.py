@@ -12,8 +12,8 @@ from ami.errors import AmiError
 from ami.ports import PbxPort
 from bridges.asterisk.answers import failure
 from bridges.asterisk.ari import NO_ARI, Ari
-from bridges.asterisk.execute import NOT_LOOKED, OrderExecution, Ways, recorded_leg
-from bridges.asterisk.look import look
+from bridges.asterisk.execute import OrderExecution, Ways, recorded_leg
+from bridges.asterisk.look import NO_LOOK, look
 from bridges.asterisk.settings import AsteriskSettings
 from bridges.asterisk.ways.applications import Applications
 from bridges.asterisk.ways.ari import AriWay
@@ -98,7 +98,7 @@ class AsteriskRecorder:
         action, aims = _PLANS[order.verb](order)
         requests = [f"{action} Channel={channel.uniqueid} ({channel.name})" for channel in aims]
         if order.verb is Verb.STOP:
-            sweep = Sweep(self._pbx, order, NOT_LOOKED, self._clock, self._sleep)
+            sweep = Sweep(self._pbx, order, NO_LOOK, self._clock, self._sleep)
             ways = (*self._ways.at_once, *self._ways.after_look)
             requests = [request for way in ways for request in way.plan(sweep)]
         return Plan(
@@ -126,7 +126,7 @@ class AsteriskRecorder:
 
     async def look_at(self, order: Order) -> RecorderResult:
         """Return whether the PBX records the call of an order; changes nothing."""
-        sweep = Sweep(self._pbx, order, NOT_LOOKED, self._clock, self._sleep)
+        sweep = Sweep(self._pbx, order, NO_LOOK, self._clock, self._sleep)
         try:
             async with asyncio.timeout(order.budget):
                 sweep.look = await look(self._pbx)

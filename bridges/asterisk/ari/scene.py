@@ -69,12 +69,18 @@ def scene_of(call: Call, look: PbxLook) -> AriScene:
         targets,
         {f"channel:{row.uniqueid}": row.uniqueid for row in snoops},
         recorders_of(call, look.hidden),
-        tuple(row.channel for row in rows if row.application == "Stasis" and not row.bridge_id),
+        tuple(
+            row.channel for row in rows if row.application.lower() == _STASIS and not row.bridge_id
+        ),
         tuple(leg for bridge_id, leg in legs.items() if _is_stasis(look, bridge_id)),
         bool(rows),
         look.problem,
         look.fix,
     )
+
+
+def _is_alone(row: ChannelRow) -> bool:
+    return row.application.lower() == _STASIS and not row.bridge_id
 
 
 def _is_stasis(look: PbxLook, bridge_id: str) -> bool:

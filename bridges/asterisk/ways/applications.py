@@ -9,20 +9,22 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from ami.errors import AmiDenied
-from bridges.asterisk.look import NO_LOOK, PbxLook, answered
+from ami.calls.snapshots import Call
+from bridges.asterisk.look import NO_LOOK, PbxLook, answered, is_live
 from bridges.asterisk.ways.listeners import shown
 from bridges.asterisk.ways.way import Sweep, WayReport, WayState
 
-RECORDING: Final[Mapping[str, str]] = MappingProxyType(
+RECORDING: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        name.lower(): name
-        for name in (
-            "Record", "VoiceMail", "VoiceMailMain", "Dictate", "MinivmRecord", "MinivmAccMess",
-        )
+        "record": ("Record",),
+        "voicemail": ("VoiceMail", "VoiceMailMain", "MinivmRecord", "MinivmAccMess"),
+        "dictate": ("Dictate",),
     }
-)  # fmt: skip
-"""Applications that record or may, in lower case, and how Asterisk writes them."""
+)
+"""Applications that record or may, as Asterisk writes them, by their row of the table."""
+
+_WRITTEN: Final = {name.lower(): name for names in RECORDING.values() for name in names}
+"""How Asterisk writes them, by the name in lower case."""
 
 
 class Applications:
@@ -37,13 +39,12 @@ class Applications:
             return WayReport(self.name, WayState.ENDED, "its channels have gone")
         seen = await answered(sweep.pbx, sweep.look)
         if any(channel.uniqueid not in seen.rows for channel in call.channels):
-            seen = await answered(
-                sweep.pbx, NO_LOOK
-            )  # one that joined after the look, or that has just gone
+            # It joined after the look, or has just gone.
+            seen = await answered(sweep.pbx, NO_LOOK)
             call = sweep.call_now()
             if call is None:
                 return WayReport(self.name, WayState.ENDED, "its channels have gone")
-        found = _found(sweep, seen)
+        found = _found(call, seen)
         if found:
             names = ", ".join(found)
             detail = "; ".join(
@@ -56,7 +57,7 @@ class Applications:
             )  # fmt: skip
         unseen = [
             channel.name for channel in call.channels
-            if channel.uniqueid not in seen.rows and await _lives(sweep, channel.uniqueid)
+            if channel.uniqueid not in seen.rows and await is_live(sweep.pbx, channel.uniqueid)
         ]  # fmt: skip
         if unseen:
             names = ", ".join(unseen)
@@ -77,22 +78,12 @@ class Applications:
         return ()
 
 
-async def _lives(sweep: Sweep, uniqueid: str) -> bool:
-    """Return whether a channel is still there by the PBX's own answer: events may be behind."""
-    try:
-        await sweep.pbx.getvar(uniqueid, "CHANNEL(state)")
-    except AmiDenied:
-        return False
-    return True
-
-
-def _found(sweep: Sweep, seen: PbxLook) -> dict[str, str]:
+def _found(call: Call, seen: PbxLook) -> dict[str, str]:
     """Return the channels that are in such an application, as people know them, and its name."""
-    call = sweep.call_now()
     found = {}
-    for channel in call.channels if call is not None else ():
+    for channel in call.channels:
         row = seen.rows.get(channel.uniqueid)
-        application = RECORDING.get(row.application.lower()) if row is not None else None
+        application = _WRITTEN.get(row.application.lower()) if row is not None else None
         if application is not None:
             found[shown(channel, channel.extension)] = application
     return found

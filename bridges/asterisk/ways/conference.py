@@ -86,7 +86,7 @@ class ConferenceWay:
 
     def plan(self, sweep: Sweep) -> Iterable[str]:
         """Return a StopMixMonitor for each mix that the look or the events have named."""
-        names = {one.name for one in _of(sweep.order.call, sweep.look.hidden)}
+        names = {one.name for one in mixes_of(sweep.order.call, sweep.look.hidden)}
         mixes = {channel.mix for channel in sweep.order.call.channels if channel.mix}
         names |= {f"{RECORDER}{mix}-…" for mix in mixes} if not names else set()
         return [f"StopMixMonitor Channel={name}" for name in sorted(names)]
@@ -112,7 +112,7 @@ class ConferenceWay:
         hidden, complete = sweep.look.hidden, sweep.look.complete
         found: list[str] = []
         for _ in range(_TICKS):
-            found = [one.name for one in _of(call, hidden)]
+            found = [one.name for one in mixes_of(call, hidden)]
             found += await self._in_large_ones(sweep, call, hidden, found)
             if told <= {conference_of(name) for name in found}:
                 break
@@ -148,7 +148,7 @@ def conference_of(recorder: str) -> str:
     return recorder.removeprefix(RECORDER).rpartition("-")[0]
 
 
-def _of(call: Call, hidden: Iterable[HiddenChannel]) -> list[HiddenChannel]:
+def mixes_of(call: Call, hidden: Iterable[HiddenChannel]) -> list[HiddenChannel]:
     """Return the recorders in a bridge with a channel of the call."""
     names = {channel.name for channel in call.channels}
     return [

@@ -10,7 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from ami.errors import AmiDenied
-from bridges.asterisk.look import HiddenChannel
+from bridges.asterisk.ari.scene import recorders_of, scene_of
+from bridges.asterisk.ways.applications import RECORDING
+from bridges.asterisk.ways.conference import mixes_of
 from bridges.asterisk.ways.table import BY_NAME
 from bridges.asterisk.ways.way import Sweep, WayReport, WayState
 from bridges.model import Evidence, Outcome
@@ -20,13 +22,6 @@ LISTENERS: Final = frozenset({"spy", "listening_leg", "listening_program", "ari_
 """The rows of the table that are listeners."""
 
 NOT_TOLD: Final = "it cannot be told whether this PBX records the call, and no route stops it"
-
-_APPLICATIONS: Final[Mapping[str, frozenset[str]]] = {
-    "record": frozenset({"record"}),
-    "voicemail": frozenset({"voicemail", "voicemailmain", "minivmrecord", "minivmaccmess"}),
-    "dictate": frozenset({"dictate"}),
-}
-"""The applications of a way, in small letters."""
 
 Look = Callable[[Sweep], Awaitable[WayReport]]
 
@@ -111,47 +106,32 @@ async def _monitor(sweep: Sweep) -> WayReport:
 
 async def _conference(sweep: Sweep) -> WayReport:
     call = sweep.call_now() or sweep.order.call
-    names = {channel.name for channel in call.channels}
-    mixes = [one.name for one in sweep.look.hidden if _is(one, "CBRec") and one.peers & names]
+    mixes = [one.name for one in mixes_of(call, sweep.look.hidden)]
     told = {channel.mix for channel in call.channels if channel.mix}
     return _report("conference", mixes or [f"conference {name}" for name in sorted(told)])
 
 
 async def _ari_bridge(sweep: Sweep) -> WayReport:
     call = sweep.call_now() or sweep.order.call
-    names = {channel.name for channel in call.channels}
-    ours = (
-        one.name for one in sweep.look.hidden
-        if _is(one, "Recorder") and (one.linkedid in call.ids or one.peers & names)
-    )  # fmt: skip
-    return _report("ari_bridge", list(ours))
+    return _report("ari_bridge", list(recorders_of(call, sweep.look.hidden)))
 
 
 async def _ari_channel(sweep: Sweep) -> WayReport:
     """Report the channels that are alone in Stasis: only those can be recorded, and nobody sees."""
-    return _report("ari_channel", [], _running(sweep, frozenset({"stasis"}), alone=True))
+    alone = scene_of(sweep.call_now() or sweep.order.call, sweep.look).alone
+    return _report("ari_channel", [], list(alone))
 
 
 def _application(way: str) -> Look:
+    applications = {name.lower() for name in RECORDING[way]}
+
     async def look(sweep: Sweep) -> WayReport:
-        return _report(way, _running(sweep, _APPLICATIONS[way]))
+        call = sweep.call_now() or sweep.order.call
+        rows = [sweep.look.rows.get(channel.uniqueid) for channel in call.channels]
+        runs = [row.channel for row in rows if row and row.application.lower() in applications]
+        return _report(way, runs)
 
     return look
-
-
-def _running(sweep: Sweep, applications: frozenset[str], *, alone: bool = False) -> list[str]:
-    """Return the channels of the call in one of these applications; `alone`: in no bridge."""
-    call = sweep.call_now() or sweep.order.call
-    rows = [sweep.look.rows.get(channel.uniqueid) for channel in call.channels]
-    return [
-        row.channel
-        for row in rows
-        if row and row.application.lower() in applications and not (alone and row.bridge_id)
-    ]
-
-
-def _is(channel: HiddenChannel, technology: str) -> bool:
-    return channel.name.startswith(f"{technology}/")
 
 
 LOOKS: Final[Mapping[str, Look]] = {
@@ -160,6 +140,6 @@ LOOKS: Final[Mapping[str, Look]] = {
     "conference": _conference,
     "ari_bridge": _ari_bridge,
     "ari_channel": _ari_channel,
-    **{way: _application(way) for way in _APPLICATIONS},
+    **{way: _application(way) for way in RECORDING},
 }
 """What looks for each way of the table that is no listener."""

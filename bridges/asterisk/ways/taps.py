@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Protocol, runtime_checkable
 
-from ami.errors import AmiDenied, AmiError
-from bridges.asterisk.look import answered
+from ami.errors import AmiError
+from bridges.asterisk.look import answered, is_live
 from bridges.asterisk.ways.listeners import Tap, find_taps
 from bridges.asterisk.ways.listening_legs import ListeningLegs, plan_on_listeners, stop_on_listeners
 from bridges.asterisk.ways.way import Sweep, WayReport, WayState
@@ -186,9 +186,7 @@ class Taps:
 
     async def _is_gone(self, sweep: Sweep, uniqueid: str) -> bool:
         for _ in range(_TICKS):
-            try:
-                await sweep.pbx.getvar(uniqueid, "CHANNEL(state)")
-            except AmiDenied:
+            if not await is_live(sweep.pbx, uniqueid):
                 return True
             await sweep.sleep(_TICK)
         return False
