@@ -44,6 +44,12 @@ async def grown(*files: Path, seconds: float = 2 * WRITES_EACH) -> list[int]:
     return [_size(file) - old for file, old in zip(files, before, strict=True)]
 
 
+async def still(*files: Path) -> bool:
+    """Return whether these files, once what was written last is in them, grow no more."""
+    none = [0] * len(files)
+    return await grown(*files) == none or await grown(*files) == none
+
+
 def last_heard(file: Path, hertz: float) -> float:
     """Return at which second of a recording a tone was last heard; 0 when it never was."""
     return max((end for _, end in stretches(file, hertz)), default=0.0)

@@ -13,7 +13,7 @@ from tests.kits.ari_kit import SiteApp, ari_table, in_bridge
 from tests.kits.live_kit import SiteMaker
 from tests.kits.pace import in_time
 from tests.kits.waiting import eventually
-from tests.kits.ways_live import LOCAL, WRITES_EACH, by_socket, detail, evidence, grown, wav
+from tests.kits.ways_live import LOCAL, WRITES_EACH, by_socket, detail, evidence, still, wav
 
 
 async def everything(here: LabSite, app: SiteApp, label: str) -> tuple[str, list[Path]]:
@@ -46,12 +46,6 @@ def on_the_channel(here: LabSite) -> str:
     return "2 MixMonitors and 1 Monitor stopped" if here.asterisks.release == "16" else (
         "2 MixMonitors stopped"
     )  # fmt: skip
-
-
-async def still(*files: Path) -> bool:
-    """Return whether these files, once what was written last is in them, grow no more."""
-    none = [0] * len(files)
-    return await grown(*files) == none or await grown(*files) == none
 
 
 @pytest.mark.parametrize("release", ["22", "16"])

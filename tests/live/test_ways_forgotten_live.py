@@ -20,7 +20,7 @@ from tests.kits.forget_kit import forgetful, forgotten
 from tests.kits.live_kit import SiteMaker
 from tests.kits.pace import in_time
 from tests.kits.waiting import eventually
-from tests.kits.ways_live import LOCAL, WRITES_EACH, by_socket, detail, evidence, grown, wav
+from tests.kits.ways_live import LOCAL, WRITES_EACH, by_socket, detail, evidence, grown, still, wav
 
 CALLER = TONES["410"]
 NOTHING_LEFT = (Outcome.CONFIRMED, "L4")
@@ -52,12 +52,6 @@ async def takes_voice(*files: Path) -> None:
     await eventually(lambda: all(one.is_file() and one.stat().st_size > 4000 for one in files))
 
 
-async def ends(*files: Path) -> bool:
-    """Return whether these files, once what was written last is in them, grow no more."""
-    still = [0] * len(files)
-    return await grown(*files) == still or await grown(*files) == still
-
-
 def said(told: dict[str, Any]) -> tuple[str, str]:
     return told["outcome"], evidence(told)
 
@@ -77,7 +71,7 @@ async def test_a_monitor_beside_a_mixmonitor(site: SiteMaker, how: str) -> None:
 
         assert said(told) == NOTHING_LEFT, told
         assert detail(told) == "1 MixMonitor and 1 Monitor stopped, none left on 2 channels"
-        assert await ends(*files)
+        assert await still(*files)
 
 
 @forgotten
@@ -96,7 +90,7 @@ async def test_a_monitor_alone(site: SiteMaker, leg: str, how: str) -> None:
 
         assert said(told) == NOTHING_LEFT, told
         assert detail(told) == "1 Monitor stopped, none left on 2 channels"
-        assert await ends(*files)
+        assert await still(*files)
 
 
 @both
@@ -205,7 +199,7 @@ async def test_a_spy_that_records(
         assert f"{here.asterisks.technology}/412" in detail(told)
         if taps:
             assert said(told) == NOTHING_LEFT, told
-            assert await ends(*files)
+            assert await still(*files)
         else:
             assert told["outcome"] == Outcome.FAILED, told
             assert min(await grown(*files)) > 0
@@ -257,7 +251,7 @@ async def test_the_mix_of_a_conference(site: SiteMaker, release: str, how: str) 
 
         assert said(told) == NOTHING_LEFT, told
         assert detail(told).startswith("2 MixMonitors and 1 conference mix stopped, none left on 2")
-        assert await ends(*files)
+        assert await still(*files)
 
 
 @forgotten
