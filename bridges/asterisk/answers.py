@@ -10,7 +10,7 @@ from typing import Final
 
 from ami.errors import AmiDown, AmiError, AmiInjection, AmiUnsafe
 from bridges.asterisk.ways.table import BY_NAME, TABLE
-from bridges.asterisk.ways.way import WayReport, WayState
+from bridges.asterisk.ways.way import ENDED, WayReport, WayState
 from bridges.model import Evidence, Outcome, Step, Verb
 from bridges.shared.answer_table import OrderEnd
 
@@ -46,7 +46,7 @@ def order_end(reports: Sequence[WayReport], asked: Asked) -> OrderEnd:
         detail = _sentence(_acted(reports, asked))
         return OrderEnd(Outcome.CONFIRMED, Evidence.NOTHING_ELSE, detail)
     if WayState.ENDED in states:
-        return OrderEnd(Outcome.CALL_ENDED, Evidence.READ_BACK, "its channels have gone")
+        return OrderEnd(Outcome.CALL_ENDED, Evidence.READ_BACK, ENDED)
     return OrderEnd(Outcome.NOTHING_TO_STOP, Evidence.NOTHING_ELSE, _nothing(reports, asked))
 
 

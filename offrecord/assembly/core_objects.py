@@ -5,9 +5,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
-from ami.pbx import Subscriber as PbxSubscriber
 from ami.ports import PbxPort
 from offrecord.enforcement.context import Observers
 from offrecord.enforcement.enforcer import EnforcementSettings, Enforcer
@@ -19,13 +17,6 @@ from offrecord.presses.lifecycle import Engine
 from offrecord.presses.records import Records
 from offrecord.presses.site_settings import CurrentSite, SiteSettings
 from offrecord.status.event_feed import EventFeed
-
-
-class EventSource(PbxPort, Protocol):
-    """A PBX whose events can be subscribed to."""
-
-    def subscribe(self, callback: PbxSubscriber) -> Callable[[], None]:
-        """Call `callback(event, graph)` for every event; return a function that unsubscribes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +40,7 @@ class PressPath:
 
     def __init__(
         self,
-        pbx: EventSource,
+        pbx: PbxPort,
         journal: Journal,
         settings: SiteSettings,
         *,

@@ -12,7 +12,7 @@ from typing import Final
 from ami.calls.snapshots import Call
 from bridges.asterisk.look import NO_LOOK, PbxLook, answered, is_live
 from bridges.asterisk.ways.listeners import shown
-from bridges.asterisk.ways.way import Sweep, WayReport, WayState
+from bridges.asterisk.ways.way import ENDED, Sweep, WayReport, WayState
 
 RECORDING: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -36,14 +36,14 @@ class Applications:
         """Report each channel of the call that is in an application which records it."""
         call = sweep.call_now()
         if call is None:
-            return WayReport(self.name, WayState.ENDED, "its channels have gone")
+            return WayReport(self.name, WayState.ENDED, ENDED)
         seen = await answered(sweep.pbx, sweep.look)
         if any(channel.uniqueid not in seen.rows for channel in call.channels):
             # It joined after the look, or has just gone.
             seen = await answered(sweep.pbx, NO_LOOK)
             call = sweep.call_now()
             if call is None:
-                return WayReport(self.name, WayState.ENDED, "its channels have gone")
+                return WayReport(self.name, WayState.ENDED, ENDED)
         found = _found(call, seen)
         if found:
             names = ", ".join(found)

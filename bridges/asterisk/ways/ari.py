@@ -15,7 +15,7 @@ from bridges.asterisk.ari.client import AriError, LiveRecording
 from bridges.asterisk.ari.recordings import AriRecordings
 from bridges.asterisk.ari.scene import AriScene, recorders, scene_of
 from bridges.asterisk.ari.site import NO_ARI, Ari
-from bridges.asterisk.ways.way import Sweep, WayReport, WayState
+from bridges.asterisk.ways.way import ENDED, Sweep, WayReport, WayState
 from bridges.model import Evidence, Verb
 
 GIVE_ACCOUNT: Final = (
@@ -72,7 +72,7 @@ class AriWay:
         if not scene.possible:
             if scene.alive:
                 return WayReport(self.name, WayState.NOTHING, "")
-            return WayReport(self.name, WayState.ENDED, "its channels have gone")
+            return WayReport(self.name, WayState.ENDED, ENDED)
         scene = replace(scene, recorders=await _recorders_now(sweep, scene))
         return await _Carrying(self._ari, sweep, scene, verb).carry_out()
 
@@ -215,7 +215,7 @@ class _Carrying:
             state = WayState.RESUMED if self.verb is Verb.RESUME else WayState.STOPPED
             return WayReport(AriWay.name, state, "; ".join(self.done), count)
         if not self.scene.alive:
-            return WayReport(AriWay.name, WayState.ENDED, "its channels have gone")
+            return WayReport(AriWay.name, WayState.ENDED, ENDED)
         return WayReport(AriWay.name, WayState.NOTHING, "")
 
     def _words(self, one: LiveRecording) -> str:

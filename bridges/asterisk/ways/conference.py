@@ -14,8 +14,8 @@ from ami import recording_actions
 from ami.calls.snapshots import Call
 from ami.errors import AmiDenied
 from bridges.asterisk.look import HiddenChannel, hidden_channels
-from bridges.asterisk.ways.mixmonitor import ENDED, TICK, stopped_instead
-from bridges.asterisk.ways.way import Sweep, WayReport, WayState
+from bridges.asterisk.ways.mixmonitor import TICK, stopped_instead
+from bridges.asterisk.ways.way import ENDED, Sweep, WayReport, WayState
 from bridges.model import Evidence
 
 RECORDER: Final = "CBRec/"

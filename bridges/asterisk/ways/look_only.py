@@ -14,7 +14,7 @@ from bridges.asterisk.ari.scene import recorders_of, scene_of
 from bridges.asterisk.ways.applications import RECORDING
 from bridges.asterisk.ways.conference import mixes_of
 from bridges.asterisk.ways.table import BY_NAME
-from bridges.asterisk.ways.way import Sweep, WayReport, WayState
+from bridges.asterisk.ways.way import ENDED, Sweep, WayReport, WayState
 from bridges.model import Evidence, Outcome
 from bridges.shared.answer_table import OrderEnd
 
@@ -45,7 +45,7 @@ def seen(sweep: Sweep, reports: list[WayReport]) -> OrderEnd:
         detail = f"{', '.join(runs)} record{plural} on this PBX and no route stops it"
         return OrderEnd(Outcome.FAILED, Evidence.READ_BACK, detail)
     if sweep.call_now() is None:
-        return OrderEnd(Outcome.CALL_ENDED, Evidence.READ_BACK, "its channels have gone")
+        return OrderEnd(Outcome.CALL_ENDED, Evidence.READ_BACK, ENDED)
     dark = [one.detail for one in reports if one.state is WayState.NOT_SEEN]
     if sweep.look.problem:
         dark.append(f"the PBX did not show it ({sweep.look.problem})")

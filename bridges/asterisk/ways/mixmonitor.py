@@ -18,7 +18,7 @@ from ami.calls.graph import CallGraph
 from ami.calls.snapshots import Call, Channel
 from ami.errors import AmiDenied, AmiUnsafe
 from ami.events.types import Event, MixMonitorMute
-from bridges.asterisk.ways.way import Sweep, WayReport, WayState
+from bridges.asterisk.ways.way import ENDED, Sweep, WayReport, WayState
 from bridges.model import Evidence
 
 _ROUNDS: Final = 4
@@ -35,8 +35,6 @@ _DYING_TICKS: Final = 15
 
 _CONTRADICTED_TICKS: Final = 50
 """The same for one that was recorded by all that events said."""
-
-ENDED: Final = "its channels have gone"
 
 
 class MixMonitorWay:

@@ -25,9 +25,9 @@ from ami.errors import AmiDenied
 from ami.events.types import Event, MonitorStop, PresenceStateChange
 from ami.monitor_events import MARKER
 from ami.recording_actions import NO_CHANNEL
-from bridges.asterisk.ways.mixmonitor import ENDED, TICK, ended_with, stopped_instead
+from bridges.asterisk.ways.mixmonitor import TICK, ended_with, stopped_instead
 from bridges.asterisk.ways.table import BY_NAME
-from bridges.asterisk.ways.way import Sweep, WayReport, WayState
+from bridges.asterisk.ways.way import ENDED, Sweep, WayReport, WayState
 from bridges.model import Evidence
 
 _ROUNDS: Final = 4

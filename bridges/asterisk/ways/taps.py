@@ -16,7 +16,7 @@ from ami.errors import AmiError
 from bridges.asterisk.look import answered, is_live
 from bridges.asterisk.ways.listeners import Tap, find_taps
 from bridges.asterisk.ways.listening_legs import ListeningLegs, plan_on_listeners, stop_on_listeners
-from bridges.asterisk.ways.way import Sweep, WayReport, WayState
+from bridges.asterisk.ways.way import ENDED, Sweep, WayReport, WayState
 from bridges.model import Evidence
 
 FIX: Final = 'name its extension or context in [taps], or set on_stop = "hangup" there'
@@ -91,7 +91,7 @@ class Taps:
         Those that the site does not name are hung up, where it says so.
         """
         if sweep.call_now() is None:
-            return WayReport(self.name, WayState.ENDED, "its channels have gone")
+            return WayReport(self.name, WayState.ENDED, ENDED)
         missed = await self._look(sweep)
         legs = await stop_on_listeners(sweep)
         ended: dict[str, Tap] = {}
@@ -122,7 +122,7 @@ class Taps:
         """Report who listens, and change nothing: for a call whose route asks no PBX."""
         call = sweep.call_now()
         if call is None:
-            return WayReport(self.name, WayState.ENDED, "its channels have gone")
+            return WayReport(self.name, WayState.ENDED, ENDED)
         heard = find_taps(sweep.pbx.graph, call, sweep.look)
         others = "; ".join(_others(one) for one in self._others(sweep, heard))
         state = WayState.NOT_SEEN if others else WayState.NOTHING

@@ -9,7 +9,7 @@ not a way in which nothing is recorded.
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from ami.calls.snapshots import Call
 from ami.ports import PbxPort
@@ -34,6 +34,10 @@ class WayState(StrEnum):
     """Nobody can say whether it records."""
     ENDED = "ended"
     """The channels that it would record have gone; nothing was found before."""
+
+
+ENDED: Final = "its channels have gone"
+"""The sentence for `WayState.ENDED`."""
 
 
 @dataclass(frozen=True, slots=True)
