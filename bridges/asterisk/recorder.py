@@ -95,12 +95,14 @@ class AsteriskRecorder:
 
     def plan(self, order: Order) -> Plan:
         """Return what `act` would send, sending nothing."""
-        action, aims = _PLANS[order.verb](order)
-        requests = [f"{action} Channel={channel.uniqueid} ({channel.name})" for channel in aims]
         if order.verb is Verb.STOP:
             sweep = Sweep(self._pbx, order, NO_LOOK, self._clock, self._sleep)
             ways = (*self._ways.at_once, *self._ways.after_look)
+            aims: Sequence[Channel] = order.call.channels
             requests = [request for way in ways for request in way.plan(sweep)]
+        else:
+            action, aims = _PLANS[order.verb](order)
+            requests = [f"{action} Channel={channel.uniqueid} ({channel.name})" for channel in aims]
         return Plan(
             self.name,
             self.kind,
@@ -149,7 +151,6 @@ def _ways(ari: Ari, taps: TapSettings) -> Ways:
 
 
 _PLANS: Final[dict[Verb, Callable[[Order], tuple[str, Sequence[Channel]]]]] = {
-    Verb.STOP: lambda order: ("StopMixMonitor", order.call.channels),
     Verb.PAUSE: lambda order: ("MixMonitorMute State=1", order.call.monitored),
     Verb.RESUME: lambda order: ("MixMonitorMute State=0", order.call.monitored),
     Verb.START: lambda order: ("MixMonitor", (recorded_leg(order),)),

@@ -7,10 +7,10 @@ tells. What is left goes through as it is, byte for byte.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
+
+from lab.pbx.cuttable_link import CuttableLink, End
 
 END = b"\r\n\r\n"
 
@@ -48,43 +48,16 @@ ASTERISK_11 = Lacks(
 """Asterisk 11: no bridges, no device states, no Linkedid."""
 
 
-class AmiFilter:
+class AmiFilter(CuttableLink):
     """Relays AMI sessions of loopback to `target`, and takes away what `lacks` says."""
 
     def __init__(self, target: int, lacks: Lacks) -> None:
-        self._target = target
+        super().__init__(target)
         self.lacks = lacks
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._settings: set[bytes] = set()
-        self.port = 0
 
-    async def __aenter__(self) -> Self:
-        """Listen on a free port."""
-        self._server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End every session."""
-        if self._server is not None:
-            self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", self._target)
-        writer.write(await there.readuntil(b"\r\n"))
-        for job in (self._actions(reader, back, writer), self._answers(there, writer)):
-            task = asyncio.create_task(job, name="ami filter")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _directions(self, client: End, target: End) -> tuple[Coroutine[None, None, None], ...]:
+        return self._actions(client[0], target[1], client[1]), self._answers(target[0], client[1])
 
     async def _actions(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, answer: asyncio.StreamWriter
@@ -104,6 +77,7 @@ class AmiFilter:
 
     async def _answers(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            sink.write(await source.readuntil(b"\r\n"))  # the banner is no packet
             while packet := await source.readuntil(END):
                 left = self._left(packet)
                 if left:

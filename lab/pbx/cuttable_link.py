@@ -3,8 +3,12 @@
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from types import TracebackType
 from typing import Self
+
+End = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+"""One end of a connection."""
 
 
 class CuttableLink:
@@ -53,10 +57,14 @@ class CuttableLink:
         with contextlib.suppress(ConnectionError):
             there, back = await asyncio.open_connection("127.0.0.1", self._target)
             self._ends.add(back)
-            for source, sink in ((reader, back), (there, writer)):
-                task = asyncio.create_task(self._pump(source, sink), name="link")
+            for job in self._directions((reader, writer), (there, back)):
+                task = asyncio.create_task(job, name="link")
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+
+    def _directions(self, client: End, target: End) -> tuple[Coroutine[None, None, None], ...]:
+        """Return what relays each direction of one connection: to the target, and back."""
+        return self._pump(client[0], target[1]), self._pump(target[0], client[1])
 
     @staticmethod
     async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
